@@ -1,0 +1,1 @@
+//! The ROOT file writer.

@@ -1,0 +1,1 @@
+//! Histograms, robust estimators, fit models and fits.
