@@ -1,1 +1,5 @@
 //! Figures as data, and their renderers.
+
+/// A figure as data.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Figure {}
