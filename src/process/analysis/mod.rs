@@ -1,0 +1,1 @@
+//! From the raw samples to calibrated images.

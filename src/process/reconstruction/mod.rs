@@ -1,0 +1,1 @@
+//! From calibrated images to clusters and masks.

@@ -1,0 +1,225 @@
+//! The one table of processes.
+//!
+//! `--list-processes`, `--json help`, the JSON schema, the validation of the configuration and the tables of the
+//! documentation are all made from it.
+
+use std::fmt;
+
+use schemars::{JsonSchema, Schema};
+use serde::{Serialize, de::DeserializeOwned};
+use serde_json::Value;
+
+use super::SKImageProcess;
+use super::analysis::*;
+use super::reconstruction::*;
+
+/// How often a process runs on an image.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scope {
+    /// Once.
+    Image,
+    /// Once per amplifier.
+    Amplifier,
+}
+
+/// Family of a process, for lists and documentation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Group {
+    /// From the raw samples to calibrated images.
+    Analysis,
+    /// Studies of a detector on the test bench.
+    Commissioning,
+    /// From calibrated images to clusters.
+    Reconstruction,
+    /// Detector response, on simulated hits only.
+    Response,
+}
+
+impl fmt::Display for Group {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Analysis => "analysis",
+            Self::Commissioning => "commissioning",
+            Self::Reconstruction => "reconstruction",
+            Self::Response => "detector response",
+        })
+    }
+}
+
+/// What becomes of a key that older configuration files use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OldKey {
+    /// Another name of this key, with a warning.
+    Renamed(&'static str),
+    /// Another name of this key, without a warning.
+    Alias(&'static str),
+    /// Sets the keys of another process: (process, key, index in the list).
+    Moved(&'static str, &'static str, usize),
+    /// Without effect, with a warning.
+    Ignored,
+    /// Without effect, silently.
+    Silent,
+}
+
+/// One row of the table.
+pub struct ProcessEntry {
+    /// Name in sequences and blocks.
+    pub name: &'static str,
+    /// Name in file names, branches and process chains.
+    pub tag: &'static str,
+    /// Other accepted names.
+    pub aliases: &'static [&'static str],
+    /// Family.
+    pub group: Group,
+    /// How often it runs.
+    pub scope: Scope,
+    /// One line.
+    pub summary: &'static str,
+    /// Processes that must stand earlier in the sequence.
+    pub after: &'static [&'static str],
+    /// Keys of older files.
+    pub old_keys: &'static [(&'static str, OldKey)],
+    /// How to make it; `None` for processes that act on simulated hits only.
+    pub maker: Option<Maker>,
+}
+
+impl fmt::Debug for ProcessEntry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ProcessEntry({})", self.name)
+    }
+}
+
+/// Functions that make a process and describe its parameters.
+#[derive(Clone, Copy)]
+pub struct Maker {
+    /// JSON schema of the parameters.
+    pub schema: fn() -> Schema,
+    /// The parameters with their defaults.
+    pub defaults: fn() -> Value,
+    /// The process from a complete, validated block.
+    pub build: fn(Value) -> Result<Box<dyn SKImageProcess>, serde_json::Error>,
+}
+
+fn defaults_of<P: Default + Serialize>() -> Value {
+    serde_json::to_value(P::default()).unwrap_or(Value::Null)
+}
+
+fn schema_of<P: JsonSchema>() -> Schema {
+    // Inlined, so that the validation need not follow references.
+    schemars::generate::SchemaSettings::draft2020_12()
+        .with(|s| s.inline_subschemas = true)
+        .into_generator()
+        .into_root_schema_for::<P>()
+}
+
+fn build_from<P: SKImageProcess + DeserializeOwned + 'static>(
+    block: Value,
+) -> Result<Box<dyn SKImageProcess>, serde_json::Error> {
+    Ok(Box::new(serde_json::from_value::<P>(block)?))
+}
+
+/// A row for a process on images. `P` is its parameter struct.
+const fn row<P>(name: &'static str, group: Group, scope: Scope, summary: &'static str) -> ProcessEntry
+where
+    P: SKImageProcess + DeserializeOwned + Serialize + Default + JsonSchema + 'static,
+{
+    ProcessEntry {
+        name,
+        tag: name,
+        aliases: &[],
+        group,
+        scope,
+        summary,
+        after: &[],
+        old_keys: &[],
+        maker: Some(Maker { schema: schema_of::<P>, defaults: defaults_of::<P>, build: build_from::<P> }),
+    }
+}
+
+/// A row for a process that acts on simulated hits only.
+const fn simulation_only(name: &'static str, summary: &'static str) -> ProcessEntry {
+    ProcessEntry {
+        name,
+        tag: name,
+        aliases: &[],
+        group: Group::Response,
+        scope: Scope::Image,
+        summary,
+        after: &[],
+        old_keys: &[],
+        maker: None,
+    }
+}
+
+impl ProcessEntry {
+    const fn tag(mut self, tag: &'static str) -> Self {
+        self.tag = tag;
+        self
+    }
+
+    const fn aliases(mut self, aliases: &'static [&'static str]) -> Self {
+        self.aliases = aliases;
+        self
+    }
+
+    const fn after(mut self, after: &'static [&'static str]) -> Self {
+        self.after = after;
+        self
+    }
+
+    const fn old_keys(mut self, keys: &'static [(&'static str, OldKey)]) -> Self {
+        self.old_keys = keys;
+        self
+    }
+
+    /// Whether the process acts on simulated hits only.
+    pub fn is_simulation_only(&self) -> bool {
+        self.maker.is_none()
+    }
+}
+
+/// All processes, sorted by name.
+pub fn all() -> &'static [ProcessEntry] {
+    TABLE
+}
+
+/// The process of this name, tag or alias.
+pub fn find(name: &str) -> Option<&'static ProcessEntry> {
+    TABLE.iter().find(|e| e.name == name || e.tag == name || e.aliases.contains(&name))
+}
+
+use Group::*;
+use OldKey::*;
+use Scope::{Amplifier, Image};
+
+static TABLE: &[ProcessEntry] = &[
+    simulation_only("ContinuousReadout", "gives each simulated charge the pixel and time at which it is read"),
+    simulation_only("CreateFitsImage", "writes simulated images as FITS"),
+    simulation_only("DarkCurrent", "adds thermal charges to simulated pixels"),
+    simulation_only("Diffusion", "spreads simulated charges while they drift to the pixels"),
+    simulation_only("ElectronicNoise", "adds readout noise to simulated pixels"),
+    simulation_only("PasteClusterProcess", "pastes simulated clusters into real images"),
+    simulation_only("PixelSaturation", "limits the charge of simulated pixels"),
+    simulation_only("PixelizeSignal", "collects simulated charges in pixels"),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_is_sorted_and_names_are_unique() {
+        let names: Vec<_> = all().iter().map(|e| e.name).collect();
+        assert!(names.windows(2).all(|w| w[0] < w[1]), "{names:?}");
+    }
+
+    #[test]
+    fn every_default_block_builds_its_process() {
+        for entry in all() {
+            if let Some(maker) = entry.maker {
+                let process = (maker.build)((maker.defaults)()).unwrap_or_else(|e| panic!("{}: {e}", entry.name));
+                assert_eq!(process.check(), Vec::<String>::new(), "{}", entry.name);
+            }
+        }
+    }
+}
