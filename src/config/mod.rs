@@ -1,6 +1,7 @@
 //! The one typed truth about what to do: built-in defaults < JSON file < command line.
 
 pub mod input;
+pub mod named;
 pub mod values;
 
 pub use input::InputConfig;
