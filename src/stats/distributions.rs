@@ -166,7 +166,9 @@ mod tests {
         assert!((normal_cdf(2.0) - 0.977_249_868_051_820_8).abs() < 1e-15);
         assert!((normal_survival(3.0) - 1.349_898_031_630_094_6e-3).abs() < 1e-17);
         assert!((normal_survival(10.0) / 7.619_853_024_160_527e-24 - 1.0).abs() < 1e-13);
-        assert!((normal_interval(10.0, 11.0) / (7.619_853_024_160_527e-24 - 1.910_659_574_498_669e-28) - 1.0).abs() < 1e-13);
+        assert!(
+            (normal_interval(10.0, 11.0) / (7.619_853_024_160_527e-24 - 1.910_659_574_498_669e-28) - 1.0).abs() < 1e-13
+        );
         assert!((normal_interval(-1.0, 1.0) - 0.682_689_492_137_085_9).abs() < 1e-15);
         assert!((normal_quantile(0.975) - 1.959_963_984_540_054).abs() < 1e-15);
         assert!((normal_quantile(0.75) * crate::stats::robust::MAD_TO_SIGMA - 1.0).abs() < 1e-15);

@@ -13,8 +13,8 @@
 //!
 //! A fit that fails is a result with a status, not an error: errors are for input that cannot be fitted at all.
 
-mod error;
 pub mod distributions;
+mod error;
 pub mod gaussian_fit;
 pub mod histogram;
 pub mod peak_finder;

@@ -362,8 +362,7 @@ mod tests {
     fn gaussian_quantiles_have_mad_0_6745_sigma() {
         // mid-point quantiles of a Gaussian, σ = 2.5: MAD = 0.67449 σ up to the granularity 1/n of the sample
         let n = 10_001;
-        let sample: Vec<f64> =
-            (1..=n).map(|j| 7.0 + 2.5 * normal_quantile((j as f64 - 0.5) / n as f64)).collect();
+        let sample: Vec<f64> = (1..=n).map(|j| 7.0 + 2.5 * normal_quantile((j as f64 - 0.5) / n as f64)).collect();
         let (centre, spread) = median_and_mad(&sample);
         assert!((centre - 7.0).abs() < 1e-12);
         assert!((spread * MAD_TO_SIGMA - 2.5).abs() < 1e-3);

@@ -197,7 +197,8 @@ impl GaussianFitter {
         let ndf = self.bins.len() as i64 - 3;
         if ndf <= 0 {
             // from the sample in its own order: the buffer was reordered by selections
-            let (mean_free, spread) = (robust::median_in_place(&mut self.values), robust::std_deviation(sample, Ddof::Population));
+            let (mean_free, spread) =
+                (robust::median_in_place(&mut self.values), robust::std_deviation(sample, Ddof::Population));
             let mut fit = GaussianFit::without_fit(Outcome::NoDegreesOfFreedom, mean_free, spread, n, range);
             fit.ndf = ndf;
             return fit;

@@ -102,7 +102,10 @@ impl Selection {
         if let Some(mask) = &self.frozen {
             return mask[[row, col]];
         }
-        self.region.contains(row, col) && !self.skip_rows[row] && !self.skip_cols[col] && self.accepts(image[[row, col]])
+        self.region.contains(row, col)
+            && !self.skip_rows[row]
+            && !self.skip_cols[col]
+            && self.accepts(image[[row, col]])
     }
 
     fn accepts(&self, x: f64) -> bool {
@@ -145,12 +148,7 @@ impl Selection {
     }
 
     /// Values of the selected pixels in these rows and columns, in raster order.
-    pub fn values(
-        &self,
-        image: &Array2<f64>,
-        rows: std::ops::Range<usize>,
-        cols: std::ops::Range<usize>,
-    ) -> Vec<f64> {
+    pub fn values(&self, image: &Array2<f64>, rows: std::ops::Range<usize>, cols: std::ops::Range<usize>) -> Vec<f64> {
         let mut values = Vec::new();
         self.values_into(image, rows, cols, &mut values);
         values

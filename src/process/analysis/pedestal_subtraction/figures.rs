@@ -1,12 +1,12 @@
 //! Figures of PedestalSubtractionProcess (spec 02 §4.8).
 
-use ndarray::{Array2, s};
+use ndarray::Array2;
 
 use super::{LineEstimate, PedestalSubtractionProcess, Selection, Used};
 use crate::image::{Amplifier, RawData};
+use crate::plot::{Anchor, Colour, Figure, Guide, Histogram, ImagePlot, Line, Marker, Note, Panel, Points, Shape};
 use crate::process::Context;
 use crate::process::analysis::products::{Axis, PedestalAxis};
-use crate::plot::{Anchor, Colour, Figure, Guide, Histogram, ImagePlot, Line, Note, Panel, Points, Shape, Marker};
 use crate::stats::robust::{self, Location, SigmaClip};
 
 /// Most lines whose fits are overlaid or drawn one by one.
@@ -34,12 +34,30 @@ pub(super) fn draw(
     for (position, axis) in axes.iter().enumerate() {
         // Rows and columns of axis `both` must not overwrite each other.
         let suffix = if position > 0 { "_col" } else { "" };
-        figures.push(along_axis(&name(&format!("Baseline{suffix}")), axis, &axis.mu, &axis.mu_error, "Baseline (ADUs)", &amplifier));
-        figures.push(along_axis(&name(&format!("Sigma{suffix}")), axis, &axis.sigma, &axis.sigma_error, "Sigma (ADUs)", &amplifier));
+        figures.push(along_axis(
+            &name(&format!("Baseline{suffix}")),
+            axis,
+            &axis.mu,
+            &axis.mu_error,
+            "Baseline (ADUs)",
+            &amplifier,
+        ));
+        figures.push(along_axis(
+            &name(&format!("Sigma{suffix}")),
+            axis,
+            &axis.sigma,
+            &axis.sigma_error,
+            "Sigma (ADUs)",
+            &amplifier,
+        ));
         figures.push(with_mean_and_median(&name(&format!("mu{suffix}")), axis, &axis.mu, "μ", &file, &chain));
         figures.push(with_mean_and_median(&name(&format!("sigma{suffix}")), axis, &axis.sigma, "σ", &file, &chain));
     }
-    figures.push(before_and_after(&name("image"), input, output, axes, &amplifier).titles("Pedestal Subtracted Image", &file, &chain));
+    figures.push(before_and_after(&name("image"), input, output, axes, &amplifier).titles(
+        "Pedestal Subtracted Image",
+        &file,
+        &chain,
+    ));
     if let Some((_, selection, _)) = selections.first() {
         figures.push(pixels_used(&name("mask"), input, selection, &amplifier, used));
     }
@@ -64,14 +82,28 @@ fn line_numbers(axis: &PedestalAxis) -> Vec<f64> {
 }
 
 /// A quantity along the axis with its errors.
-fn along_axis(name: &str, axis: &PedestalAxis, values: &[f64], errors: &[f64], label: &str, amplifier: &Amplifier) -> Figure {
+fn along_axis(
+    name: &str,
+    axis: &PedestalAxis,
+    values: &[f64],
+    errors: &[f64],
+    label: &str,
+    amplifier: &Amplifier,
+) -> Figure {
     let points = Points::new(line_numbers(axis), values).y_errors(errors);
     let panel = Panel::new().x(axis.axis.name()).y(label).integer_x().points(points);
     Figure::new(name).title(format!("amplifier {}", amplifier.name)).panel(panel)
 }
 
 /// A quantity along the axis with its mean and median.
-fn with_mean_and_median(name: &str, axis: &PedestalAxis, values: &[f64], symbol: &str, file: &str, chain: &[String]) -> Figure {
+fn with_mean_and_median(
+    name: &str,
+    axis: &PedestalAxis,
+    values: &[f64],
+    symbol: &str,
+    file: &str,
+    chain: &[String],
+) -> Figure {
     let finite: Vec<f64> = values.iter().copied().filter(|x| x.is_finite()).collect();
     let mut panel = Panel::new().x(axis.axis.name()).y(format!("{symbol} [ADUs]")).integer_x();
     panel = panel.points(Points::new(line_numbers(axis), values));
@@ -85,9 +117,15 @@ fn with_mean_and_median(name: &str, axis: &PedestalAxis, values: &[f64], symbol:
 }
 
 /// The image before and after, and the pedestal that was subtracted.
-fn before_and_after(name: &str, input: &Array2<f64>, output: &Array2<f64>, axes: &[PedestalAxis], amplifier: &Amplifier) -> Figure {
+fn before_and_after(
+    name: &str,
+    input: &Array2<f64>,
+    output: &Array2<f64>,
+    axes: &[PedestalAxis],
+    amplifier: &Amplifier,
+) -> Figure {
     let full = &amplifier.full;
-    let part = |image: &Array2<f64>| image.slice(s![full.rows.clone(), full.cols.clone()]).to_owned();
+    let part = |image: &Array2<f64>| full.view(image).to_owned();
     let edges = |plot: ImagePlot| {
         plot.extent(
             full.cols.start as f64 - 0.5,
@@ -122,7 +160,7 @@ fn before_and_after(name: &str, input: &Array2<f64>, output: &Array2<f64>, axes:
 fn pixels_used(name: &str, input: &Array2<f64>, selection: &Selection, amplifier: &Amplifier, used: Used) -> Figure {
     let full = &amplifier.full;
     let (r0, c0) = (full.rows.start, full.cols.start);
-    let pixels = input.slice(s![full.rows.clone(), full.cols.clone()]).to_owned();
+    let pixels = full.view(input).to_owned();
     let mask = Array2::from_shape_fn(pixels.dim(), |(r, c)| !selection.selects(input, r0 + r, c0 + c));
     let plot = ImagePlot::new(pixels)
         .mask(mask)
@@ -142,7 +180,7 @@ fn pixels_used(name: &str, input: &Array2<f64>, selection: &Selection, amplifier
 /// Median and clipped mean of the subtracted image along one axis.
 fn residual_charge(name: &str, output: &Array2<f64>, axis: Axis, amplifier: &Amplifier) -> Figure {
     let active = &amplifier.active;
-    let part = output.slice(s![active.rows.clone(), active.cols.clone()]);
+    let part = active.view(output);
     let lanes = part.axis_iter(ndarray::Axis(if axis == Axis::Row { 0 } else { 1 }));
     let first = if axis == Axis::Row { active.rows.start } else { active.cols.start };
     let (mut index, mut medians, mut means) = (Vec::new(), Vec::new(), Vec::new());
@@ -215,9 +253,11 @@ fn overlaid_fits(
                     .marker(Marker::filled(Shape::Circle, colour).size(2.0)),
             )
             .line(
-                Line::function(lo, hi, 200, |x| fit.amplitude * scale * (-0.5 * ((x - fit.mu) / fit.sigma).powi(2)).exp())
-                    .colour(colour)
-                    .dashed(),
+                Line::function(lo, hi, 200, |x| {
+                    fit.amplitude * scale * (-0.5 * ((x - fit.mu) / fit.sigma).powi(2)).exp()
+                })
+                .colour(colour)
+                .dashed(),
             );
     }
     let smallest = 0.5 / selection.region.len().max(1) as f64;
@@ -254,7 +294,9 @@ fn fit_pages(
             .histogram(Histogram::uniform(lo, hi, counts));
         if fit.amplitude.is_finite() && fit.sigma > 0.0 {
             panel = panel
-                .line(Line::function(lo, hi, 400, |x| fit.amplitude * (-0.5 * ((x - fit.mu) / fit.sigma).powi(2)).exp()))
+                .line(Line::function(lo, hi, 400, |x| {
+                    fit.amplitude * (-0.5 * ((x - fit.mu) / fit.sigma).powi(2)).exp()
+                }))
                 .note(
                     Note::fit_results()
                         .at(Anchor::TopRight)

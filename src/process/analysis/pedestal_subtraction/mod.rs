@@ -6,7 +6,6 @@
 
 mod estimate;
 mod figures;
-mod skip_by_skip;
 
 use ndarray::Array2;
 use schemars::JsonSchema;
@@ -191,9 +190,6 @@ impl SKImageProcess for PedestalSubtractionProcess {
         let amplifier = raw.amplifiers[index].clone();
         let used = self.fall_back_to_active_region(raw, &amplifier);
         self.explain_choices(raw, context, &amplifier);
-        if self.in_rawskipimage {
-            return skip_by_skip::execute(self, raw, context, used);
-        }
         let input = raw.image(&self.image)?.clone();
         let output_name = format!("{}_pedestal_subtracted", raw.resolve_image_name(&self.image));
         let mut output = raw.images.shift_remove(&output_name).unwrap_or_else(|| input.clone());
@@ -297,9 +293,7 @@ impl PedestalSubtractionProcess {
             );
         }
         let defaults = Self::default();
-        if context.amplifier == 0
-            && self.method == Method::GaussFit
-            && self.n_sigma_win_fit != defaults.n_sigma_win_fit
+        if context.amplifier == 0 && self.method == Method::GaussFit && self.n_sigma_win_fit != defaults.n_sigma_win_fit
         {
             raw.report.log(
                 Level::Verbose,
@@ -361,7 +355,8 @@ impl PedestalSubtractionProcess {
         let Some(list) = list.get(&raw.amplifiers[index]) else { return Vec::new() };
         let (indices, outside) = list.indices(length, PairEnd::Included);
         if outside > 0 {
-            raw.report.warn(format!("`{key}`: {outside} entries lie outside 0…{} and are ignored", length.saturating_sub(1)));
+            raw.report
+                .warn(format!("`{key}`: {outside} entries lie outside 0…{} and are ignored", length.saturating_sub(1)));
         }
         indices.into_iter().map(|i| i + offset).collect()
     }
@@ -433,7 +428,14 @@ impl PedestalSubtractionProcess {
     }
 
     /// Header cards, measurements, `info` branches and the result line.
-    fn report(&self, raw: &mut RawData, context: &Context<'_>, amplifier: &Amplifier, axes: &[PedestalAxis], used: Used) {
+    fn report(
+        &self,
+        raw: &mut RawData,
+        context: &Context<'_>,
+        amplifier: &Amplifier,
+        axes: &[PedestalAxis],
+        used: Used,
+    ) {
         let report = &mut raw.report;
         let header_method = if self.method == Method::GaussFit { "gaus_fit" } else { self.method.name() };
         report.card(raw.skip_keyword.clone(), 1, "skips per pixel in this image");
@@ -445,7 +447,8 @@ impl PedestalSubtractionProcess {
 
         let sigmas: Vec<f64> = axes.iter().flat_map(|a| a.sigma.iter().copied()).filter(|x| x.is_finite()).collect();
         let (mean_sigma, spread_sigma) = robust::mean_and_std(&sigmas, Ddof::Population);
-        let mus: Vec<f64> = axes.first().map_or(Vec::new(), |a| a.mu.iter().copied().filter(|x| x.is_finite()).collect());
+        let mus: Vec<f64> =
+            axes.first().map_or(Vec::new(), |a| a.mu.iter().copied().filter(|x| x.is_finite()).collect());
         let (mean_mu, spread_mu) = robust::mean_and_std(&mus, Ddof::Population);
         let standard_error = |spread: f64, n: usize| if n > 1 { spread / ((n - 1) as f64).sqrt() } else { f64::NAN };
         let (full, short) = (amplifier.name.clone(), amplifier.short_name().to_owned());
@@ -453,7 +456,8 @@ impl PedestalSubtractionProcess {
         if short != full {
             names.push(short);
         }
-        let mut sigma = Measurement::new("pedestal_sigma", mean_sigma, "ADU").error(standard_error(spread_sigma, sigmas.len()));
+        let mut sigma =
+            Measurement::new("pedestal_sigma", mean_sigma, "ADU").error(standard_error(spread_sigma, sigmas.len()));
         for name in &names {
             sigma = sigma.card(format!("PSSIG{name}"), "pedestal: mean sigma [ADU]");
         }
@@ -464,7 +468,10 @@ impl PedestalSubtractionProcess {
         }
         report.measure(spread);
         report.measure(Measurement::new("pedestal_mu", mean_mu, "ADU").error(standard_error(spread_mu, mus.len())));
-        report.config_result("_create_ttree_counter", crate::image::report::ConfigResult::Int((context.amplifier + 1) as i64));
+        report.config_result(
+            "_create_ttree_counter",
+            crate::image::report::ConfigResult::Int((context.amplifier + 1) as i64),
+        );
         report.result(format!(
             "amplifier {}: baseline {mean_mu:.4} ADU (spread over {}s {spread_mu:.4}), σ {mean_sigma:.4} ADU (spread {spread_sigma:.4})",
             amplifier.name,
@@ -493,6 +500,5 @@ fn pedestal_axis(axis: Axis, amplifier: &Amplifier, estimates: &[LineEstimate]) 
 
 /// Copies the pixels of a region from one image to another of the same shape.
 fn copy_region(region: &Region, from: &Array2<f64>, to: &mut Array2<f64>) {
-    let slice = ndarray::s![region.rows.clone(), region.cols.clone()];
-    to.slice_mut(slice).assign(&from.slice(slice));
+    region.view_mut(to).assign(&region.view(from));
 }
