@@ -199,6 +199,19 @@ static TABLE: &[ProcessEntry] = &[
     simulation_only("Diffusion", "spreads simulated charges while they drift to the pixels"),
     simulation_only("ElectronicNoise", "adds readout noise to simulated pixels"),
     simulation_only("PasteClusterProcess", "pastes simulated clusters into real images"),
+    row::<PedestalSubtractionProcess>(
+        "PedestalSubtractionProcess",
+        Analysis,
+        Amplifier,
+        "estimates the baseline per row or column and subtracts it",
+    )
+    .aliases(&["PedestalSubtractedProcess"])
+    .old_keys(&[
+        ("n_mad_mask", Renamed("n_sigma_to_mask")),
+        ("is_highT", Renamed("is_highDC")),
+        ("highT", Renamed("is_highDC")),
+        ("highDC", Renamed("is_highDC")),
+    ]),
     simulation_only("PixelSaturation", "limits the charge of simulated pixels"),
     simulation_only("PixelizeSignal", "collects simulated charges in pixels"),
 ];

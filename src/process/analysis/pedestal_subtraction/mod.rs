@@ -456,8 +456,9 @@ impl PedestalSubtractionProcess {
         if short != full {
             names.push(short);
         }
-        let mut sigma =
-            Measurement::new("pedestal_sigma", mean_sigma, "ADU").error(standard_error(spread_sigma, sigmas.len()));
+        let mut sigma = Measurement::new("pedestal_sigma", mean_sigma, "ADU")
+            .error(standard_error(spread_sigma, sigmas.len()))
+            .headline("pedestal σ");
         for name in &names {
             sigma = sigma.card(format!("PSSIG{name}"), "pedestal: mean sigma [ADU]");
         }
