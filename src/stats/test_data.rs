@@ -112,3 +112,34 @@ pub fn recorded(tree: &str, branch: &str) -> Option<Vec<f64>> {
     let first = tree.branch(branch).unwrap().as_iter::<Vec<f32>>().unwrap().next().unwrap();
     Some(first.into_iter().map(f64::from).collect())
 }
+
+/// The splitmix64 generator of spec 03 §1.10.
+pub struct SplitMix64(pub u64);
+
+impl SplitMix64 {
+    /// Next 64 bits.
+    pub fn next_u64(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        z ^ (z >> 31)
+    }
+
+    /// Next uniform number in [0, 1).
+    pub fn uniform(&mut self) -> f64 {
+        (self.next_u64() >> 11) as f64 * 2f64.powi(-53)
+    }
+
+    /// Next standard Gaussian, from two uniform numbers.
+    pub fn gaussian(&mut self) -> f64 {
+        let (u1, u2) = (self.uniform(), self.uniform());
+        (-2.0 * (1.0 - u1).ln()).sqrt() * (2.0 * std::f64::consts::PI * u2).cos()
+    }
+}
+
+/// `n` Gaussian values.
+pub fn gaussian_sample(seed: u64, n: usize, mu: f64, sigma: f64) -> Vec<f64> {
+    let mut random = SplitMix64(seed);
+    (0..n).map(|_| mu + sigma * random.gaussian()).collect()
+}
