@@ -94,7 +94,7 @@ pub fn run(options: &Options, console: &Console, interrupt: &Interrupt) -> Resul
 
 fn announce(options: &Options, manager: &ProcessManager, console: &Console) {
     let chain: Vec<_> = manager.sequence().map(|e| e.name).collect();
-    let from = options.config.origin().map_or("built-in defaults".to_owned(), |p| p.display().to_string());
+    let from = options.config.file.as_ref().map_or("built-in defaults".to_owned(), |p| p.display().to_string());
     console.say(Level::Info, format!("configuration: {from}"));
     console.say(Level::Info, format!("sequence: {}", chain.join(" → ")));
     console.say(
@@ -135,5 +135,5 @@ impl Sequencer {
 /// The HDUs of each item of a file: one per extension, or all together when they are stacked.
 pub fn items_of(input: &FitsInput, options: &Options) -> Result<Vec<Vec<usize>>, crate::image::ImageError> {
     let hdus = crate::image::data_hdus(input, &options.config.input)?;
-    Ok(if options.stack { vec![hdus] } else { hdus.into_iter().map(|hdu| vec![hdu]).collect() })
+    Ok(if options.config.options.acm { vec![hdus] } else { hdus.into_iter().map(|hdu| vec![hdu]).collect() })
 }

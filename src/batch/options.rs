@@ -23,18 +23,6 @@ pub struct Options {
     pub output: PathBuf,
     /// Number of worker threads, at least 1.
     pub threads: usize,
-    /// Seed of every random number.
-    pub seed: u64,
-    /// Stack the extensions of a file along the rows (`--acm`).
-    pub stack: bool,
-    /// FITS file with pixels to be left out of the clustering (`--mask`).
-    pub mask: Option<PathBuf>,
-    /// HDU of the Monte-Carlo truth (`--MCT`).
-    pub truth_hdu: Option<usize>,
-    /// Run number (`--run`), else from the file name.
-    pub run: Option<i64>,
-    /// CCD number (`--ccd`), else from the file name.
-    pub ccd: Option<i64>,
     /// One ROOT file for all items (`--oroot`): its name in the output directory.
     pub combined_root: Option<String>,
 }
@@ -74,8 +62,8 @@ pub enum BatchError {
 impl Options {
     /// The chain of the configuration.
     pub(super) fn manager(&self) -> Result<ProcessManager, BatchError> {
-        let steps = self.config.sequence.iter().map(|entry| (*entry, self.config.block(entry)));
-        ProcessManager::new(steps, self.seed).map_err(|e| BatchError::Chain(e.iter().map(ToString::to_string).collect()))
+        ProcessManager::new(&self.config)
+            .map_err(|e| BatchError::Chain(e.iter().map(ToString::to_string).collect()))
     }
 
     /// Two inputs must not write the same files.
