@@ -14,6 +14,8 @@
 //! A fit that fails is a result with a status, not an error: errors are for input that cannot be fitted at all.
 
 mod error;
+pub mod bounded_search;
+pub mod dark_current;
 pub mod distributions;
 pub mod gaussian_fit;
 pub mod histogram;

@@ -7,6 +7,7 @@
 //! limit and is held there while the gradient points outwards. Far from a good fit Gauss–Newton converges only
 //! linearly, so the last digits come from Newton steps with the full second-derivative matrix.
 
+use crate::stats::bounded_search::quoted_error;
 use crate::stats::small_matrix::{self, Matrix};
 
 /// Allowed intervals of μ and σ.
@@ -339,24 +340,4 @@ pub fn errors(bins: &BinnedGaussian, solution: &Solution, limits: &Box2) -> Erro
         }
     }
     errors
-}
-
-/// The error Minuit quotes for a parameter limited on both sides: it works in u with p = l + ½(h−l)(1 + sin u) and
-/// averages the two displacements of p for u ± δ. `error` is the parabolic error in p itself; without two finite
-/// limits it is returned as it is.
-pub fn quoted_error(value: f64, error: f64, lo: f64, hi: f64) -> f64 {
-    let range = hi - lo;
-    if !(range.is_finite() && range > 0.0) || !error.is_finite() {
-        return error;
-    }
-    let sine = (2.0 * (value - lo) / range - 1.0).clamp(-1.0, 1.0);
-    let u = sine.asin();
-    let delta = 2.0 * error / (range * u.cos());
-    if !delta.is_finite() {
-        return f64::NAN;
-    }
-    let at = |u: f64| lo + 0.5 * range * (1.0 + u.sin());
-    let up = if delta > 1.0 { range } else { (at(u + delta) - value).abs() };
-    let down = (at(u - delta) - value).abs();
-    0.5 * (up + down)
 }
