@@ -8,6 +8,7 @@ mod axis;
 mod figure;
 mod image;
 mod overlay;
+pub mod render;
 mod series;
 mod style;
 
@@ -16,6 +17,7 @@ pub use axis::{Axis, AxisScale, SecondAxis};
 pub use figure::{Aspect, Cell, Figure, Grid, Inset, Kind, Panel, Size};
 pub use image::{ColourRange, ColourScale, ImagePlot, MaskStyle, RowOrigin};
 pub use overlay::{Arrows, DataText, Direction, Guide, Polygon, Strip};
+pub use render::{Format, RenderError, render, render_all, render_html, render_pages};
 pub use series::{Band, Contours, Errors, Histogram, Line, Points, Series};
 pub use style::{Colour, Dash, Marker, Palette, Shape, Stroke};
 
