@@ -1,5 +1,6 @@
 //! ROOT files seen from outside: what other programs find in the files this crate writes.
 
 mod content;
+mod external;
 mod reader;
 mod recorded;
