@@ -361,3 +361,43 @@ fn check_name(what: &'static str, name: &str) -> Result<()> {
     let name = name.chars().take(60).collect();
     Err(RootError::InvalidName { what, name, reason })
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::Cursor;
+
+    use super::*;
+
+    /// With the limit lowered to 1 MB: the error comes before the limit is reached, and stays.
+    #[test]
+    fn a_file_stops_before_its_largest_size() {
+        let options = Options::with_compression(super::super::Compression::None);
+        let mut file = RootFile::start(Cursor::new(Vec::new()), "a.root", options).unwrap();
+        file.output.set_limit(1_000_000);
+        let tree = file.tree("t", [("x", BranchType::Double)]).unwrap();
+        let column = [1.0; 10_000];
+        let error = (0..1000)
+            .find_map(|_| file.fill_columns(tree, &[Column::Double(&column)]).err())
+            .unwrap();
+        let RootError::FileTooLarge { bytes, .. } = error else {
+            panic!("{error}")
+        };
+        assert!((1_000_000..1_040_000).contains(&bytes), "{bytes}");
+        assert!(matches!(
+            file.finish_into(),
+            Err(RootError::Abandoned { .. })
+        ));
+    }
+
+    #[test]
+    fn the_rest_of_the_file_counts_too() {
+        let mut file =
+            RootFile::start(Cursor::new(Vec::new()), "a.root", Options::default()).unwrap();
+        file.output.set_limit(2000);
+        file.tree("t", [("x", BranchType::Double)]).unwrap();
+        assert!(matches!(
+            file.finish_into(),
+            Err(RootError::FileTooLarge { .. })
+        ));
+    }
+}

@@ -203,12 +203,20 @@ impl Random {
                 let letters: Vec<char> = "abcXYZ019 _-.:é,{}".chars().collect();
                 let longest = if self.below(5) == 0 { 600 } else { 20 };
                 let length = self.below(longest);
-                Value::Str(self.vector(length, |random| letters[random.below(letters.len())]).iter().collect())
+                Value::Str(
+                    self.vector(length, |random| letters[random.below(letters.len())])
+                        .iter()
+                        .collect(),
+                )
             }
             BranchType::VecInt => Value::VecInt(self.vector(length, |random| random.next() as i32)),
             BranchType::VecFloat => Value::VecFloat(self.vector(length, Self::float)),
-            BranchType::VecDouble => Value::VecDouble(self.vector(length, |random| f64::from(random.float()) / 3.0)),
-            BranchType::VecVecInt => Value::VecVecInt(self.nested(length, |random| random.next() as i32)),
+            BranchType::VecDouble => {
+                Value::VecDouble(self.vector(length, |random| f64::from(random.float()) / 3.0))
+            }
+            BranchType::VecVecInt => {
+                Value::VecVecInt(self.nested(length, |random| random.next() as i32))
+            }
             BranchType::VecVecFloat => Value::VecVecFloat(self.nested(length, Self::float)),
         }
     }

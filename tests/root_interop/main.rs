@@ -4,3 +4,5 @@ mod content;
 mod external;
 mod reader;
 mod recorded;
+mod roundtrip;
+mod structure;

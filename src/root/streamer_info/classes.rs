@@ -103,7 +103,7 @@ const BYTE: BasicType = BasicType::new(11, 1, "unsigned char");
 const USHORT: BasicType = BasicType::new(12, 2, "unsigned short");
 const U: BasicType = BasicType::new(13, 4, "unsigned int");
 const BITS: BasicType = BasicType::new(15, 4, "unsigned int");
-const L: BasicType = BasicType::new(16, 8, "long long");
+const L: BasicType = BasicType::new(16, 8, "Long64_t");
 const BOOL: BasicType = BasicType::new(18, 1, "bool");
 
 use Member::{
