@@ -26,11 +26,19 @@ warnings.simplefilter("always")
 LEAVES = {"int": "TLeafI", "float": "TLeafF", "double": "TLeafD"}
 
 
+def flush():
+    sys.stdout.flush()
+    ROOT.gInterpreter.ProcessLine("fflush(stdout); std::cout.flush();")
+
+
 class Silence:
-    """Everything that anybody writes to stderr, C++ or Python."""
+    """Nobody, C++ or Python, may write to stderr; what goes to stdout is lost."""
 
     def __enter__(self):
         self.file = tempfile.TemporaryFile()
+        sys.stdout.flush()
+        self.stdout, self.nothing = os.dup(1), os.open(os.devnull, os.O_WRONLY)
+        os.dup2(self.nothing, 1)
         sys.stderr.flush()
         self.stderr = os.dup(2)
         os.dup2(self.file.fileno(), 2)
@@ -39,7 +47,10 @@ class Silence:
     def __exit__(self, *error):
         sys.stderr.flush()
         os.dup2(self.stderr, 2)
-        os.close(self.stderr)
+        flush()
+        os.dup2(self.stdout, 1)
+        for number in (self.stderr, self.stdout, self.nothing):
+            os.close(number)
         self.file.seek(0)
         text = self.file.read().decode(errors="replace")
         self.file.close()
@@ -138,7 +149,7 @@ def check_print(found, tree, folder):
         found.Print()
         if tree["rows"]:
             found.Show(0)
-        ROOT.gInterpreter.ProcessLine("fflush(stdout); std::cout.flush();")
+        flush()
         os.dup2(stdout, 1)
     os.close(stdout)
     with open(file.name) as file:
@@ -381,4 +392,5 @@ def main():
           + ("" if hadd else " (no program hadd, TFileMerger only)"))
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -50,4 +50,5 @@ def main():
     print(f"uproot {uproot.__version__}: {len(opened)} files read")
 
 
-main()
+if __name__ == "__main__":
+    main()

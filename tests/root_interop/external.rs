@@ -9,7 +9,8 @@ use std::process::Command;
 use panaskimg::root::{BranchType, Compression, Options, RootFile};
 use serde_json::{Map, Value as Json, json};
 
-use crate::content::{Random, Table, Value, fill};
+use crate::content::{Random, Table, fill};
+use crate::objects::write_objects;
 use crate::reader::all_types;
 use crate::recorded::{recorded, recorded_tables};
 
@@ -151,17 +152,25 @@ fn write_files(folder: &Path) {
     let merge: Vec<_> = (0..4)
         .map(|number| format!("chain_{number}.root"))
         .collect();
-    let expected = json!({ "files": files, "chain": "chain_*.root", "merge": merge });
+    let expected = json!({
+        "files": files,
+        "chain": "chain_*.root",
+        "merge": merge,
+        "objects": write_objects(folder),
+    });
     std::fs::write(folder.join("expected.json"), expected.to_string()).unwrap();
 }
 
-fn run(program: &str, script: &str, folder: &Path, environment: &[(&str, &str)]) {
+/// Runs a script of `tests/interop` on fresh files; if it fails, the files are kept to be looked at.
+fn run(program: &str, script: &str, environment: &[(&str, &str)]) {
+    let folder = tempfile::tempdir().unwrap();
+    write_files(folder.path());
     let script = Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("tests/interop")
         .join(script);
     let output = Command::new(program)
         .arg(&script)
-        .arg(folder.join("expected.json"))
+        .arg(folder.path().join("expected.json"))
         .envs(environment.iter().copied())
         .output()
         .unwrap_or_else(|error| panic!("cannot run {program}: {error}"));
@@ -169,10 +178,12 @@ fn run(program: &str, script: &str, folder: &Path, environment: &[(&str, &str)])
         String::from_utf8_lossy(&output.stdout),
         String::from_utf8_lossy(&output.stderr),
     );
+    let status = output.status;
     assert!(
-        output.status.success(),
-        "{}:\n{out}\n{err}",
-        script.display()
+        status.success(),
+        "{} on {}: {status}\n{out}\n{err}",
+        script.display(),
+        folder.keep().display()
     );
     print!("{out}");
 }
@@ -191,9 +202,15 @@ fn root_reads_our_files_in_every_way() {
     let Some(python) = optional("PANASKIMG_PYTHON") else {
         return;
     };
-    let folder = tempfile::tempdir().unwrap();
-    write_files(folder.path());
-    run(&python, "root_read.py", folder.path(), &[]);
+    run(&python, "root_read.py", &[]);
+}
+
+#[test]
+fn root_draws_our_histograms_and_graphs() {
+    let Some(python) = optional("PANASKIMG_PYTHON") else {
+        return;
+    };
+    run(&python, "root_objects.py", &[]);
 }
 
 #[test]
@@ -201,9 +218,7 @@ fn uproot_reads_our_files() {
     let Some(python) = optional("PANASKIMG_PYTHON") else {
         return;
     };
-    let folder = tempfile::tempdir().unwrap();
-    write_files(folder.path());
-    run(&python, "root_uproot.py", folder.path(), &[]);
+    run(&python, "root_uproot.py", &[]);
 }
 
 #[test]
@@ -211,12 +226,5 @@ fn jsroot_reads_our_files() {
     let Some(modules) = optional("PANASKIMG_JSROOT") else {
         return;
     };
-    let folder = tempfile::tempdir().unwrap();
-    write_files(folder.path());
-    run(
-        "node",
-        "root_jsroot.mjs",
-        folder.path(),
-        &[("PANASKIMG_JSROOT", &modules)],
-    );
+    run("node", "root_jsroot.mjs", &[("PANASKIMG_JSROOT", &modules)]);
 }

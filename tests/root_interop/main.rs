@@ -2,6 +2,7 @@
 
 mod content;
 mod external;
+mod objects;
 mod reader;
 mod recorded;
 mod roundtrip;

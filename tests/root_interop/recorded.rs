@@ -140,8 +140,16 @@ fn classes_are_described_as_root_does() {
     let ours = File::parse(write(&recorded_tables(&theirs), Options::default())).classes();
     let theirs = theirs.classes();
     for class in &ours {
-        let known = theirs.iter().find(|other| other.name == class.name).expect("a class ROOT lists too");
-        assert_eq!((class.checksum, class.version), (known.checksum, known.version), "{}", class.name);
+        let known = theirs
+            .iter()
+            .find(|other| other.name == class.name)
+            .expect("a class ROOT lists too");
+        assert_eq!(
+            (class.checksum, class.version),
+            (known.checksum, known.version),
+            "{}",
+            class.name
+        );
         assert_eq!(class.members.len(), known.members.len(), "{}", class.name);
         for (member, other) in class.members.iter().zip(&known.members) {
             assert_eq!(member, other, "{}", class.name);
