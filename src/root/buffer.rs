@@ -177,6 +177,12 @@ impl Buffer {
         put_f64s(&mut self.bytes, values);
     }
 
+    /// A `TArrayF` or the array part of a class derived from it.
+    pub fn f32_array(&mut self, values: &[f32]) {
+        self.i32(values.len() as i32);
+        put_f32s(&mut self.bytes, values);
+    }
+
     /// Values without a length before them.
     pub fn f64s(&mut self, values: &[f64]) {
         put_f64s(&mut self.bytes, values);

@@ -56,9 +56,9 @@ pub enum RootError {
         branch: String,
     },
     /// ROOT could not look the name up again.
-    #[error("the {what} name \"{name}\" cannot be used in a ROOT file: {reason}")]
+    #[error("the {what} \"{name}\" cannot be used in a ROOT file: {reason}")]
     InvalidName {
-        /// "tree", "branch", "object" or "file".
+        /// "tree", "branch", "file", "title", …
         what: &'static str,
         /// The name.
         name: String,

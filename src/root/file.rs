@@ -9,10 +9,14 @@ use rayon::prelude::*;
 use super::atomic_file::AtomicFile;
 use super::buffer::Buffer;
 use super::error::{Result, RootError};
+use super::objects::{Graph, Histogram};
 use super::options::Options;
 use super::output::Output;
 use super::record::{Key, Record, RootDate};
-use super::streamer_info::{self, ClassInfo, LEAF_FLOAT, TREE_CLASSES, VECTOR_DOUBLE};
+use super::streamer_info::{
+    self, ClassInfo, FUNCTION_CLASSES, GRAPH_CLASSES, HISTOGRAM_CLASSES, LEAF_FLOAT, TREE_CLASSES,
+    VECTOR_DOUBLE,
+};
 use super::tree::{self, Basket, BranchType, Cell, Column, Tree};
 
 /// Closed baskets are collected until they hold this many bytes, then compressed together, in parallel.
@@ -126,7 +130,6 @@ impl<W: Write + Seek> RootFile<W> {
         name: &str,
         schema: impl IntoIterator<Item = (N, BranchType)>,
     ) -> Result<TreeId> {
-        self.output.check()?;
         self.check_new_object("tree", name)?;
         let schema: Vec<_> = schema
             .into_iter()
@@ -192,6 +195,36 @@ impl<W: Write + Seek> RootFile<W> {
         Ok(())
     }
 
+    /// Writes a histogram.
+    ///
+    /// # Errors
+    /// If it is not consistent, if the file has an object of that name, or if the file cannot be written.
+    pub fn histogram(&mut self, histogram: &Histogram<'_>) -> Result<()> {
+        self.check_new_object("histogram", histogram.name)?;
+        histogram.check()?;
+        self.add_classes(&HISTOGRAM_CLASSES);
+        if histogram.function.is_some() {
+            self.add_classes(&FUNCTION_CLASSES);
+        }
+        self.write_object("TH1F", histogram.name, histogram.title, |buffer| {
+            histogram.write(buffer)
+        })
+    }
+
+    /// Writes a graph.
+    ///
+    /// # Errors
+    /// As for [`histogram`](Self::histogram).
+    pub fn graph(&mut self, graph: &Graph<'_>) -> Result<()> {
+        self.check_new_object("graph", graph.name)?;
+        graph.check()?;
+        self.add_classes(&GRAPH_CLASSES);
+        self.add_classes(&HISTOGRAM_CLASSES);
+        self.write_object(graph.class(), graph.name, graph.title, |buffer| {
+            graph.write(buffer)
+        })
+    }
+
     /// Number of entries filled so far.
     ///
     /// # Errors
@@ -223,6 +256,33 @@ impl<W: Write + Seek> RootFile<W> {
             |buffer| streamer_info::write_list(buffer, &classes),
             &self.options,
         )
+    }
+
+    fn write_object(
+        &mut self,
+        class: &'static str,
+        name: &str,
+        title: &str,
+        write: impl FnOnce(&mut Buffer),
+    ) -> Result<()> {
+        check_length("title", title)?;
+        let key = Key {
+            class,
+            name,
+            title,
+            cycle: 1,
+            date: self.date(),
+        };
+        let mut buffer = Buffer::new(key.length());
+        write(&mut buffer);
+        let (_, record) =
+            self.output
+                .append_payload(key, &buffer.into_bytes(), self.options.compression)?;
+        self.contents.push(Content::Object {
+            name: name.to_owned(),
+            key: record.key().to_vec(),
+        });
+        Ok(())
     }
 
     fn write_tree(&mut self, number: usize) -> Result<Vec<u8>> {
@@ -317,6 +377,7 @@ impl<W: Write + Seek> RootFile<W> {
     }
 
     fn check_new_object(&self, what: &'static str, name: &str) -> Result<()> {
+        self.output.check()?;
         check_name(what, name)?;
         if name.contains(['/', ';']) {
             let reason = "\"/\" and \";\" separate folders and versions in ROOT's look-up";
@@ -349,15 +410,69 @@ impl<W: Write + Seek> RootFile<W> {
 }
 
 fn check_name(what: &'static str, name: &str) -> Result<()> {
+    check_length(what, name)?;
     let reason = if name.is_empty() {
         "it is empty"
-    } else if name.len() > NAME_LIMIT {
-        "it is longer than 10000 bytes"
     } else if name.contains(char::is_control) {
         "it has a control character in it"
     } else {
         return Ok(());
     };
-    let name = name.chars().take(60).collect();
-    Err(RootError::InvalidName { what, name, reason })
+    Err(RootError::InvalidName {
+        what,
+        name: name.to_owned(),
+        reason,
+    })
+}
+
+fn check_length(what: &'static str, text: &str) -> Result<()> {
+    if text.len() <= NAME_LIMIT {
+        return Ok(());
+    }
+    let name = text.chars().take(60).chain(['…']).collect();
+    Err(RootError::InvalidName {
+        what,
+        name,
+        reason: "it is longer than 10000 bytes",
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Cursor;
+
+    use super::*;
+
+    /// With the limit lowered to 1 MB: the error comes before the limit is reached, and stays.
+    #[test]
+    fn a_file_stops_before_its_largest_size() {
+        let options = Options::with_compression(super::super::Compression::None);
+        let mut file = RootFile::start(Cursor::new(Vec::new()), "a.root", options).unwrap();
+        file.output.set_limit(1_000_000);
+        let tree = file.tree("t", [("x", BranchType::Double)]).unwrap();
+        let column = [1.0; 10_000];
+        let error = (0..1000)
+            .find_map(|_| file.fill_columns(tree, &[Column::Double(&column)]).err())
+            .unwrap();
+        let RootError::FileTooLarge { bytes, .. } = error else {
+            panic!("{error}")
+        };
+        assert!((1_000_000..1_040_000).contains(&bytes), "{bytes}");
+        assert!(matches!(
+            file.finish_into(),
+            Err(RootError::Abandoned { .. })
+        ));
+    }
+
+    #[test]
+    fn the_rest_of_the_file_counts_too() {
+        let mut file =
+            RootFile::start(Cursor::new(Vec::new()), "a.root", Options::default()).unwrap();
+        file.output.set_limit(2000);
+        file.tree("t", [("x", BranchType::Double)]).unwrap();
+        assert!(matches!(
+            file.finish_into(),
+            Err(RootError::FileTooLarge { .. })
+        ));
+    }
 }

@@ -161,3 +161,63 @@ pub fn write(tables: &[Table], options: Options) -> Vec<u8> {
     fill(&mut file, tables).unwrap();
     file.finish_into().unwrap().into_inner()
 }
+
+/// A small generator of repeatable numbers (xorshift64*, Vigna 2016).
+pub struct Random(pub u64);
+
+impl Random {
+    pub fn next(&mut self) -> u64 {
+        self.0 ^= self.0 >> 12;
+        self.0 ^= self.0 << 25;
+        self.0 ^= self.0 >> 27;
+        self.0.wrapping_mul(0x2545_f491_4f6c_dd1d)
+    }
+
+    /// A number below `limit`.
+    pub fn below(&mut self, limit: usize) -> usize {
+        (self.next() >> 33) as usize % limit
+    }
+
+    fn float(&mut self) -> f32 {
+        (self.next() >> 40) as f32 / 1024.0 - 5000.0
+    }
+
+    fn vector<T>(&mut self, length: usize, mut item: impl FnMut(&mut Self) -> T) -> Vec<T> {
+        (0..length).map(|_| item(self)).collect()
+    }
+
+    fn nested<T>(&mut self, rows: usize, item: impl Fn(&mut Self) -> T) -> Vec<Vec<T>> {
+        self.vector(rows, |random| {
+            let length = random.below(7);
+            random.vector(length, &item)
+        })
+    }
+
+    /// A value without NaN, small enough for sums of it to be exact; vectors have this length.
+    pub fn value(&mut self, kind: BranchType, length: usize) -> Value {
+        match kind {
+            BranchType::Int => Value::Int(self.next() as i32),
+            BranchType::Float => Value::Float(self.float()),
+            BranchType::Double => Value::Double(f64::from(self.float()) + 1e-9),
+            BranchType::String => {
+                let letters: Vec<char> = "abcXYZ019 _-.:é,{}".chars().collect();
+                let longest = if self.below(5) == 0 { 600 } else { 20 };
+                let length = self.below(longest);
+                Value::Str(
+                    self.vector(length, |random| letters[random.below(letters.len())])
+                        .iter()
+                        .collect(),
+                )
+            }
+            BranchType::VecInt => Value::VecInt(self.vector(length, |random| random.next() as i32)),
+            BranchType::VecFloat => Value::VecFloat(self.vector(length, Self::float)),
+            BranchType::VecDouble => {
+                Value::VecDouble(self.vector(length, |random| f64::from(random.float()) / 3.0))
+            }
+            BranchType::VecVecInt => {
+                Value::VecVecInt(self.nested(length, |random| random.next() as i32))
+            }
+            BranchType::VecVecFloat => Value::VecVecFloat(self.nested(length, Self::float)),
+        }
+    }
+}

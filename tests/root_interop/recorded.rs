@@ -132,3 +132,29 @@ fn baskets_are_those_of_root_byte_for_byte() {
         tables.iter().map(|table| table.schema.len()).sum::<usize>()
     );
 }
+
+/// The descriptions of classes, which a reader may need to understand all the rest.
+#[test]
+fn classes_are_described_as_root_does() {
+    let Some(theirs) = recorded() else { return };
+    let ours = File::parse(write(&recorded_tables(&theirs), Options::default())).classes();
+    let theirs = theirs.classes();
+    for class in &ours {
+        let known = theirs
+            .iter()
+            .find(|other| other.name == class.name)
+            .expect("a class ROOT lists too");
+        assert_eq!(
+            (class.checksum, class.version),
+            (known.checksum, known.version),
+            "{}",
+            class.name
+        );
+        assert_eq!(class.members.len(), known.members.len(), "{}", class.name);
+        for (member, other) in class.members.iter().zip(&known.members) {
+            assert_eq!(member, other, "{}", class.name);
+        }
+    }
+    // Tree, branches, leaves, vectors and what they are made of (spec 05 §10.3).
+    assert_eq!(ours.len(), 22);
+}

@@ -14,7 +14,7 @@ pub(in crate::root) struct ClassInfo {
 
 /// A data member, or a base class, in the order of streaming.
 #[derive(Debug)]
-pub(super) enum Member {
+pub(in crate::root) enum Member {
     /// A base class.
     Base(&'static ClassInfo),
     /// A number.
@@ -40,7 +40,7 @@ pub(super) enum Member {
     /// A pointer to any other object.
     AnyPointer(&'static str, &'static str),
     /// A member that is a `std::vector`: name, type, code of the content.
-    VectorMember(&'static str, &'static str, i32),
+    Stl(&'static str, &'static str, i32),
     /// The only "member" of a `std::vector` class.
     Vector {
         class: &'static str,
@@ -51,7 +51,7 @@ pub(super) enum Member {
 
 /// A C++ number: ROOT's code, bytes, name.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct BasicType {
+pub(in crate::root) struct BasicType {
     pub code: i32,
     pub size: i32,
     pub name: &'static str,
@@ -103,12 +103,10 @@ const BYTE: BasicType = BasicType::new(11, 1, "unsigned char");
 const USHORT: BasicType = BasicType::new(12, 2, "unsigned short");
 const U: BasicType = BasicType::new(13, 4, "unsigned int");
 const BITS: BasicType = BasicType::new(15, 4, "unsigned int");
-const L: BasicType = BasicType::new(16, 8, "long long");
+const L: BasicType = BasicType::new(16, 8, "Long64_t");
 const BOOL: BasicType = BasicType::new(18, 1, "bool");
 
-use Member::{
-    AnyObject, AnyPointer, Base, Basic, Object, Pointer, SurePointer, Text, VectorMember,
-};
+use Member::{AnyObject, AnyPointer, Base, Basic, Object, Pointer, Stl, SurePointer, Text};
 
 const fn tree_array(name: &'static str) -> Member {
     Member::Counted {
@@ -528,4 +526,48 @@ static GRAPH_ERRORS: ClassInfo = ClassInfo::new(
 );
 
 /// What a file with a graph lists, besides the classes of the histogram that holds its axes.
-pub(in crate::root) static GRAPH_CLASSES: [&ClassInfo; 2] = [&GRAPH, &GRAPH_ERRORS];
+pub(in crate::root) static GRAPH_CLASSES: [&ClassInfo; 2] = [&GRAPH_ERRORS, &GRAPH];
+
+static FUNCTION_PARAMETERS: ClassInfo = ClassInfo::new(
+    "TF1Parameters",
+    1,
+    0xd703_028e,
+    &[
+        Stl("fParameters", "vector<double>", 8),
+        Stl("fParNames", "vector<string>", OBJECT),
+    ],
+);
+static FUNCTION: ClassInfo = ClassInfo::new(
+    "TF1",
+    12,
+    0x7223_ffd8,
+    &[
+        Base(&NAMED),
+        Base(&LINE),
+        Base(&FILL),
+        Base(&MARKER),
+        Basic("fXmin", D),
+        Basic("fXmax", D),
+        Basic("fNpar", I),
+        Basic("fNdim", I),
+        Basic("fNpx", I),
+        Basic("fType", BasicType::new(3, 4, "TF1::EFType")),
+        Basic("fNpfits", I),
+        Basic("fNDF", I),
+        Basic("fChisquare", D),
+        Basic("fMinimum", D),
+        Basic("fMaximum", D),
+        Stl("fParErrors", "vector<double>", 8),
+        Stl("fParMin", "vector<double>", 8),
+        Stl("fParMax", "vector<double>", 8),
+        Stl("fSave", "vector<double>", 8),
+        Basic("fNormalized", BOOL),
+        Basic("fNormIntegral", D),
+        Pointer("fFormula", "TFormula"),
+        AnyPointer("fParams", "TF1Parameters"),
+        Pointer("fComposition", "TF1AbsComposition"),
+    ],
+);
+
+/// What a file with a function lists, besides the classes of the histogram it belongs to.
+pub(in crate::root) static FUNCTION_CLASSES: [&ClassInfo; 2] = [&FUNCTION, &FUNCTION_PARAMETERS];

@@ -8,7 +8,10 @@
 mod classes;
 
 use classes::{BasicType, Member};
-pub(super) use classes::{ClassInfo, LEAF_FLOAT, TREE_CLASSES, VECTOR_DOUBLE};
+pub(super) use classes::{
+    ClassInfo, FUNCTION_CLASSES, GRAPH_CLASSES, HISTOGRAM_CLASSES, LEAF_FLOAT, TREE_CLASSES,
+    VECTOR_DOUBLE,
+};
 
 use super::buffer::{BITS_MEMBER, Buffer};
 
@@ -101,17 +104,15 @@ fn write_member(buffer: &mut Buffer, member: &Member) {
             })
         }
         Member::AnyPointer(name, class) => {
-            write_element(buffer, "TStreamerObjectAnyPointer", 2, |buffer| {
+            write_element(buffer, "TStreamerObjectAnyPointer", 1, |buffer| {
                 write_element_head(buffer, name, "", 69, 8, 0, &format!("{class}*"));
             })
         }
-        Member::VectorMember(name, class, content) => {
-            write_element(buffer, "TStreamerSTL", 3, |buffer| {
-                write_element_head(buffer, name, "", 300, 24, 0, class);
-                buffer.i32(1);
-                buffer.i32(content);
-            })
-        }
+        Member::Stl(name, class, content) => write_element(buffer, "TStreamerSTL", 3, |buffer| {
+            write_element_head(buffer, name, "", 500, 24, 0, class);
+            buffer.i32(1);
+            buffer.i32(content);
+        }),
         Member::Vector {
             class,
             title,

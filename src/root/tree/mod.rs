@@ -12,7 +12,7 @@ use std::fmt;
 use super::error::{Result, RootError};
 pub(in crate::root) use branch::{BASKET_SIZE, Basket, Branch};
 pub use cell::{Cell, Column, Nested};
-pub(in crate::root) use record::write_tree;
+pub(in crate::root) use record::{FILL_SOLID, LINE_COLOR, write_tree};
 
 /// The type of a branch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

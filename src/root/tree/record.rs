@@ -20,9 +20,9 @@ const MIN_BASKETS: usize = 10;
 /// Checksum of `ROOT::TIOFeatures`, which ROOT writes in place of its version.
 const IO_FEATURES: u32 = 0x1aa1_2f10;
 /// Colour number of lines in ROOT's default style.
-const LINE_COLOR: i16 = 602;
+pub(in crate::root) const LINE_COLOR: i16 = 602;
 /// Fill style "solid".
-const FILL_SOLID: i16 = 1001;
+pub(in crate::root) const FILL_SOLID: i16 = 1001;
 
 /// What ROOT needs to know of a class kept in a branch.
 struct Streamed {
