@@ -11,6 +11,7 @@ pub mod document;
 pub mod input;
 mod input_section;
 mod load;
+pub mod named;
 pub mod overrides;
 pub mod problem;
 pub mod sequence;

@@ -204,12 +204,32 @@ use OldKey::*;
 use Scope::{Amplifier, Image};
 
 static TABLE: &[ProcessEntry] = &[
+    row::<CalibrationProcess>("CalibrationProcess", Analysis, Image, "converts ADU to electrons"),
     simulation_only("ContinuousReadout", "gives each simulated charge the pixel and time at which it is read"),
     simulation_only("CreateFitsImage", "writes simulated images as FITS"),
     simulation_only("DarkCurrent", "adds thermal charges to simulated pixels"),
     simulation_only("Diffusion", "spreads simulated charges while they drift to the pixels"),
     simulation_only("ElectronicNoise", "adds readout noise to simulated pixels"),
+    row::<FitDarkCurrentProcess>(
+        "FitDarkCurrentProcess",
+        Analysis,
+        Amplifier,
+        "fits Poisson ⊗ Gaussian peaks to the pixel charge: gain, noise, dark current",
+    ),
     simulation_only("PasteClusterProcess", "pastes simulated clusters into real images"),
+    row::<PedestalSubtractionProcess>(
+        "PedestalSubtractionProcess",
+        Analysis,
+        Amplifier,
+        "estimates the baseline per row or column and subtracts it",
+    )
+    .aliases(&["PedestalSubtractedProcess"])
+    .old_keys(&[
+        ("n_mad_mask", Renamed("n_sigma_to_mask")),
+        ("is_highT", Renamed("is_highDC")),
+        ("highT", Renamed("is_highDC")),
+        ("highDC", Renamed("is_highDC")),
+    ]),
     simulation_only("PixelSaturation", "limits the charge of simulated pixels"),
     simulation_only("PixelizeSignal", "collects simulated charges in pixels"),
 ];
