@@ -2,6 +2,8 @@
 
 use std::ops::Range;
 
+use ndarray::{ArrayView2, ArrayViewMut2, Axis, Slice};
+
 /// A rectangle of pixels: half-open ranges of rows and columns of the stored image.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Region {
@@ -20,6 +22,22 @@ impl Region {
     /// Whether the pixel lies inside.
     pub fn contains(&self, row: usize, col: usize) -> bool {
         self.rows.contains(&row) && self.cols.contains(&col)
+    }
+
+    /// The pixels of this region in an image that holds it.
+    pub fn view<'a, T>(&self, image: impl Into<ArrayView2<'a, T>>) -> ArrayView2<'a, T> {
+        let mut view = image.into();
+        view.slice_axis_inplace(Axis(0), Slice::from(self.rows.clone()));
+        view.slice_axis_inplace(Axis(1), Slice::from(self.cols.clone()));
+        view
+    }
+
+    /// The pixels of this region in an image that holds it, to be changed.
+    pub fn view_mut<'a, T>(&self, image: impl Into<ArrayViewMut2<'a, T>>) -> ArrayViewMut2<'a, T> {
+        let mut view = image.into();
+        view.slice_axis_inplace(Axis(0), Slice::from(self.rows.clone()));
+        view.slice_axis_inplace(Axis(1), Slice::from(self.cols.clone()));
+        view
     }
 
     /// Number of pixels.
@@ -89,7 +107,7 @@ impl Amplifier {
     }
 
     /// Name, then aliases: the order in which per-amplifier parameters are looked up.
-    pub fn names(&self) -> impl Iterator<Item = &str> {
+    pub fn names(&self) -> impl Iterator<Item = &str> + Clone {
         std::iter::once(self.name.as_str()).chain(self.aliases.iter().map(String::as_str))
     }
 

@@ -1,8 +1,25 @@
 //! Figures as data, and their renderers.
+//!
+//! Processes return [`Figure`]s: panels, axes, series, annotations, nothing drawn. `render` turns a
+//! figure into the bytes of a PDF, EPS, PNG or SVG file, or draws it in the terminal.
 
-/// A figure as data.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub struct Figure {}
+mod annotation;
+mod axis;
+mod figure;
+mod image;
+mod overlay;
+pub mod render;
+mod series;
+mod style;
+
+pub use annotation::{Anchor, Legend, LegendEntry, LegendKey, LegendPlace, Note, value_with_error};
+pub use axis::{Axis, AxisScale, SecondAxis};
+pub use figure::{Aspect, Cell, Figure, Grid, Inset, Kind, Panel, Size};
+pub use image::{ColourRange, ColourScale, ImagePlot, MaskStyle, RowOrigin};
+pub use overlay::{Arrows, DataText, Direction, Guide, Polygon, Strip};
+pub use render::{Format, RenderError, render, render_all, render_html, render_pages};
+pub use series::{Band, Contours, Errors, Histogram, Line, Points, Series};
+pub use style::{Colour, Dash, Marker, Palette, Shape, Stroke};
 
 /// A drawing format.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

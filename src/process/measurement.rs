@@ -29,6 +29,9 @@ pub struct Measurement {
     /// Branch of the ROOT tree `info` for the value; the error goes to the same name with `_err`.
     #[serde(skip)]
     pub info_branch: Option<String>,
+    /// Column of the table at the end of a run, for the few numbers that everybody looks for.
+    #[serde(skip)]
+    pub headline: Option<String>,
     /// Whether the number is an integer (cards and summary then show it as one).
     #[serde(skip)]
     pub integral: bool,
@@ -56,6 +59,7 @@ impl Measurement {
             cards: Vec::new(),
             error_cards: Vec::new(),
             info_branch: None,
+            headline: None,
             integral: false,
         }
     }
@@ -86,6 +90,12 @@ impl Measurement {
     /// Error written to the header under this keyword.
     pub fn error_card(mut self, keyword: impl Into<String>, comment: impl Into<String>) -> Self {
         self.error_cards.push(CardName { keyword: keyword.into(), comment: comment.into() });
+        self
+    }
+
+    /// Shown in the table at the end of a run, in a column of this name.
+    pub fn headline(mut self, column: impl Into<String>) -> Self {
+        self.headline = Some(column.into());
         self
     }
 

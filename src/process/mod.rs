@@ -5,6 +5,7 @@
 
 pub mod analysis;
 pub mod common;
+pub mod manager;
 pub mod measurement;
 pub mod reconstruction;
 pub mod registry;
@@ -12,6 +13,7 @@ pub mod registry;
 use std::fmt;
 
 pub use common::CommonParameters;
+pub use manager::ProcessManager;
 pub use measurement::Measurement;
 pub use registry::{Group, ProcessEntry, Scope};
 

@@ -1,1 +1,30 @@
-//! Histograms, robust estimators, fit models and fits.
+//! Histograms, robust estimators, fit models and fits: the numerical heart, pure functions on slices.
+//!
+//! Nothing here knows images, configurations or files; callers select pixels and pass numbers (ADU or e⁻).
+//!
+//! | room | what is in it |
+//! |---|---|
+//! | [`robust`] | percentiles, median, MAD, trimmed and clipped moments |
+//! | [`distributions`] | Gaussian, Poisson, χ² |
+//! | [`histogram`] | uniform histograms, bin-index rules, rules for the number of bins |
+//! | [`peak_finder`] | peaks of binned distributions |
+//! | [`gaussian_fit`] | Gaussian fit of a pedestal row, and the older windowed estimate |
+//! | [`small_matrix`] | positive-definite matrices on the stack |
+//!
+//! A fit that fails is a result with a status, not an error: errors are for input that cannot be fitted at all.
+
+pub mod bounded_search;
+pub mod dark_current;
+pub mod distributions;
+mod error;
+pub mod gaussian_fit;
+pub mod histogram;
+pub mod peak_finder;
+pub mod robust;
+pub mod small_matrix;
+
+pub use error::StatsError;
+pub use histogram::{BinRule, Histogram};
+
+#[cfg(test)]
+pub(crate) mod test_data;

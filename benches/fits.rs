@@ -1,0 +1,137 @@
+//! Speed of the fits, on samples like those of a real image. Run with `cargo bench --bench fits`.
+
+use divan::{Bencher, black_box};
+use panaskimg::stats::dark_current::{
+    BinWidth, DarkCurrentSettings, FitOptions, Method, ParameterLimits, fit_histogram, fit_pixels,
+};
+use panaskimg::stats::gaussian_fit::{GaussianFitSettings, GaussianFitter, StartRule};
+use panaskimg::stats::histogram::{BinRule, Histogram};
+use panaskimg::stats::peak_finder::PeakFinder;
+use panaskimg::stats::robust;
+
+fn main() {
+    divan::main();
+}
+
+/// Deterministic numbers (splitmix64).
+struct Random(u64);
+
+impl Random {
+    fn uniform(&mut self) -> f64 {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        ((z ^ (z >> 31)) >> 11) as f64 * 2f64.powi(-53)
+    }
+
+    fn gaussian(&mut self) -> f64 {
+        let (u1, u2) = (self.uniform(), self.uniform());
+        (-2.0 * (1.0 - u1).ln()).sqrt() * (2.0 * std::f64::consts::PI * u2).cos()
+    }
+
+    /// Charge of a pixel in ADU: Poisson electrons, gain 1.35, noise 0.2.
+    fn pixel(&mut self, mean_electrons: f64) -> f64 {
+        let u = self.uniform();
+        let (mut k, mut p) = (0.0, (-mean_electrons).exp());
+        let mut c = p;
+        while u >= c && k < 50.0 {
+            k += 1.0;
+            p *= mean_electrons / k;
+            c += p;
+        }
+        1.35 * k + 0.2 * self.gaussian()
+    }
+
+    fn row(&mut self, n: usize, mean_electrons: f64) -> Vec<f64> {
+        (0..n).map(|_| self.pixel(mean_electrons)).collect()
+    }
+}
+
+/// A pedestal row: 600 pixels, 50 bins, two or three electron peaks, start from the smoothed peak.
+#[divan::bench]
+fn gaussian_row_600_manual_50_smoothed(bencher: Bencher) {
+    let mut random = Random(1);
+    let rows: Vec<Vec<f64>> = (0..64).map(|_| random.row(600, 0.5)).collect();
+    let settings =
+        GaussianFitSettings { bins: BinRule::Manual(50), start: StartRule::HighDarkCurrent(PeakFinder::Smoothed) };
+    let mut fitter = GaussianFitter::new();
+    let mut next = 0;
+    bencher.bench_local(|| {
+        next = (next + 1) % rows.len();
+        fitter.fit(black_box(&rows[next]), settings)
+    });
+}
+
+/// A pedestal row of one population: 600 pixels, Freedman bins, start from the median.
+#[divan::bench]
+fn gaussian_row_600_freedman_standard(bencher: Bencher) {
+    let mut random = Random(2);
+    let rows: Vec<Vec<f64>> = (0..64).map(|_| random.row(600, 0.0)).collect();
+    let settings = GaussianFitSettings { bins: BinRule::Freedman, start: StartRule::Standard };
+    let mut fitter = GaussianFitter::new();
+    let mut next = 0;
+    bencher.bench_local(|| {
+        next = (next + 1) % rows.len();
+        fitter.fit(black_box(&rows[next]), settings)
+    });
+}
+
+/// Median and MAD of an image of 200 000 pixels.
+#[divan::bench]
+fn median_and_mad_200k(bencher: Bencher) {
+    let sample = Random(3).row(204_800, 0.5);
+    bencher.bench_local(|| robust::median_and_mad(black_box(&sample)));
+}
+
+/// Histogram of 195 000 pixels in 300 bins, like the real image.
+fn pixels(mean_electrons: f64, n: usize) -> Vec<f64> {
+    Random(4).row(n, mean_electrons)
+}
+
+fn dark_current(letters: &str, n_peaks: usize, window: (f64, f64)) -> DarkCurrentSettings {
+    DarkCurrentSettings {
+        options: FitOptions::parse(letters),
+        window,
+        bin_width: BinWidth::Width(0.05),
+        n_peaks,
+        calibration: 1.3,
+        limits: ParameterLimits { mu0: (-1.0, 1.0), sigma: (0.001, 100.0), lambda: (0.001, 10.0), gain: (0.8, 1.8) },
+        ..Default::default()
+    }
+}
+
+/// Binned fit of a whole image, 300 bins, from three starts; default letters (likelihood with profile intervals).
+#[divan::bench(args = [2, 5])]
+fn dark_current_300_default(bencher: Bencher, n_peaks: usize) {
+    let window = (-5.0, 10.0);
+    let histogram = Histogram::window(&pixels(0.5, 195_000), window.0, window.1, 300).unwrap();
+    let settings = dark_current("QR S L EM", n_peaks, window);
+    bencher.bench_local(|| fit_histogram(black_box(&histogram), &settings));
+}
+
+/// The same with the Neyman χ².
+#[divan::bench(args = [2, 5])]
+fn dark_current_300_neyman(bencher: Bencher, n_peaks: usize) {
+    let window = (-5.0, 10.0);
+    let histogram = Histogram::window(&pixels(0.5, 195_000), window.0, window.1, 300).unwrap();
+    let settings = dark_current("Q", n_peaks, window);
+    bencher.bench_local(|| fit_histogram(black_box(&histogram), &settings));
+}
+
+/// Slice of ten rows: 6000 pixels, 140 bins, two peaks.
+#[divan::bench(args = ["Q", "QL", "QR S L EM"])]
+fn dark_current_slice_140(bencher: Bencher, letters: &str) {
+    let sample = pixels(0.05, 6_000);
+    let settings = dark_current(letters, 2, (-2.0, 5.0));
+    bencher.bench_local(|| fit_pixels(black_box(&sample), &settings));
+}
+
+/// Improved fits of 20 000 pixels.
+#[divan::bench(args = ["binned", "unbinned"])]
+fn dark_current_improved_20k(bencher: Bencher, method: &str) {
+    let sample = pixels(0.6, 20_000);
+    let method = Method::from_name(method).unwrap();
+    let settings = DarkCurrentSettings { method, ..dark_current("", 5, (-1.0, 7.0)) };
+    bencher.bench_local(|| fit_pixels(black_box(&sample), &settings));
+}
