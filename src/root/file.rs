@@ -1,5 +1,6 @@
 //! A ROOT file and its trees.
 
+use std::fmt;
 use std::io::{Seek, Write};
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -39,6 +40,20 @@ pub struct RootFile<W: Write + Seek = AtomicFile> {
     pending: Vec<Pending>,
     pending_bytes: usize,
     classes: Vec<&'static ClassInfo>,
+}
+
+impl<W: Write + Seek> fmt::Debug for RootFile<W> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let trees: Vec<_> = self
+            .trees
+            .iter()
+            .map(|tree| (&tree.name, tree.entries))
+            .collect();
+        f.debug_struct("RootFile")
+            .field("name", &self.output.name)
+            .field("trees", &trees)
+            .finish_non_exhaustive()
+    }
 }
 
 /// A tree of a [`RootFile`].

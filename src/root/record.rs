@@ -176,13 +176,13 @@ impl RootDate {
 mod tests {
     use super::*;
 
-    /// 2025-08-07 17:02:13 in 6 + 4 + 5 + 5 + 6 + 6 bits.
+    /// 2025-08-07 17:02:13 is 30 years after 1995, and so on: 6 + 4 + 5 + 5 + 6 + 6 bits.
     #[test]
     fn dates_are_packed_as_root_does() {
         let date = jiff::civil::date(2025, 8, 7).at(17, 2, 13, 0);
         assert_eq!(
             RootDate::new(Some(date)).0,
-            0b011110_1000_00111_10001_000010_001101
+            30 << 26 | 8 << 22 | 7 << 17 | 17 << 12 | 2 << 6 | 13
         );
         assert_eq!(RootDate::new(None).0, 0);
         assert_eq!(

@@ -225,10 +225,8 @@ fn a_file_appears_only_when_it_is_finished() {
         File::parse(std::fs::read(&path).unwrap()).records[0].name,
         "a.root"
     );
-    let Err(error) = RootFile::create(folder.path().join("missing/a.root"), Options::default())
-    else {
-        panic!()
-    };
+    let missing = folder.path().join("missing/a.root");
+    let error = RootFile::create(missing, Options::default()).unwrap_err();
     assert!(error.to_string().contains("missing/a.root"), "{error}");
 }
 

@@ -5,7 +5,7 @@ use super::super::error::{Result, RootError};
 use super::histogram::GraphAxes;
 use super::{LARGEST, UNSET};
 
-/// Status bit that ROOT gives graphs with sorted points or not alike.
+/// Status bit "clip at the frame of the picture", set by default.
 const BITS_GRAPH: u32 = 0x400;
 /// Fill style "hollow".
 const FILL_HOLLOW: i16 = 1000;
@@ -149,7 +149,7 @@ fn range(values: &[f64], errors: Option<&[f64]>) -> (f64, f64) {
         )
     } else {
         let margin = MARGIN * (high - low);
-        (low - margin, high + margin)
+        ((low - margin).max(f64::MIN), (high + margin).min(f64::MAX))
     }
 }
 
@@ -159,10 +159,11 @@ mod tests {
 
     #[test]
     fn the_range_shows_all_points() {
-        assert_eq!(range(&[1.0, f64::NAN, 3.0], None), (0.8, 3.2));
-        assert_eq!(range(&[1.0, 3.0], Some(&[1.0, f64::NAN])), (-0.3, 3.3));
+        assert_eq!(range(&[0.0, f64::NAN, 20.0], None), (-2.0, 22.0));
+        assert_eq!(range(&[0.0, 10.0], Some(&[10.0, f64::NAN])), (-12.0, 12.0));
         assert_eq!(range(&[], None), (0.0, 1.0));
         assert_eq!(range(&[4.0, 4.0], None), (2.0, 6.0));
         assert_eq!(range(&[0.0], None), (-0.5, 0.5));
+        assert_eq!(range(&[f64::MIN, f64::MAX], None), (f64::MIN, f64::MAX));
     }
 }

@@ -5,11 +5,11 @@ use super::super::error::{Result, RootError};
 use super::super::tree::{FILL_SOLID, LINE_COLOR};
 use super::{Function, LARGEST, UNSET};
 
-/// Status bit of an object that tells others when it is deleted.
+/// Status bit "tell others when deleted", which ROOT sets on histograms.
 const BITS_HISTOGRAM: u32 = 0x08;
 /// Status bit "draw without the box of statistics".
 const BITS_NO_STATISTICS: u32 = 0x200;
-/// Status bits of the list of functions.
+/// Status bit that ROOT sets on a histogram's list of functions.
 const BITS_FUNCTIONS: u32 = 0x1_0000;
 /// Font number and text size of axes, relative to the picture.
 const FONT: i16 = 42;
