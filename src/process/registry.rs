@@ -209,6 +209,13 @@ static TABLE: &[ProcessEntry] = &[
     simulation_only("DarkCurrent", "adds thermal charges to simulated pixels"),
     simulation_only("Diffusion", "spreads simulated charges while they drift to the pixels"),
     simulation_only("ElectronicNoise", "adds readout noise to simulated pixels"),
+    row::<GaussianFitProcess>(
+        "GaussianFitProcess",
+        Analysis,
+        Amplifier,
+        "fits a Gaussian to the pixels of a region: the readout noise",
+    )
+    .old_keys(&[("show_outliers", Ignored), ("n_sigma_win_fit", Ignored)]),
     simulation_only("PasteClusterProcess", "pastes simulated clusters into real images"),
     row::<PedestalSubtractionProcess>(
         "PedestalSubtractionProcess",
