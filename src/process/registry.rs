@@ -11,6 +11,7 @@ use serde_json::{Map, Value};
 
 use super::SKImageProcess;
 use super::analysis::*;
+use super::reconstruction::signal_pattern_recognition::feed_cluster_finder;
 use super::reconstruction::*;
 use crate::config::shape::schema_of;
 
@@ -243,6 +244,13 @@ static TABLE: &[ProcessEntry] = &[
         Amplifier,
         "fits Poisson ⊗ Gaussian peaks to the pixel charge: gain, noise, dark current",
     ),
+    row::<GaussianFitProcess>(
+        "GaussianFitProcess",
+        Analysis,
+        Amplifier,
+        "fits a Gaussian to the pixels of a region: the readout noise",
+    )
+    .old_keys(&[("show_outliers", Ignored), ("n_sigma_win_fit", Ignored)]),
     simulation_only("PasteClusterProcess", "pastes simulated clusters into real images"),
     row::<PedestalSubtractionProcess>(
         "PedestalSubtractionProcess",

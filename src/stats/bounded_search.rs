@@ -196,8 +196,7 @@ pub fn descend<const N: usize>(
         for k in 0..N {
             moved[k] = trial[k] - p[k];
         }
-        let predicted =
-            -dot(&moved, &here.gradient) - 0.5 * small_matrix::bilinear(&here.curvature, &moved, &moved, N);
+        let predicted = -dot(&moved, &here.gradient) - 0.5 * small_matrix::bilinear(&here.curvature, &moved, &moved, N);
         if predicted.abs() < 1e-3 * stop && damping < 1.0 {
             converged = true;
             break;

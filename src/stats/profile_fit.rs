@@ -43,8 +43,7 @@ pub struct ProfileFit {
 }
 
 impl ProfileFit {
-    const NONE: Self =
-        Self { amplitude: f64::NAN, mean: f64::NAN, sigma: f64::NAN, narrow: true, converged: false };
+    const NONE: Self = Self { amplitude: f64::NAN, mean: f64::NAN, sigma: f64::NAN, narrow: true, converged: false };
 }
 
 /// Fits `contents` = [0, n(lo), …, n(hi), 0] with bin centres `first_centre`, `first_centre` + 1, …
@@ -242,7 +241,10 @@ mod tests {
                 }
             }
         }
-        println!("{compared:?} profiles; worst Δm, Δs/s: {:.4}, {:.5}; narrow Δm, Δs: {:.4}, {:.4}", worst[0], worst[1], worst[2], worst[3]);
+        println!(
+            "{compared:?} profiles; worst Δm, Δs/s: {:.4}, {:.5}; narrow Δm, Δs: {:.4}, {:.4}",
+            worst[0], worst[1], worst[2], worst[3]
+        );
         assert_eq!(compared, [241, 19]);
     }
 

@@ -59,16 +59,9 @@ impl Class {
                 let (name, _) = cursor.named();
                 let (checksum, version) = (cursor.u32(), cursor.i32());
                 let members = cursor.pointer(|cursor, _| {
-                    cursor.array(|cursor, length| {
-                        (0..length).map(|_| Member::parse(cursor)).collect()
-                    })
+                    cursor.array(|cursor, length| (0..length).map(|_| Member::parse(cursor)).collect())
                 });
-                Some(Self {
-                    name,
-                    checksum,
-                    version,
-                    members,
-                })
+                Some(Self { name, checksum, version, members })
             })
         })
     }
@@ -86,22 +79,9 @@ impl Member {
                 let dimensions = std::array::from_fn(|_| cursor.u32());
                 (name, title, code, size, dimensions, cursor.string())
             });
-            let length = if title.starts_with('[') {
-                title.split(']').next().unwrap().into()
-            } else {
-                String::new()
-            };
+            let length = if title.starts_with('[') { title.split(']').next().unwrap().into() } else { String::new() };
             let tail = cursor.bytes(end - cursor.at).to_vec();
-            Self {
-                class: class.to_owned(),
-                name,
-                length,
-                code,
-                size,
-                dimensions,
-                type_name,
-                tail,
-            }
+            Self { class: class.to_owned(), name, length, code, size, dimensions, type_name, tail }
         })
     }
 }

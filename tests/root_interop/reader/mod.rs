@@ -52,8 +52,7 @@ macro_rules! number {
     ($name:ident, $type:ty) => {
         pub fn $name(&mut self) -> $type {
             let size = std::mem::size_of::<$type>();
-            let value =
-                <$type>::from_be_bytes(self.bytes[self.at..self.at + size].try_into().unwrap());
+            let value = <$type>::from_be_bytes(self.bytes[self.at..self.at + size].try_into().unwrap());
             self.at += size;
             value
         }
@@ -62,12 +61,7 @@ macro_rules! number {
 
 impl<'a> Cursor<'a> {
     pub fn new(bytes: &'a [u8]) -> Self {
-        Self {
-            bytes,
-            at: 0,
-            classes: HashMap::new(),
-            key_length: 0,
-        }
+        Self { bytes, at: 0, classes: HashMap::new(), key_length: 0 }
     }
 
     number!(u8, u8);
@@ -107,11 +101,7 @@ impl<'a> Cursor<'a> {
             let place = (cursor.at + cursor.key_length + 2) as u32;
             let tag = cursor.u32();
             let class = if tag == 0xffff_ffff {
-                let end = cursor.at
-                    + cursor.bytes[cursor.at..]
-                        .iter()
-                        .position(|&byte| byte == 0)
-                        .unwrap();
+                let end = cursor.at + cursor.bytes[cursor.at..].iter().position(|&byte| byte == 0).unwrap();
                 let class = String::from_utf8(cursor.bytes[cursor.at..end].to_vec()).unwrap();
                 cursor.at = end + 1;
                 cursor.classes.insert(place, class.clone());
@@ -183,17 +173,9 @@ impl File {
             records.push(record);
         }
         assert_eq!(at, end, "records do not fill the file");
-        let file = Self {
-            records,
-            compression,
-            uuid,
-        };
+        let file = Self { records, compression, uuid };
         let named = |place: (usize, usize)| {
-            let record = file
-                .records
-                .iter()
-                .find(|record| record.position == place.0)
-                .expect("no record there");
+            let record = file.records.iter().find(|record| record.position == place.0).expect("no record there");
             assert_eq!(record.size, place.1);
             record.name.clone()
         };
@@ -203,10 +185,7 @@ impl File {
     }
 
     pub fn record(&self, class: &str, name: &str) -> &Record {
-        self.records
-            .iter()
-            .find(|record| record.class == class && record.name == name)
-            .expect("no such record")
+        self.records.iter().find(|record| record.class == class && record.name == name).expect("no such record")
     }
 
     /// Checks the directory and gives class and name of what it lists.
@@ -226,26 +205,16 @@ impl File {
         let list_position = cursor.i32() as usize;
         assert_eq!(cursor.u16(), 1);
         assert_eq!(cursor.bytes(16), self.uuid);
-        let list = self
-            .records
-            .iter()
-            .find(|record| record.position == list_position)
-            .expect("no list of keys");
+        let list = self.records.iter().find(|record| record.position == list_position).expect("no list of keys");
         assert_eq!(list.size, list_size);
         let mut cursor = Cursor::new(&list.payload);
         let count = cursor.i32();
         let mut names = Vec::new();
         for _ in 0..count {
             let start = cursor.at;
-            let key_length =
-                u16::from_be_bytes(list.payload[start + 14..start + 16].try_into().unwrap())
-                    as usize;
+            let key_length = u16::from_be_bytes(list.payload[start + 14..start + 16].try_into().unwrap()) as usize;
             let key = cursor.bytes(key_length);
-            let record = self
-                .records
-                .iter()
-                .find(|record| record.key == key)
-                .expect("a key without record");
+            let record = self.records.iter().find(|record| record.key == key).expect("a key without record");
             names.push((record.class.clone(), record.name.clone()));
         }
         assert_eq!(cursor.at, list.payload.len());
@@ -272,11 +241,8 @@ impl Record {
         let (class, name, title) = (cursor.string(), cursor.string(), cursor.string());
         let key = file[position..position + key_length].to_vec();
         let stored = &file[position + key_length..position + size];
-        let (payload, pieces) = if stored.len() == payload_size {
-            (stored.to_vec(), Vec::new())
-        } else {
-            decompress(stored)
-        };
+        let (payload, pieces) =
+            if stored.len() == payload_size { (stored.to_vec(), Vec::new()) } else { decompress(stored) };
         assert_eq!(payload.len(), payload_size, "{class} {name}");
         Self {
             position,
@@ -298,17 +264,14 @@ impl Record {
 }
 
 fn decompress(mut stored: &[u8]) -> (Vec<u8>, Vec<String>) {
-    let size =
-        |bytes: &[u8]| bytes[0] as usize | (bytes[1] as usize) << 8 | (bytes[2] as usize) << 16;
+    let size = |bytes: &[u8]| bytes[0] as usize | (bytes[1] as usize) << 8 | (bytes[2] as usize) << 16;
     let (mut payload, mut pieces) = (Vec::new(), Vec::new());
     while !stored.is_empty() {
         let (compressed, uncompressed) = (size(&stored[3..]), size(&stored[6..]));
         let (piece, start) = (&stored[9..9 + compressed], payload.len());
         match &stored[..3] {
             b"ZL\x08" => {
-                flate2::read::ZlibDecoder::new(piece)
-                    .read_to_end(&mut payload)
-                    .unwrap();
+                flate2::read::ZlibDecoder::new(piece).read_to_end(&mut payload).unwrap();
             }
             b"L4\x01" => {
                 let checksum = u64::from_be_bytes(piece[..8].try_into().unwrap());

@@ -31,11 +31,7 @@ impl File {
     pub fn table(&self, name: &str) -> Table {
         let record = self.record("TTree", name);
         let tree = Tree::parse(record);
-        let schema = tree
-            .branches
-            .iter()
-            .map(|branch| (branch.name.clone(), branch.kind))
-            .collect();
+        let schema = tree.branches.iter().map(|branch| (branch.name.clone(), branch.kind)).collect();
         let mut rows = vec![Vec::new(); tree.entries as usize];
         for branch in &tree.branches {
             let values = self.values(name, branch, tree.entries);
@@ -44,21 +40,13 @@ impl File {
                 row.push(value);
             }
         }
-        Table {
-            name: name.to_owned(),
-            schema,
-            rows,
-        }
+        Table { name: name.to_owned(), schema, rows }
     }
 
     /// The baskets of a branch, in order.
     pub fn baskets<'a>(&'a self, branch: &'a Branch) -> impl Iterator<Item = &'a Record> {
         branch.baskets.iter().map(|&(size, _, position)| {
-            let record = self
-                .records
-                .iter()
-                .find(|record| record.position == position)
-                .expect("no basket there");
+            let record = self.records.iter().find(|record| record.position == position).expect("no basket there");
             assert_eq!(
                 (record.class.as_str(), record.name.as_str(), record.size),
                 ("TBasket", branch.name.as_str(), size)
@@ -97,9 +85,7 @@ impl File {
                 assert!(entry_size as usize > count);
                 let mut cursor = Cursor::new(&record.payload[data_length..]);
                 assert_eq!(cursor.i32() as usize, count + 1);
-                offsets = (0..count)
-                    .map(|_| cursor.i32() as usize - record.key_length)
-                    .collect();
+                offsets = (0..count).map(|_| cursor.i32() as usize - record.key_length).collect();
                 assert_eq!(cursor.i32(), 0);
                 assert_eq!(cursor.at, cursor.bytes.len());
             }
@@ -112,10 +98,7 @@ impl File {
             assert_eq!(data.at, data_length);
         }
         assert_eq!(values.len() as i64, entries);
-        assert_eq!(
-            (branch.total_bytes, branch.stored_bytes),
-            (total as i64, stored as i64)
-        );
+        assert_eq!((branch.total_bytes, branch.stored_bytes), (total as i64, stored as i64));
         values
     }
 }
@@ -137,36 +120,17 @@ impl Tree {
             cursor.skip_counted();
             let mut leaf_places = Vec::new();
             let branches: Vec<Branch> = cursor.array(|cursor, length| {
-                (0..length)
-                    .map(|_| Branch::parse(cursor, entries, &mut leaf_places, &mut dependent))
-                    .collect()
+                (0..length).map(|_| Branch::parse(cursor, entries, &mut leaf_places, &mut dependent)).collect()
             });
-            let leaves: Vec<u32> =
-                cursor.array(|cursor, length| (0..length).map(|_| cursor.u32()).collect());
+            let leaves: Vec<u32> = cursor.array(|cursor, length| (0..length).map(|_| cursor.u32()).collect());
             assert_eq!(leaves, leaf_places);
             (0..7).for_each(|_| assert_eq!(cursor.u32(), 0));
             (entries, total, stored, branches)
         });
         assert_eq!(cursor.at, record.payload.len());
-        assert_eq!(
-            total,
-            branches
-                .iter()
-                .map(|branch| branch.total_bytes)
-                .sum::<i64>()
-        );
-        assert_eq!(
-            stored,
-            branches
-                .iter()
-                .map(|branch| branch.stored_bytes)
-                .sum::<i64>()
-        );
-        Self {
-            entries,
-            branches,
-            compression_dependent: dependent,
-        }
+        assert_eq!(total, branches.iter().map(|branch| branch.total_bytes).sum::<i64>());
+        assert_eq!(stored, branches.iter().map(|branch| branch.stored_bytes).sum::<i64>());
+        Self { entries, branches, compression_dependent: dependent }
     }
 }
 
@@ -182,9 +146,7 @@ impl Branch {
             "TBranchElement" => cursor.counted(10, |cursor| {
                 let mut branch = Self::parse_content(cursor, entries, leaf_places, dependent);
                 let name = cursor.string();
-                branch.kind = all_types()
-                    .find(|kind| kind.cpp_name() == name)
-                    .expect("a class we know");
+                branch.kind = all_types().find(|kind| kind.cpp_name() == name).expect("a class we know");
                 cursor.at += 1 + 1 + 4 + 2 + 4 * 6;
                 branch
             }),
@@ -249,36 +211,14 @@ impl Branch {
             let positions: Vec<_> = (0..max_baskets).map(|_| cursor.i64() as usize).collect();
             assert_eq!(cursor.string(), "");
             assert_eq!(first[basket_count], entries);
-            let baskets = (0..basket_count)
-                .map(|i| (sizes[i], first[i], positions[i]))
-                .collect();
-            Self {
-                name,
-                kind,
-                compression,
-                baskets,
-                total_bytes,
-                stored_bytes,
-            }
+            let baskets = (0..basket_count).map(|i| (sizes[i], first[i], positions[i])).collect();
+            Self { name, kind, compression, baskets, total_bytes, stored_bytes }
         })
     }
 }
 
 /// All types of branches.
 pub fn all_types() -> impl Iterator<Item = BranchType> {
-    use BranchType::{
-        Double, Float, Int, String, VecDouble, VecFloat, VecInt, VecVecFloat, VecVecInt,
-    };
-    [
-        Int,
-        Float,
-        Double,
-        String,
-        VecInt,
-        VecFloat,
-        VecDouble,
-        VecVecInt,
-        VecVecFloat,
-    ]
-    .into_iter()
+    use BranchType::{Double, Float, Int, String, VecDouble, VecFloat, VecInt, VecVecFloat, VecVecInt};
+    [Int, Float, Double, String, VecInt, VecFloat, VecDouble, VecVecInt, VecVecFloat].into_iter()
 }
