@@ -979,7 +979,7 @@ fn matrix() -> Figure {
             .range(-2.0, 2.0)
             .colour_label("α [10^{−4}]"),
     )
-    .text(DataText::new(cells).size(9.0))
+    .text(DataText::new(cells).size(9.0).on_image())
     .equal_aspect();
     panel.x = Axis::new("source").ticks(ticks());
     panel.y = Axis::new("destination").ticks(ticks()).reversed();
@@ -1013,7 +1013,7 @@ fn topology(noise: &mut Noise) -> Figure {
                         .full_range()
                         .colour_label("charge [e⁻]"),
                 )
-                .text(DataText::new(cells).halo().size(8.0))
+                .text(DataText::new(cells).on_image().size(9.0))
                 .equal_aspect(),
         )
 }

@@ -61,12 +61,25 @@ pub(crate) fn compose(figure: &Figure, density: Density) -> Drawing {
     let theme = Theme::USUAL;
     let top = draw_title(&mut drawing, figure, &theme);
     let cells = assign_cells(figure, rows, cols);
-    let plans = plan_panels(figure, &cells, theme, density);
+    let mut plans = plan_panels(figure, &cells, theme, density);
     let area = Rect::new(RIM, top, width - RIM, height - RIM);
-    for (plan, slot) in plans.iter().zip(slots(figure, &plans, rows, cols, area)) {
-        plan.1.draw(&mut drawing, slot);
+    let before = slots(figure, &plans, rows, cols, area);
+    for ((_, plan), (slot, _)) in plans.iter_mut().zip(&before) {
+        plan.make_room(*slot);
+    }
+    let after = slots(figure, &plans, rows, cols, area);
+    for ((_, plan), (slot, left)) in plans.iter().zip(after) {
+        plan.draw(&mut drawing, slot, left);
     }
     drawing
+}
+
+/// The panels of a figure with their axes, in their order, without a page.
+pub(crate) fn plans(figure: &Figure) -> Vec<Plan<'_>> {
+    let (rows, cols) = figure.grid_shape();
+    let cells = assign_cells(figure, rows.min(MOST_TRACKS), cols.min(MOST_TRACKS));
+    let plans = plan_panels(figure, &cells, Theme::USUAL, Density::VECTOR);
+    plans.into_iter().map(|(_, plan)| plan).collect()
 }
 
 /// Size asked for, or one that gives every panel room to be read.
@@ -230,14 +243,14 @@ fn crowding(figure: &Figure) -> f64 {
 }
 
 /// The frames of the panels: margins are what the labels need, the rest is shared in the wanted ratios. Labels depend on
-/// the frames and these on the labels, so it takes a few rounds.
+/// the frames and these on the labels, so it takes a few rounds. Also the room at the left of each frame.
 fn slots(
     figure: &Figure,
     plans: &[(Cell, Plan)],
     rows: usize,
     cols: usize,
     area: Rect,
-) -> Vec<Rect> {
+) -> Vec<(Rect, f64)> {
     let shared = figure.grid.share_x;
     let row_gap = if shared { SHARED_GAP } else { GAP };
     let mut frames = vec![
@@ -247,7 +260,7 @@ fn slots(
         );
         plans.len()
     ];
-    let mut slots = Vec::new();
+    let mut slots: Vec<(Rect, f64)> = Vec::new();
     for _ in 0..3 {
         let margins: Vec<Margins> = plans
             .iter()
@@ -278,18 +291,14 @@ fn slots(
         slots = plans
             .iter()
             .map(|(c, _)| {
-                Rect::new(
-                    x[c.col].0,
-                    y[c.row].0,
-                    x[c.col + c.col_span - 1].1,
-                    y[c.row + c.row_span - 1].1,
+                let (x0, x1) = (x[c.col].0, x[c.col + c.col_span - 1].1);
+                (
+                    Rect::new(x0, y[c.row].0, x1, y[c.row + c.row_span - 1].1),
+                    left[c.col],
                 )
             })
             .collect();
-        frames = slots
-            .iter()
-            .map(|s: &Rect| (s.width(), s.height()))
-            .collect();
+        frames = slots.iter().map(|(s, _)| (s.width(), s.height())).collect();
     }
     slots
 }

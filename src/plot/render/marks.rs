@@ -36,13 +36,13 @@ impl Frame {
         self.rect.y1 - self.y.unit(y) * self.rect.height()
     }
 
-    fn place(&self, x: f64, y: f64) -> Option<Point> {
+    pub fn place(&self, x: f64, y: f64) -> Option<Point> {
         let p = pt(self.across(x), self.up(y));
         (p.x.is_finite() && p.y.is_finite()).then_some(p)
     }
 
     /// Like [`Frame::up`], with a value that a logarithm cannot show placed below the frame.
-    fn up_or_below(&self, y: f64) -> f64 {
+    pub fn up_or_below(&self, y: f64) -> f64 {
         self.rect.y1 - self.y.unit_or_below(y) * self.rect.height()
     }
 
@@ -61,6 +61,7 @@ pub(crate) fn draw(
     frame: &Frame,
     series: &Series,
     limits: Option<Limits>,
+    ground: Option<(&ImagePlot, Limits)>,
     density: Density,
 ) {
     match series {
@@ -77,7 +78,7 @@ pub(crate) fn draw(
         Series::Guide(s) => guide(drawing, frame, s),
         Series::Strip(s) => strip(drawing, frame, s),
         Series::Polygon(s) => polygon(drawing, frame, s),
-        Series::Text(s) => data_text(drawing, frame, s),
+        Series::Text(s) => data_text(drawing, frame, s, ground),
         Series::Arrows(s) => arrows(drawing, frame, s),
     }
 }
@@ -512,7 +513,12 @@ fn polygon(drawing: &mut Drawing, frame: &Frame, s: &Polygon) {
     }
 }
 
-fn data_text(drawing: &mut Drawing, frame: &Frame, s: &DataText) {
+fn data_text(
+    drawing: &mut Drawing,
+    frame: &Frame,
+    s: &DataText,
+    ground: Option<(&ImagePlot, Limits)>,
+) {
     let size = if s.size.is_finite() {
         s.size.clamp(1.0, 100.0)
     } else {
@@ -532,21 +538,33 @@ fn data_text(drawing: &mut Drawing, frame: &Frame, s: &DataText) {
             place.x + shift.0 - text.width / 2.0,
             place.y - shift.1 + CAP_HEIGHT * size / 2.0,
         );
+        let dark =
+            || ground.is_some_and(|(image, limits)| raster::is_dark_at(image, limits, *x, *y));
+        let colour = if s.adaptive && dark() {
+            Colour::WHITE
+        } else {
+            s.colour
+        };
         if s.halo {
-            let outline = font::text_outline(&text.glyphs, at, false);
-            let pen = Pen {
-                round: true,
-                ..Pen::solid(Colour::WHITE, 0.3 * size)
-            };
-            drawing.stroke(outline, pen);
+            halo(drawing, &text, at, false);
         }
         drawing.marks.push(Mark::Text {
             glyphs: text.glyphs,
             at,
             upwards: false,
-            colour: s.colour,
+            colour,
         });
     }
+}
+
+/// White rim around a text.
+fn halo(drawing: &mut Drawing, text: &Text, at: Point, upwards: bool) {
+    let outline = font::text_outline(&text.glyphs, at, upwards);
+    let pen = Pen {
+        round: true,
+        ..Pen::solid(Colour::WHITE, 0.3 * text.size)
+    };
+    drawing.stroke(outline, pen);
 }
 
 fn arrows(drawing: &mut Drawing, frame: &Frame, s: &Arrows) {
@@ -619,7 +637,11 @@ fn image(drawing: &mut Drawing, frame: &Frame, s: &ImagePlot, limits: Limits, de
         return;
     }
     let flip = (height < 0.0, width < 0.0);
-    let (raster, seen) = raster::render(s, limits, window, (pixels(height), pixels(width)), flip);
+    let most = (pixels(height), pixels(width));
+    let (mut raster, seen) = raster::render(s, limits, window, most, flip);
+    if !density.snap {
+        raster::enlarge_small(&mut raster, most);
+    }
     let order = |a: f64, b: f64| if a < b { (a, b) } else { (b, a) };
     let (left, right) = order(x_of(seen.col_from), x_of(seen.col_to));
     let (top, bottom) = order(y_of(seen.row_from), y_of(seen.row_to));
@@ -629,91 +651,4 @@ fn image(drawing: &mut Drawing, frame: &Frame, s: &ImagePlot, limits: Limits, de
         rect,
         clip: frame.rect,
     });
-}
-
-/// Places of the data on paper, for finding free room: markers, corners of curves and of bars.
-pub(crate) fn footprint(frame: &Frame, series: &[Series]) -> Vec<Point> {
-    let mut places: Vec<Point> = Vec::new();
-    let along = |places: &mut Vec<Point>, curve: &[Point]| {
-        for piece in clip_polyline(curve, &frame.rect) {
-            for w in piece.windows(2) {
-                let steps =
-                    (((w[1].x - w[0].x).hypot(w[1].y - w[0].y)) / 4.0).clamp(1.0, 400.0) as usize;
-                let at = |i: usize| i as f64 / steps as f64;
-                places.extend((0..=steps).map(|i| {
-                    pt(
-                        w[0].x + (w[1].x - w[0].x) * at(i),
-                        w[0].y + (w[1].y - w[0].y) * at(i),
-                    )
-                }));
-            }
-        }
-    };
-    for s in series {
-        match s {
-            Series::Points(p) => {
-                let at: Vec<Point> =
-                    p.x.iter()
-                        .zip(&p.y)
-                        .filter_map(|(&x, &y)| frame.place(x, y))
-                        .collect();
-                if p.joined.is_some() {
-                    along(&mut places, &at);
-                }
-                for (i, place) in at.iter().enumerate() {
-                    if let Some((low, high)) = p.y_errors.as_ref().and_then(|e| e.at(i))
-                        && let (Some(&y), true) = (p.y.get(i), at.len() == p.y.len())
-                    {
-                        along(
-                            &mut places,
-                            &[
-                                pt(place.x, frame.up_or_below(y - low)),
-                                pt(place.x, frame.up_or_below(y + high)),
-                            ],
-                        );
-                    }
-                }
-                places.extend(at.into_iter().filter(|p| frame.rect.contains(*p)));
-            }
-            Series::Line(l) => {
-                let curve: Vec<Point> =
-                    l.x.iter()
-                        .zip(&l.y)
-                        .map(|(&x, &y)| pt(frame.across(x), frame.up_or_below(y)))
-                        .filter(|p| p.x.is_finite() && p.y.is_finite())
-                        .collect();
-                along(&mut places, &thin_polyline(curve, 1.0));
-            }
-            Series::Histogram(h) => {
-                let tops: Vec<Point> = h
-                    .edges
-                    .windows(2)
-                    .zip(&h.counts)
-                    .enumerate()
-                    .flat_map(|(i, (e, n))| {
-                        let base = h
-                            .base
-                            .as_ref()
-                            .and_then(|b| b.get(i))
-                            .copied()
-                            .unwrap_or(0.0);
-                        let y = frame.up_or_below(base + n);
-                        [pt(frame.across(e[0]), y), pt(frame.across(e[1]), y)]
-                    })
-                    .filter(|p| p.x.is_finite() && p.y.is_finite())
-                    .collect();
-                along(&mut places, &thin_polyline(tops, 1.0));
-            }
-            Series::Text(t) => {
-                places.extend(t.items.iter().filter_map(|(x, y, _)| frame.place(*x, *y)))
-            }
-            Series::Arrows(a) => places.extend(
-                a.items
-                    .iter()
-                    .filter_map(|(_, tip)| frame.place(tip.0, tip.1)),
-            ),
-            _ => {}
-        }
-    }
-    places
 }

@@ -11,6 +11,9 @@ const MASKED: u8 = 252;
 const HATCH: u8 = 253;
 const MISSING: u8 = 255;
 
+/// Images smaller than this number of pixels are enlarged up to it.
+const ENLARGED: usize = 250_000;
+
 /// Values used to find a range; larger images are sampled, which moves a percentile by less than 0.1 in rank.
 const LARGEST_SAMPLE: usize = 1 << 20;
 
@@ -265,7 +268,8 @@ pub(crate) fn render(
     );
     let mut raster = colour(image, limits, &resampled, flip);
     if image.mask_style == MaskStyle::Hatched && resampled.masked.iter().any(|m| *m) {
-        hatch(&mut raster, most);
+        enlarge(&mut raster, most, 64);
+        hatch(&mut raster);
     }
     (raster, seen)
 }
@@ -349,6 +353,29 @@ pub(crate) fn colour_at(image: &ImagePlot, t: f64) -> [u8; 3] {
     [c.r, c.g, c.b]
 }
 
+/// Whether the image is darker than a middle grey at this place (data coordinates). Equalised images, whose colours
+/// depend on all pixels shown, count as bright.
+pub(crate) fn is_dark_at(image: &ImagePlot, limits: Limits, x: f64, y: f64) -> bool {
+    let (rows, cols) = image.values.dim();
+    let [x0, x1, y0, y1] = image.edges();
+    let pixel = |v: f64, from: f64, to: f64, n: usize| {
+        let place = (v - from) / (to - from) * n as f64;
+        (place >= 0.0 && place < n as f64).then_some(place as usize)
+    };
+    let (Some(row), Some(col)) = (pixel(y, y0, y1, rows), pixel(x, x0, x1, cols)) else {
+        return false;
+    };
+    let v = image.values[[row, col]];
+    if image.scale == ColourScale::HistogramEqualised || !v.is_finite() || image.is_masked(row, col)
+    {
+        return false;
+    }
+    let t = placement(image, limits, &Array2::zeros((0, 0)))(v);
+    let [r, g, b] = colour_at(image, t.clamp(0.0, 1.0)).map(f64::from);
+    // Relative luminance of sRGB, without linearising: good enough to choose between black and white.
+    0.299 * r + 0.587 * g + 0.114 * b < 128.0
+}
+
 fn palette(image: &ImagePlot) -> Vec<[u8; 3]> {
     let mut colours: Vec<[u8; 3]> = (0..LEVELS)
         .map(|i| colour_at(image, (i as f64 + 0.5) / LEVELS as f64))
@@ -363,21 +390,29 @@ fn palette(image: &ImagePlot) -> Vec<[u8; 3]> {
     colours
 }
 
-/// Diagonal lines on masked pixels, after enlarging small images so that the lines are finer than the pixels.
-fn hatch(raster: &mut Raster, most: (usize, usize)) {
-    let factor = |size: usize, most: usize| (most / size.max(1)).clamp(1, 64);
+/// Enlarges a small raster up to about a quarter of a million pixels: many programs smooth images when they enlarge
+/// them, but pixels shall stay squares.
+pub(crate) fn enlarge_small(raster: &mut Raster, most: (usize, usize)) {
+    let pixels = (raster.width * raster.height).max(1);
+    enlarge(raster, most, (ENLARGED / pixels).isqrt());
+}
+
+/// Repeats every pixel, at most `largest` times in each direction and not beyond `most` rows and columns.
+fn enlarge(raster: &mut Raster, most: (usize, usize), largest: usize) {
+    let factor = |size: usize, most: usize| (most / size.max(1)).clamp(1, largest.max(1));
     let (fy, fx) = (factor(raster.height, most.0), factor(raster.width, most.1));
+    if (fy, fx) == (1, 1) {
+        return;
+    }
     let (width, height) = (raster.width * fx, raster.height * fy);
     let mut indices = Vec::with_capacity(width * height);
-    for y in 0..height {
-        for x in 0..width {
-            let index = raster.indices[(y / fy) * raster.width + x / fx];
-            let line = (x + y) % 9 < 2;
-            indices.push(if index == MASKED && line {
-                HATCH
-            } else {
-                index
-            });
+    for row in raster.indices.chunks_exact(raster.width.max(1)) {
+        let start = indices.len();
+        for &index in row {
+            indices.extend(std::iter::repeat_n(index, fx));
+        }
+        for _ in 1..fy {
+            indices.extend_from_within(start..start + width);
         }
     }
     *raster = Raster {
@@ -386,6 +421,21 @@ fn hatch(raster: &mut Raster, most: (usize, usize)) {
         indices,
         palette: std::mem::take(&mut raster.palette),
     };
+}
+
+/// Diagonal lines on masked pixels.
+fn hatch(raster: &mut Raster) {
+    for (y, row) in raster
+        .indices
+        .chunks_exact_mut(raster.width.max(1))
+        .enumerate()
+    {
+        for (x, index) in row.iter_mut().enumerate() {
+            if *index == MASKED && (x + y) % 9 < 2 {
+                *index = HATCH;
+            }
+        }
+    }
 }
 
 #[cfg(test)]
