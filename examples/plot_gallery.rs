@@ -12,7 +12,7 @@ use ndarray::Array2;
 use panaskimg::plot::{
     Anchor, Arrows, Axis, Band, Colour, Contours, DataText, Figure, Format, Guide, Histogram,
     ImagePlot, Legend, LegendKey, Line, Marker, Note, Palette, Panel, Points, Polygon, SecondAxis,
-    Shape, Strip, Stroke, render_all, render_html, render_pages,
+    Shape, Strip, Stroke, TextColours, render_all, render_html, render_pages, render_text,
 };
 
 /// Reproducible numbers: splitmix64 with a normal distribution by Box and Muller.
@@ -192,7 +192,7 @@ fn dark_current(noise: &mut Noise) -> Figure {
         )
         .note(
             Note::new(
-                Anchor::BottomLeft,
+                Anchor::TopRight,
                 [
                     "t_{read} = 4320.0 s",
                     "t_{exp} = 86400.0 s",
@@ -1106,6 +1106,10 @@ fn main() -> Result<(), Box<dyn Error>> {
             std::fs::write(folder.join(format!("{}.{format}", figure.name)), bytes)?;
         }
         println!("{line}");
+        std::fs::write(
+            folder.join(format!("{}.txt", figure.name)),
+            render_text(figure, 100, TextColours::None),
+        )?;
         if figure.name != "large_image" {
             page += &format!(
                 "<div style=\"width:700px\">{}</div>\n",

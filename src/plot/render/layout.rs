@@ -74,12 +74,18 @@ pub(crate) fn compose(figure: &Figure, density: Density) -> Drawing {
     drawing
 }
 
-/// The panels of a figure with their axes, in their order, without a page.
-pub(crate) fn plans(figure: &Figure) -> Vec<Plan<'_>> {
+/// The panels of a figure with their axes, in their order, without a page; with the height of each relative to the
+/// highest.
+pub(crate) fn plans(figure: &Figure) -> Vec<(f64, Plan<'_>)> {
     let (rows, cols) = figure.grid_shape();
-    let cells = assign_cells(figure, rows.min(MOST_TRACKS), cols.min(MOST_TRACKS));
-    let plans = plan_panels(figure, &cells, Theme::USUAL, Density::VECTOR);
-    plans.into_iter().map(|(_, plan)| plan).collect()
+    let (rows, cols) = (rows.min(MOST_TRACKS), cols.min(MOST_TRACKS));
+    let cells = assign_cells(figure, rows, cols);
+    let height = |row: usize| ratio(&figure.grid.heights, row);
+    let highest = (0..rows).map(height).fold(0.0, f64::max);
+    plan_panels(figure, &cells, Theme::USUAL, Density::VECTOR)
+        .into_iter()
+        .map(|(cell, plan)| (height(cell.row) / highest, plan))
+        .collect()
 }
 
 /// Size asked for, or one that gives every panel room to be read.

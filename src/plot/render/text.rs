@@ -40,8 +40,8 @@ pub fn render_text(figure: &Figure, columns: usize, colours: TextColours) -> Str
         out += &centred(&plain(line), columns);
         out.push('\n');
     }
-    for plan in layout::plans(figure) {
-        panel_text(&mut out, &plan, columns, colours);
+    for (share, plan) in layout::plans(figure) {
+        panel_text(&mut out, &plan, columns, share, colours);
     }
     out
 }
@@ -235,7 +235,15 @@ impl Cells {
                     .map(|p| p.colour)
                     .or(*fill)
                     .unwrap_or(Colour::BLACK);
-                at.iter().for_each(|p| self.dot(p.x, p.y, colour));
+                // One dot is hard to see; many would run into each other.
+                let size = if at.len() <= 150 { 2 } else { 1 };
+                for (p, i) in at
+                    .iter()
+                    .flat_map(|p| (0..size * size).map(move |i| (p, i)))
+                {
+                    let shift = |k: i32| f64::from(k) - f64::from(size - 1) / 2.0;
+                    self.dot(p.x + shift(i % size), p.y + shift(i / size), colour);
+                }
             }
             Mark::Image { raster, rect, clip } => self.paste(raster, rect, clip),
             Mark::Text { .. } => {}
@@ -342,9 +350,9 @@ fn nearest_of_256(c: Colour) -> u8 {
     }
 }
 
-fn panel_text(out: &mut String, plan: &Plan, columns: usize, colours: TextColours) {
+fn panel_text(out: &mut String, plan: &Plan, columns: usize, share: f64, colours: TextColours) {
     let panel = plan.panel;
-    let height = (columns * 22 / 100).clamp(10, 40);
+    let height = ((columns as f64 * 0.22).clamp(10.0, 40.0) * share).max(6.0) as usize;
     let vertical = |label: &str| if label.is_empty() { 0.0 } else { 1.0 };
     let y_ticks = ticks_of(
         &panel.y.ticks,
