@@ -7,6 +7,7 @@ use panaskimg::stats::dark_current::{
 use panaskimg::stats::gaussian_fit::{GaussianFitSettings, GaussianFitter, StartRule};
 use panaskimg::stats::histogram::{BinRule, Histogram};
 use panaskimg::stats::peak_finder::PeakFinder;
+use panaskimg::stats::profile_fit::fit_profile;
 use panaskimg::stats::robust;
 
 fn main() {
@@ -134,4 +135,33 @@ fn dark_current_improved_20k(bencher: Bencher, method: &str) {
     let method = Method::from_name(method).unwrap();
     let settings = DarkCurrentSettings { method, ..dark_current("", 5, (-1.0, 7.0)) };
     bencher.bench_local(|| fit_pixels(black_box(&sample), &settings));
+}
+
+/// Profiles of the sizes that clusters have: mostly a few columns, now and then a track.
+fn profiles() -> Vec<Vec<f64>> {
+    let mut random = Random(5);
+    (0..256)
+        .map(|k| {
+            let columns = match k % 16 {
+                0..4 => 1,
+                4..8 => 2,
+                8..15 => 3 + k % 5,
+                _ => 40,
+            };
+            let mut profile = vec![0.0];
+            for column in 0..columns {
+                let t = (column as f64 + 0.5) / columns as f64 * 4.0 - 2.0;
+                profile.push((-0.5 * t * t).exp() * (0.5 + random.uniform()));
+            }
+            profile.push(0.0);
+            profile
+        })
+        .collect()
+}
+
+/// 256 cluster profiles.
+#[divan::bench]
+fn profiles_256(bencher: Bencher) {
+    let profiles = profiles();
+    bencher.bench_local(|| profiles.iter().map(|profile| fit_profile(black_box(profile), 100.0).sigma).sum::<f64>());
 }

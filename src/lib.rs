@@ -20,6 +20,8 @@ pub mod fits;
 #[forbid(unsafe_code)]
 pub mod image;
 #[forbid(unsafe_code)]
+pub mod output;
+#[forbid(unsafe_code)]
 pub mod plot;
 #[forbid(unsafe_code)]
 pub mod process;

@@ -1,7 +1,6 @@
 //! What a batch is told: complete and valid before anything is read.
 
 use std::collections::HashMap;
-use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::config::Config;
@@ -15,16 +14,14 @@ pub struct Options {
     pub inputs: Vec<PathBuf>,
     /// Arguments that match no file; each counts as a failed item.
     pub unmatched: Vec<String>,
-    /// Files dropped by `--skip`.
-    pub dropped: Vec<PathBuf>,
     /// Merged configuration.
     pub config: Config,
-    /// Output directory, made when missing.
+    /// Output directory, which exists.
     pub output: PathBuf,
     /// Number of worker threads, at least 1.
     pub threads: usize,
     /// One ROOT file for all items (`--oroot`): its name in the output directory.
-    pub combined_root: Option<String>,
+    pub combined_root: Option<PathBuf>,
 }
 
 /// Why a run is impossible. All are usage or configuration errors (exit code 2).
@@ -42,14 +39,6 @@ pub enum BatchError {
         second: PathBuf,
         /// Common beginning of the output names.
         stem: String,
-    },
-    /// The output directory cannot be made or written.
-    #[error("output directory {}: {error}", path.display())]
-    Directory {
-        /// Directory.
-        path: PathBuf,
-        /// Reason.
-        error: io::Error,
     },
     /// The common ROOT file cannot be written.
     #[error("{0}")]
@@ -77,14 +66,5 @@ impl Options {
             }
         }
         Ok(())
-    }
-
-    /// Makes the output directory and sees whether it can be written.
-    pub(super) fn prepare_output_directory(&self) -> Result<(), BatchError> {
-        let error = |error| BatchError::Directory { path: self.output.clone(), error };
-        std::fs::create_dir_all(&self.output).map_err(error)?;
-        let probe = crate::output::atomic::temporary_name(&self.output.join("probe"));
-        std::fs::File::create_new(&probe).map_err(error)?;
-        std::fs::remove_file(&probe).map_err(error)
     }
 }

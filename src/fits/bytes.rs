@@ -50,7 +50,10 @@ impl Bytes {
         let mut file = File::open(path).map_err(io)?;
         let metadata = file.metadata().map_err(io)?;
         if metadata.is_dir() {
-            return Err(FitsError::io("opening the file", io::Error::new(io::ErrorKind::IsADirectory, "is a directory")));
+            return Err(FitsError::io(
+                "opening the file",
+                io::Error::new(io::ErrorKind::IsADirectory, "is a directory"),
+            ));
         }
         let mut magic = Vec::with_capacity(30);
         (&mut file).take(30).read_to_end(&mut magic).map_err(|e| FitsError::io("reading the file", e))?;
@@ -152,7 +155,8 @@ fn unpack(mut stream: impl Read, format: &'static str) -> Result<Bytes, FitsErro
             None => memory.extend_from_slice(&chunk[..n]),
         }
         if spill.is_none() && memory.len() > MEMORY_LIMIT {
-            let mut file = tempfile::Builder::new().prefix("panaSKImg-").suffix(".fits").tempfile().map_err(spilling)?;
+            let mut file =
+                tempfile::Builder::new().prefix("panaSKImg-").suffix(".fits").tempfile().map_err(spilling)?;
             file.write_all(&memory).map_err(spilling)?;
             memory = Vec::new();
             spill = Some(file);

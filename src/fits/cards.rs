@@ -156,8 +156,8 @@ pub(super) fn format_card(card: &Card, out: &mut Vec<u8>) {
     }
     let comment = ascii(&card.comment);
     let keyword = ascii(&card.keyword).to_ascii_uppercase();
-    let standard =
-        keyword.len() <= 8 && keyword.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b"-_".contains(&b));
+    let standard = keyword.len() <= 8
+        && keyword.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b"-_".contains(&b));
     let head = if standard { format!("{keyword:<8}= ") } else { format!("HIERARCH {keyword} = ") };
     // an equals sign inside a HIERARCH name would end the name; a name that leaves no room for a value cannot be read
     let unwritable = !standard && (keyword.contains('=') || keyword.is_empty() || head.len() > CARD - 12);

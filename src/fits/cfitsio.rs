@@ -77,11 +77,7 @@ impl Handle {
         Self::opened(file, Some(memory), status)
     }
 
-    fn opened(
-        file: *mut ffi::fitsfile,
-        memory: Option<Box<MemoryFile>>,
-        status: c_int,
-    ) -> Result<Self, CfitsioError> {
+    fn opened(file: *mut ffi::fitsfile, memory: Option<Box<MemoryFile>>, status: c_int) -> Result<Self, CfitsioError> {
         if status != 0 || file.is_null() {
             return Err(error(status));
         }

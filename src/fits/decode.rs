@@ -61,25 +61,31 @@ impl Encoding {
 /// Decodes integers that fit; call only with an encoding that has an [`Encoding::integer_offset`].
 pub(super) fn decode_i32(bytes: &[u8], encoding: &Encoding, out: &mut [i32]) {
     let offset = encoding.integer_offset().unwrap_or(0);
-    pulp::Arch::new().dispatch(#[inline(always)] || match encoding.bitpix {
-        8 => convert::<1, i32>(bytes, out, |b| i32::from(b[0]).wrapping_add(offset)),
-        16 => convert(bytes, out, |b| i32::from(i16::from_be_bytes(b)).wrapping_add(offset)),
-        _ => convert(bytes, out, i32::from_be_bytes),
-    });
+    pulp::Arch::new().dispatch(
+        #[inline(always)]
+        || match encoding.bitpix {
+            8 => convert::<1, i32>(bytes, out, |b| i32::from(b[0]).wrapping_add(offset)),
+            16 => convert(bytes, out, |b| i32::from(i16::from_be_bytes(b)).wrapping_add(offset)),
+            _ => convert(bytes, out, i32::from_be_bytes),
+        },
+    );
 }
 
 /// Decodes to doubles; NaN for BLANK and for what is not finite.
 pub(super) fn decode_f64(bytes: &[u8], encoding: &Encoding, out: &mut [f64]) {
     let Encoding { bitpix, zero, scale, blank } = *encoding;
     let plain = zero == 0.0 && scale == 1.0;
-    pulp::Arch::new().dispatch(#[inline(always)] || match bitpix {
-        8 => convert::<1, f64>(bytes, out, |b| f64::from(b[0])),
-        16 => convert(bytes, out, |b| f64::from(i16::from_be_bytes(b))),
-        32 => convert(bytes, out, |b| f64::from(i32::from_be_bytes(b))),
-        64 => convert(bytes, out, |b| i64::from_be_bytes(b) as f64),
-        -32 => convert(bytes, out, |b| f64::from(f32::from_be_bytes(b))),
-        _ => convert(bytes, out, f64::from_be_bytes),
-    });
+    pulp::Arch::new().dispatch(
+        #[inline(always)]
+        || match bitpix {
+            8 => convert::<1, f64>(bytes, out, |b| f64::from(b[0])),
+            16 => convert(bytes, out, |b| f64::from(i16::from_be_bytes(b))),
+            32 => convert(bytes, out, |b| f64::from(i32::from_be_bytes(b))),
+            64 => convert(bytes, out, |b| i64::from_be_bytes(b) as f64),
+            -32 => convert(bytes, out, |b| f64::from(f32::from_be_bytes(b))),
+            _ => convert(bytes, out, f64::from_be_bytes),
+        },
+    );
     if let Some(blank) = blank {
         set_blank(bytes, bitpix, blank, out);
     }

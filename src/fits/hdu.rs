@@ -138,7 +138,8 @@ pub(super) fn scan(bytes: &Bytes) -> Result<Scan, FitsError> {
         let padded = hdu.data_offset.saturating_add(hdu.data_bytes.div_ceil(BLOCK).saturating_mul(BLOCK));
         scan.hdus.push(hdu);
         if end > bytes.len() {
-            scan.truncated = Some(FitsError::Truncated { hdu: index, part: "data", expected: padded, found: bytes.len() });
+            scan.truncated =
+                Some(FitsError::Truncated { hdu: index, part: "data", expected: padded, found: bytes.len() });
             break;
         }
         if padded > bytes.len() {
@@ -279,7 +280,13 @@ fn describe_compressed(hdu: &mut Hdu) -> Result<(), FitsError> {
         let keyword = format!("ZTILE{}", i + 1);
         // default of the convention: one row per tile
         let tile = match header.card(&keyword) {
-            None => if i == 0 { length.max(1) } else { 1 },
+            None => {
+                if i == 0 {
+                    length.max(1)
+                } else {
+                    1
+                }
+            }
             Some(card) => card
                 .value
                 .as_i64()

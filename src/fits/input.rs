@@ -54,12 +54,7 @@ impl FitsInput {
         Self::from_bytes(path.to_owned(), size, wrapping, bytes)
     }
 
-    pub(super) fn from_bytes(
-        path: PathBuf,
-        size: u64,
-        wrapping: Wrapping,
-        bytes: Bytes,
-    ) -> Result<Self, FitsError> {
+    pub(super) fn from_bytes(path: PathBuf, size: u64, wrapping: Wrapping, bytes: Bytes) -> Result<Self, FitsError> {
         let scan = scan(&bytes)?;
         let inner = Inner {
             path,
@@ -269,9 +264,9 @@ impl Plane {
         scratch.resize(rows.len() * row_bytes, 0);
         let offset = self.input.hdu(self.hdu)?.data_offset + (rows.start * row_bytes) as u64;
         let bytes = self.input.bytes();
-        bytes.read_exact_at(scratch, offset).map_err(|e| {
-            FitsError::io(format!("reading rows {} to {} of HDU {}", rows.start, rows.end, self.hdu), e)
-        })
+        bytes
+            .read_exact_at(scratch, offset)
+            .map_err(|e| FitsError::io(format!("reading rows {} to {} of HDU {}", rows.start, rows.end, self.hdu), e))
     }
 
     /// Reads whole rows of a tile-compressed image.

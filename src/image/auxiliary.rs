@@ -97,7 +97,11 @@ pub fn csv_column(path: &Path, column: &str) -> Result<Vec<f64>, CsvError> {
         .iter()
         .position(|n| n == column)
         .or_else(|| column.parse().ok().filter(|&i: &usize| i < names.len()))
-        .ok_or_else(|| CsvError::NoColumn { path: name.clone(), column: column.to_owned(), existing: names.join(", ") })?;
+        .ok_or_else(|| CsvError::NoColumn {
+            path: name.clone(),
+            column: column.to_owned(),
+            existing: names.join(", "),
+        })?;
     let mut values = Vec::new();
     for (number, line) in lines {
         let field = line.split(',').nth(position).map(clean).unwrap_or_default();

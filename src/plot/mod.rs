@@ -20,16 +20,3 @@ pub use overlay::{Arrows, DataText, Direction, Guide, Polygon, Strip};
 pub use render::{Format, RenderError, render, render_all, render_html, render_pages};
 pub use series::{Band, Contours, Errors, Histogram, Line, Points, Series};
 pub use style::{Colour, Dash, Marker, Palette, Shape, Stroke};
-
-/// A drawing format.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Format {
-    /// Portable Document Format.
-    Pdf,
-    /// Encapsulated PostScript.
-    Eps,
-    /// Raster image.
-    Png,
-    /// Scalable Vector Graphics.
-    Svg,
-}

@@ -31,11 +31,12 @@ impl Parameters {
         match self {
             Self::Fixed(process) => run(process.as_ref()),
             Self::PerAmplifier(block) => {
-                let parameters = block.resolved(amplifier.names()).map_err(|key| ProcessError::NoValueForAmplifier {
-                    key,
-                    amplifier: amplifier.name.clone(),
-                    existing: amplifier.names().collect::<Vec<_>>().join("/"),
-                })?;
+                let parameters =
+                    block.resolved(amplifier.names()).map_err(|key| ProcessError::NoValueForAmplifier {
+                        key,
+                        amplifier: amplifier.name.clone(),
+                        existing: amplifier.names().collect::<Vec<_>>().join("/"),
+                    })?;
                 run(block.build(parameters).map_err(ProcessError::Failed)?.as_ref())
             }
         }

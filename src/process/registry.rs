@@ -11,6 +11,7 @@ use serde_json::{Map, Value};
 
 use super::SKImageProcess;
 use super::analysis::*;
+use super::reconstruction::signal_pattern_recognition::feed_cluster_finder;
 use super::reconstruction::*;
 use crate::config::shape::schema_of;
 
@@ -204,7 +205,34 @@ use OldKey::*;
 use Scope::{Amplifier, Image};
 
 static TABLE: &[ProcessEntry] = &[
+    row::<ApplySelectionCuts>(
+        "ApplySelectionCuts",
+        Reconstruction,
+        Image,
+        "tags the clusters that touch listed rows or columns",
+    ),
+    row::<BuildClusterMask>(
+        "BuildClusterMask",
+        Reconstruction,
+        Image,
+        "masks the pixels around clusters, hot rows and hot columns",
+    )
+    .after(&["ClusterFinder"]),
     row::<CalibrationProcess>("CalibrationProcess", Analysis, Image, "converts ADU to electrons"),
+    row::<ClusterFinder>(
+        "ClusterFinder",
+        Reconstruction,
+        Amplifier,
+        "finds clusters of pixels and computes their observables",
+    )
+    .old_keys(&[
+        ("spr_mask", Renamed("apply_mask")),
+        ("image", Renamed("spr_image")),
+        ("threshold", Renamed("spr_threshold")),
+        ("halo_radius", Moved("EvalHaloProcess", "radius", 0)),
+        ("halo_radius_min", Moved("EvalHaloProcess", "radius", 1)),
+        ("radius_of_acceptancy", Silent),
+    ]),
     simulation_only("ContinuousReadout", "gives each simulated charge the pixel and time at which it is read"),
     simulation_only("CreateFitsImage", "writes simulated images as FITS"),
     simulation_only("DarkCurrent", "adds thermal charges to simulated pixels"),
@@ -216,6 +244,13 @@ static TABLE: &[ProcessEntry] = &[
         Amplifier,
         "fits Poisson ⊗ Gaussian peaks to the pixel charge: gain, noise, dark current",
     ),
+    row::<GaussianFitProcess>(
+        "GaussianFitProcess",
+        Analysis,
+        Amplifier,
+        "fits a Gaussian to the pixels of a region: the readout noise",
+    )
+    .old_keys(&[("show_outliers", Ignored), ("n_sigma_win_fit", Ignored)]),
     simulation_only("PasteClusterProcess", "pastes simulated clusters into real images"),
     row::<PedestalSubtractionProcess>(
         "PedestalSubtractionProcess",
@@ -232,6 +267,13 @@ static TABLE: &[ProcessEntry] = &[
     ]),
     simulation_only("PixelSaturation", "limits the charge of simulated pixels"),
     simulation_only("PixelizeSignal", "collects simulated charges in pixels"),
+    row::<SignalPatternRecognition>(
+        "SignalPatternRecognition",
+        Reconstruction,
+        Amplifier,
+        "older name of the pixel selection of ClusterFinder",
+    )
+    .feeds("ClusterFinder", feed_cluster_finder),
 ];
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! A ROOT file and its trees.
 
+use std::fmt;
 use std::io::{Seek, Write};
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -14,8 +15,7 @@ use super::options::Options;
 use super::output::Output;
 use super::record::{Key, Record, RootDate};
 use super::streamer_info::{
-    self, ClassInfo, FUNCTION_CLASSES, GRAPH_CLASSES, HISTOGRAM_CLASSES, LEAF_FLOAT, TREE_CLASSES,
-    VECTOR_DOUBLE,
+    self, ClassInfo, FUNCTION_CLASSES, GRAPH_CLASSES, HISTOGRAM_CLASSES, LEAF_FLOAT, TREE_CLASSES, VECTOR_DOUBLE,
 };
 use super::tree::{self, Basket, BranchType, Cell, Column, Tree};
 
@@ -39,6 +39,13 @@ pub struct RootFile<W: Write + Seek = AtomicFile> {
     pending: Vec<Pending>,
     pending_bytes: usize,
     classes: Vec<&'static ClassInfo>,
+}
+
+impl<W: Write + Seek> fmt::Debug for RootFile<W> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let trees: Vec<_> = self.trees.iter().map(|tree| (&tree.name, tree.entries)).collect();
+        f.debug_struct("RootFile").field("name", &self.output.name).field("trees", &trees).finish_non_exhaustive()
+    }
 }
 
 /// A tree of a [`RootFile`].
@@ -71,16 +78,9 @@ impl RootFile {
     pub fn create(path: impl AsRef<Path>, options: Options) -> Result<Self> {
         let path = path.as_ref();
         let shown = path.display().to_string();
-        let failed = |source| RootError::Io {
-            action: "create",
-            file: shown,
-            source,
-        };
+        let failed = |source| RootError::Io { action: "create", file: shown, source };
         let writer = AtomicFile::create(path).map_err(failed)?;
-        let name = path
-            .file_name()
-            .map(|name| name.to_string_lossy().into_owned())
-            .unwrap_or_default();
+        let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
         Self::start(writer, name, options)
     }
 
@@ -90,13 +90,7 @@ impl RootFile {
     /// If an earlier write failed, if the disk is full, or if the file would be too large; then no file appears.
     pub fn finish(self) -> Result<()> {
         let name = self.output.name.clone();
-        self.finish_into()?
-            .commit()
-            .map_err(|source| RootError::Io {
-                action: "rename",
-                file: name,
-                source,
-            })
+        self.finish_into()?.commit().map_err(|source| RootError::Io { action: "rename", file: name, source })
     }
 }
 
@@ -131,10 +125,7 @@ impl<W: Write + Seek> RootFile<W> {
         schema: impl IntoIterator<Item = (N, BranchType)>,
     ) -> Result<TreeId> {
         self.check_new_object("tree", name)?;
-        let schema: Vec<_> = schema
-            .into_iter()
-            .map(|(branch, kind)| (branch.into(), kind))
-            .collect();
+        let schema: Vec<_> = schema.into_iter().map(|(branch, kind)| (branch.into(), kind)).collect();
         for (branch, _) in &schema {
             check_name("branch", branch)?;
         }
@@ -149,10 +140,7 @@ impl<W: Write + Seek> RootFile<W> {
         let tree = self.trees.len();
         self.trees.push(Tree::new(name.to_owned(), schema)?);
         self.contents.push(Content::Tree(tree));
-        Ok(TreeId {
-            file: self.id,
-            tree,
-        })
+        Ok(TreeId { file: self.id, tree })
     }
 
     /// Appends one entry: a value for each branch, in the order of the schema.
@@ -178,12 +166,7 @@ impl<W: Write + Seek> RootFile<W> {
         let mut from = 0;
         while from < entries {
             let tree = &mut self.trees[number];
-            let room = tree
-                .branches
-                .iter()
-                .map(|branch| branch.entries_until_full(basket_size))
-                .min()
-                .unwrap_or(1);
+            let room = tree.branches.iter().map(|branch| branch.entries_until_full(basket_size)).min().unwrap_or(1);
             let to = entries.min(from + room);
             for (branch, column) in tree.branches.iter_mut().zip(columns) {
                 branch.push_column(column, from, to);
@@ -206,9 +189,7 @@ impl<W: Write + Seek> RootFile<W> {
         if histogram.function.is_some() {
             self.add_classes(&FUNCTION_CLASSES);
         }
-        self.write_object("TH1F", histogram.name, histogram.title, |buffer| {
-            histogram.write(buffer)
-        })
+        self.write_object("TH1F", histogram.name, histogram.title, |buffer| histogram.write(buffer))
     }
 
     /// Writes a graph.
@@ -220,9 +201,7 @@ impl<W: Write + Seek> RootFile<W> {
         graph.check()?;
         self.add_classes(&GRAPH_CLASSES);
         self.add_classes(&HISTOGRAM_CLASSES);
-        self.write_object(graph.class(), graph.name, graph.title, |buffer| {
-            graph.write(buffer)
-        })
+        self.write_object(graph.class(), graph.name, graph.title, |buffer| graph.write(buffer))
     }
 
     /// Number of entries filled so far.
@@ -251,11 +230,7 @@ impl<W: Write + Seek> RootFile<W> {
             });
         }
         let classes = self.classes;
-        self.output.finish(
-            &keys,
-            |buffer| streamer_info::write_list(buffer, &classes),
-            &self.options,
-        )
+        self.output.finish(&keys, |buffer| streamer_info::write_list(buffer, &classes), &self.options)
     }
 
     fn write_object(
@@ -266,60 +241,33 @@ impl<W: Write + Seek> RootFile<W> {
         write: impl FnOnce(&mut Buffer),
     ) -> Result<()> {
         check_length("title", title)?;
-        let key = Key {
-            class,
-            name,
-            title,
-            cycle: 1,
-            date: self.date(),
-        };
+        let key = Key { class, name, title, cycle: 1, date: self.date() };
         let mut buffer = Buffer::new(key.length());
         write(&mut buffer);
-        let (_, record) =
-            self.output
-                .append_payload(key, &buffer.into_bytes(), self.options.compression)?;
-        self.contents.push(Content::Object {
-            name: name.to_owned(),
-            key: record.key().to_vec(),
-        });
+        let (_, record) = self.output.append_payload(key, &buffer.into_bytes(), self.options.compression)?;
+        self.contents.push(Content::Object { name: name.to_owned(), key: record.key().to_vec() });
         Ok(())
     }
 
     fn write_tree(&mut self, number: usize) -> Result<Vec<u8>> {
         let tree = &self.trees[number];
-        let key = Key {
-            class: "TTree",
-            name: &tree.name,
-            title: &tree.name,
-            cycle: 1,
-            date: self.date(),
-        };
+        let key = Key { class: "TTree", name: &tree.name, title: &tree.name, cycle: 1, date: self.date() };
         let mut buffer = Buffer::new(key.length());
         tree::write_tree(&mut buffer, tree, &self.options);
-        let (_, record) =
-            self.output
-                .append_payload(key, &buffer.into_bytes(), self.options.compression)?;
+        let (_, record) = self.output.append_payload(key, &buffer.into_bytes(), self.options.compression)?;
         Ok(record.key().to_vec())
     }
 
     fn close_full_baskets(&mut self, number: usize) -> Result<()> {
         self.close_baskets(number, self.options.basket_size());
-        if self.pending_bytes >= PENDING_BYTES {
-            self.write_pending()
-        } else {
-            Ok(())
-        }
+        if self.pending_bytes >= PENDING_BYTES { self.write_pending() } else { Ok(()) }
     }
 
     /// Moves baskets of at least `size` bytes to those that wait to be written.
     fn close_baskets(&mut self, tree: usize, size: usize) {
         for (branch, basket) in self.trees[tree].close_baskets(|branch| branch.is_full(size)) {
             self.pending_bytes += basket.payload_size();
-            self.pending.push(Pending {
-                tree,
-                branch,
-                basket,
-            });
+            self.pending.push(Pending { tree, branch, basket });
         }
     }
 
@@ -330,31 +278,12 @@ impl<W: Write + Seek> RootFile<W> {
         let (trees, compression, date) = (&self.trees, self.options.compression, self.date());
         let records: std::io::Result<Vec<Record>> = pending
             .par_iter()
-            .map(
-                |Pending {
-                     tree,
-                     branch,
-                     basket,
-                 }| {
-                    basket.record(
-                        &trees[*tree],
-                        &trees[*tree].branches[*branch],
-                        compression,
-                        date,
-                    )
-                },
-            )
+            .map(|Pending { tree, branch, basket }| {
+                basket.record(&trees[*tree], &trees[*tree].branches[*branch], compression, date)
+            })
             .collect();
         let records = records.map_err(|source| self.output.error("compress", source))?;
-        for (
-            Pending {
-                tree,
-                branch,
-                basket,
-            },
-            mut record,
-        ) in pending.into_iter().zip(records)
-        {
+        for (Pending { tree, branch, basket }, mut record) in pending.into_iter().zip(records) {
             let place = self.output.append(&mut record)?;
             self.trees[tree].branches[branch].placed(basket.number, &record, place.position);
         }
@@ -370,9 +299,7 @@ impl<W: Write + Seek> RootFile<W> {
         if tree.file == self.id {
             Ok(tree.tree)
         } else {
-            Err(RootError::UnknownTree {
-                file: self.output.name.clone(),
-            })
+            Err(RootError::UnknownTree { file: self.output.name.clone() })
         }
     }
 
@@ -381,21 +308,14 @@ impl<W: Write + Seek> RootFile<W> {
         check_name(what, name)?;
         if name.contains(['/', ';']) {
             let reason = "\"/\" and \";\" separate folders and versions in ROOT's look-up";
-            return Err(RootError::InvalidName {
-                what,
-                name: name.to_owned(),
-                reason,
-            });
+            return Err(RootError::InvalidName { what, name: name.to_owned(), reason });
         }
         let taken = self.contents.iter().any(|content| match content {
             Content::Tree(number) => self.trees[*number].name == name,
             Content::Object { name: other, .. } => other == name,
         });
         if taken {
-            return Err(RootError::DuplicateObject {
-                file: self.output.name.clone(),
-                name: name.to_owned(),
-            });
+            return Err(RootError::DuplicateObject { file: self.output.name.clone(), name: name.to_owned() });
         }
         Ok(())
     }
@@ -418,11 +338,7 @@ fn check_name(what: &'static str, name: &str) -> Result<()> {
     } else {
         return Ok(());
     };
-    Err(RootError::InvalidName {
-        what,
-        name: name.to_owned(),
-        reason,
-    })
+    Err(RootError::InvalidName { what, name: name.to_owned(), reason })
 }
 
 fn check_length(what: &'static str, text: &str) -> Result<()> {
@@ -430,11 +346,7 @@ fn check_length(what: &'static str, text: &str) -> Result<()> {
         return Ok(());
     }
     let name = text.chars().take(60).chain(['…']).collect();
-    Err(RootError::InvalidName {
-        what,
-        name,
-        reason: "it is longer than 10000 bytes",
-    })
+    Err(RootError::InvalidName { what, name, reason: "it is longer than 10000 bytes" })
 }
 
 #[cfg(test)]
@@ -451,28 +363,17 @@ mod tests {
         file.output.set_limit(1_000_000);
         let tree = file.tree("t", [("x", BranchType::Double)]).unwrap();
         let column = [1.0; 10_000];
-        let error = (0..1000)
-            .find_map(|_| file.fill_columns(tree, &[Column::Double(&column)]).err())
-            .unwrap();
-        let RootError::FileTooLarge { bytes, .. } = error else {
-            panic!("{error}")
-        };
+        let error = (0..1000).find_map(|_| file.fill_columns(tree, &[Column::Double(&column)]).err()).unwrap();
+        let RootError::FileTooLarge { bytes, .. } = error else { panic!("{error}") };
         assert!((1_000_000..1_040_000).contains(&bytes), "{bytes}");
-        assert!(matches!(
-            file.finish_into(),
-            Err(RootError::Abandoned { .. })
-        ));
+        assert!(matches!(file.finish_into(), Err(RootError::Abandoned { .. })));
     }
 
     #[test]
     fn the_rest_of_the_file_counts_too() {
-        let mut file =
-            RootFile::start(Cursor::new(Vec::new()), "a.root", Options::default()).unwrap();
+        let mut file = RootFile::start(Cursor::new(Vec::new()), "a.root", Options::default()).unwrap();
         file.output.set_limit(2000);
         file.tree("t", [("x", BranchType::Double)]).unwrap();
-        assert!(matches!(
-            file.finish_into(),
-            Err(RootError::FileTooLarge { .. })
-        ));
+        assert!(matches!(file.finish_into(), Err(RootError::FileTooLarge { .. })));
     }
 }

@@ -28,22 +28,14 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self {
-            compression: Compression::default(),
-            created: None,
-            uuid: None,
-            basket_size: BASKET_SIZE,
-        }
+        Self { compression: Compression::default(), created: None, uuid: None, basket_size: BASKET_SIZE }
     }
 }
 
 impl Options {
     /// The default choices with another compression.
     pub fn with_compression(compression: Compression) -> Self {
-        Self {
-            compression,
-            ..Self::default()
-        }
+        Self { compression, ..Self::default() }
     }
 
     /// The basket size within its limits.

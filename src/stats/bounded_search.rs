@@ -196,8 +196,7 @@ pub fn descend<const N: usize>(
         for k in 0..N {
             moved[k] = trial[k] - p[k];
         }
-        let predicted =
-            -dot(&moved, &here.gradient) - 0.5 * small_matrix::bilinear(&here.curvature, &moved, &moved, N);
+        let predicted = -dot(&moved, &here.gradient) - 0.5 * small_matrix::bilinear(&here.curvature, &moved, &moved, N);
         if predicted.abs() < 1e-3 * stop && damping < 1.0 {
             converged = true;
             break;
@@ -209,13 +208,14 @@ pub fn descend<const N: usize>(
             let ratio = if predicted > 0.0 { gained / predicted } else { 0.0 };
             damping *= (1.0 - (2.0 * ratio - 1.0).powi(3)).clamp(1.0 / 3.0, 2.0);
             growth = 2.0;
-            small_gains = if gained < stop { small_gains + 1 } else { 0 };
+            // under heavy damping steps are short, and their gains say nothing
+            small_gains = if gained < stop && damping < 1.0 { small_gains + 1 } else { 0 };
             converged = small_gains >= 2;
             p = trial;
             here = there;
         } else {
             // the values cannot be told apart any more: rounding, not a bad step
-            if gained.abs() <= 8.0 * f64::EPSILON * here.value.abs() {
+            if gained.abs() <= 8.0 * f64::EPSILON * here.value.abs() && damping < 1.0 {
                 converged = true;
             }
             damping *= growth;

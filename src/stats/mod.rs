@@ -20,6 +20,7 @@ mod error;
 pub mod gaussian_fit;
 pub mod histogram;
 pub mod peak_finder;
+pub mod profile_fit;
 pub mod robust;
 pub mod small_matrix;
 

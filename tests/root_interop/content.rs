@@ -58,12 +58,8 @@ impl Value {
             BranchType::VecInt => Self::VecInt(cursor.counted(9, |c| vector(c, Cursor::i32))),
             BranchType::VecFloat => Self::VecFloat(cursor.counted(9, |c| vector(c, Cursor::f32))),
             BranchType::VecDouble => Self::VecDouble(cursor.counted(9, |c| vector(c, Cursor::f64))),
-            BranchType::VecVecInt => {
-                Self::VecVecInt(cursor.counted(9, |c| vector(c, |c| vector(c, Cursor::i32))))
-            }
-            BranchType::VecVecFloat => {
-                Self::VecVecFloat(cursor.counted(9, |c| vector(c, |c| vector(c, Cursor::f32))))
-            }
+            BranchType::VecVecInt => Self::VecVecInt(cursor.counted(9, |c| vector(c, |c| vector(c, Cursor::i32)))),
+            BranchType::VecVecFloat => Self::VecVecFloat(cursor.counted(9, |c| vector(c, |c| vector(c, Cursor::f32)))),
         }
     }
 
@@ -89,12 +85,7 @@ fn widen(values: &[f32]) -> Vec<f64> {
 /// Equal to the last bit, so that NaN is equal to itself and −0 is not 0.
 impl PartialEq for Value {
     fn eq(&self, other: &Self) -> bool {
-        let bits = |values: &[f32]| {
-            values
-                .iter()
-                .map(|value| value.to_bits())
-                .collect::<Vec<_>>()
-        };
+        let bits = |values: &[f32]| values.iter().map(|value| value.to_bits()).collect::<Vec<_>>();
         match (self, other) {
             (Self::Int(a), Self::Int(b)) => a == b,
             (Self::Float(a), Self::Float(b)) => a.to_bits() == b.to_bits(),
@@ -124,11 +115,7 @@ impl Table {
     }
 
     pub fn column(&self, branch: &str) -> Vec<Value> {
-        let number = self
-            .schema
-            .iter()
-            .position(|(name, _)| name == branch)
-            .expect("a branch of the table");
+        let number = self.schema.iter().position(|(name, _)| name == branch).expect("a branch of the table");
         self.rows.iter().map(|row| row[number].clone()).collect()
     }
 }
@@ -139,11 +126,7 @@ pub fn fill<W: Write + Seek>(file: &mut RootFile<W>, tables: &[Table]) -> Result
     for table in tables {
         trees.push(file.tree(&table.name, table.schema.clone())?);
     }
-    let longest = tables
-        .iter()
-        .map(|table| table.rows.len())
-        .max()
-        .unwrap_or(0);
+    let longest = tables.iter().map(|table| table.rows.len()).max().unwrap_or(0);
     for entry in 0..longest {
         for (table, &tree) in tables.iter().zip(&trees) {
             if let Some(row) = table.rows.get(entry) {
@@ -203,20 +186,12 @@ impl Random {
                 let letters: Vec<char> = "abcXYZ019 _-.:é,{}".chars().collect();
                 let longest = if self.below(5) == 0 { 600 } else { 20 };
                 let length = self.below(longest);
-                Value::Str(
-                    self.vector(length, |random| letters[random.below(letters.len())])
-                        .iter()
-                        .collect(),
-                )
+                Value::Str(self.vector(length, |random| letters[random.below(letters.len())]).iter().collect())
             }
             BranchType::VecInt => Value::VecInt(self.vector(length, |random| random.next() as i32)),
             BranchType::VecFloat => Value::VecFloat(self.vector(length, Self::float)),
-            BranchType::VecDouble => {
-                Value::VecDouble(self.vector(length, |random| f64::from(random.float()) / 3.0))
-            }
-            BranchType::VecVecInt => {
-                Value::VecVecInt(self.nested(length, |random| random.next() as i32))
-            }
+            BranchType::VecDouble => Value::VecDouble(self.vector(length, |random| f64::from(random.float()) / 3.0)),
+            BranchType::VecVecInt => Value::VecVecInt(self.nested(length, |random| random.next() as i32)),
             BranchType::VecVecFloat => Value::VecVecFloat(self.nested(length, Self::float)),
         }
     }

@@ -36,12 +36,8 @@ fn value(kind: BranchType) -> BoxedStrategy<Value> {
         BranchType::VecInt => vec(number(), 0..9).prop_map(Value::VecInt).boxed(),
         BranchType::VecFloat => vec(float(), 0..9).prop_map(Value::VecFloat).boxed(),
         BranchType::VecDouble => vec(double(), 0..9).prop_map(Value::VecDouble).boxed(),
-        BranchType::VecVecInt => vec(vec(number(), 0..5), 0..5)
-            .prop_map(Value::VecVecInt)
-            .boxed(),
-        BranchType::VecVecFloat => vec(vec(float(), 0..5), 0..5)
-            .prop_map(Value::VecVecFloat)
-            .boxed(),
+        BranchType::VecVecInt => vec(vec(number(), 0..5), 0..5).prop_map(Value::VecVecInt).boxed(),
+        BranchType::VecVecFloat => vec(vec(float(), 0..5), 0..5).prop_map(Value::VecVecFloat).boxed(),
     }
 }
 
@@ -51,11 +47,7 @@ fn table(name: &'static str) -> impl Strategy<Value = Table> {
         let row: Vec<_> = kinds.iter().map(|&kind| value(kind)).collect();
         prop::collection::vec(row, 0..30).prop_map(move |rows| Table {
             name: name.into(),
-            schema: kinds
-                .iter()
-                .enumerate()
-                .map(|(i, &kind)| (format!("branch_{i}"), kind))
-                .collect(),
+            schema: kinds.iter().enumerate().map(|(i, &kind)| (format!("branch_{i}"), kind)).collect(),
             rows,
         })
     })
@@ -140,39 +132,16 @@ fn an_entry_of_many_pieces_comes_back() {
             ("rows".into(), BranchType::VecVecInt),
         ],
         rows: vec![
-            vec![
-                Value::VecInt(noise),
-                Value::VecFloat(smooth),
-                Value::VecVecInt(rows),
-            ],
-            vec![
-                Value::VecInt(vec![]),
-                Value::VecFloat(vec![]),
-                Value::VecVecInt(vec![vec![]]),
-            ],
+            vec![Value::VecInt(noise), Value::VecFloat(smooth), Value::VecVecInt(rows)],
+            vec![Value::VecInt(vec![]), Value::VecFloat(vec![]), Value::VecVecInt(vec![vec![]])],
         ],
     };
-    for compression in [
-        Compression::None,
-        Compression::Zlib(1),
-        Compression::Lz4,
-        Compression::Zstd,
-    ] {
-        let file = File::parse(write(
-            std::slice::from_ref(&table),
-            Options::with_compression(compression),
-        ));
+    for compression in [Compression::None, Compression::Zlib(1), Compression::Lz4, Compression::Zstd] {
+        let file = File::parse(write(std::slice::from_ref(&table), Options::with_compression(compression)));
         assert_same(&file.table("large"), &table);
         let pieces = |name: &str| file.record("TBasket", name).pieces.len();
         assert_eq!(pieces("noise"), 0);
-        assert_eq!(
-            pieces("smooth"),
-            if compression == Compression::None {
-                0
-            } else {
-                2
-            }
-        );
+        assert_eq!(pieces("smooth"), if compression == Compression::None { 0 } else { 2 });
     }
 }
 
@@ -180,17 +149,13 @@ fn an_entry_of_many_pieces_comes_back() {
 fn flat_nested_vectors_are_nested_vectors() {
     let rows = vec![vec![1.0, 2.0], vec![], vec![3.0_f32]];
     let file = |cell: Cell<'_>| {
-        let mut file =
-            RootFile::start(Memory::new(Vec::new()), "a.root", Options::default()).unwrap();
+        let mut file = RootFile::start(Memory::new(Vec::new()), "a.root", Options::default()).unwrap();
         let tree = file.tree("t", [("x", BranchType::VecVecFloat)]).unwrap();
         file.fill(tree, &[cell]).unwrap();
         file.finish_into().unwrap().into_inner()
     };
     let expected = file((&rows).into());
-    assert_eq!(
-        file(Nested::flat(&[1.0_f32, 2.0, 3.0], &[0, 2, 2, 3]).into()),
-        expected
-    );
+    assert_eq!(file(Nested::flat(&[1.0_f32, 2.0, 3.0], &[0, 2, 2, 3]).into()), expected);
     let slices: Vec<&[f32]> = rows.iter().map(Vec::as_slice).collect();
     assert_eq!(file(Nested::Slices(&slices).into()), expected);
 }
@@ -204,28 +169,18 @@ fn columns_give_the_same_file_as_rows() {
     let charge: Vec<f32> = (0..N).map(|_| random.below(1000) as f32).collect();
     let id: Vec<i32> = (0..N).map(|i| i as i32).collect();
     let file = |by_columns: &[usize]| {
-        let mut file =
-            RootFile::start(Memory::new(Vec::new()), "a.root", Options::default()).unwrap();
-        let schema = [
-            ("row", BranchType::Double),
-            ("charge", BranchType::Float),
-            ("id", BranchType::Int),
-        ];
+        let mut file = RootFile::start(Memory::new(Vec::new()), "a.root", Options::default()).unwrap();
+        let schema = [("row", BranchType::Double), ("charge", BranchType::Float), ("id", BranchType::Int)];
         let tree = file.tree("pixels", schema).unwrap();
         let mut at = 0;
         for &portion in by_columns {
             let range = at..at + portion;
-            let columns: [Column<'_>; 3] = [
-                row[range.clone()].into(),
-                charge[range.clone()].into(),
-                id[range].into(),
-            ];
+            let columns: [Column<'_>; 3] = [row[range.clone()].into(), charge[range.clone()].into(), id[range].into()];
             file.fill_columns(tree, &columns).unwrap();
             at += portion;
         }
         for i in at..N {
-            file.fill(tree, &[row[i].into(), charge[i].into(), id[i].into()])
-                .unwrap();
+            file.fill(tree, &[row[i].into(), charge[i].into(), id[i].into()]).unwrap();
         }
         assert_eq!(file.entries(tree).unwrap(), N as u64);
         file.finish_into().unwrap().into_inner()
@@ -235,14 +190,7 @@ fn columns_give_the_same_file_as_rows() {
     assert!(file(&[0, 1, 3999, 4000, 12_345]) == expected);
     let table = File::parse(expected).table("pixels");
     assert_eq!(table.rows.len(), N);
-    assert_eq!(
-        table.rows[N - 1],
-        [
-            Value::Double(99.0),
-            Value::Float(charge[N - 1]),
-            Value::Int(N as i32 - 1)
-        ]
-    );
+    assert_eq!(table.rows[N - 1], [Value::Double(99.0), Value::Float(charge[N - 1]), Value::Int(N as i32 - 1)]);
 }
 
 /// The same content gives the same bytes, whatever the number of threads; other content another identifier.
@@ -252,28 +200,15 @@ fn files_repeat_exactly() {
     let kinds: Vec<_> = all_types().collect();
     let mut table = Table {
         name: "t".into(),
-        schema: kinds
-            .iter()
-            .enumerate()
-            .map(|(i, &kind)| (format!("b{i}"), kind))
-            .collect(),
-        rows: (0..3000)
-            .map(|_| kinds.iter().map(|&kind| random.value(kind, 40)).collect())
-            .collect(),
+        schema: kinds.iter().enumerate().map(|(i, &kind)| (format!("b{i}"), kind)).collect(),
+        rows: (0..3000).map(|_| kinds.iter().map(|&kind| random.value(kind, 40)).collect()).collect(),
     };
     let with_threads = |threads| {
-        let pool = rayon::ThreadPoolBuilder::new()
-            .num_threads(threads)
-            .build()
-            .unwrap();
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
         pool.install(|| write(std::slice::from_ref(&table), Options::default()))
     };
     let one = with_threads(1);
-    assert!(
-        one.len() > 4 << 20,
-        "the test needs several rounds of writing, {} bytes are too few",
-        one.len()
-    );
+    assert!(one.len() > 4 << 20, "the test needs several rounds of writing, {} bytes are too few", one.len());
     assert!(one == with_threads(2));
     assert!(one == with_threads(7));
     table.rows[17][0] = Value::Int(12345);

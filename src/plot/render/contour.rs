@@ -37,11 +37,7 @@ pub(crate) fn contour(x: &[f64], y: &[f64], z: ArrayView2<'_, f64>, level: f64) 
                 [..] if sides.len() == 4 => {
                     let centre_above = h.iter().sum::<f64>() / 4.0 >= level;
                     // The two corners that differ from the centre are cut off.
-                    let pairs = if centre_above == above[0] {
-                        [(0, 1), (2, 3)]
-                    } else {
-                        [(3, 0), (1, 2)]
-                    };
+                    let pairs = if centre_above == above[0] { [(0, 1), (2, 3)] } else { [(3, 0), (1, 2)] };
                     pieces.extend(pairs.map(|(a, b)| [cut(a), cut(b)]));
                 }
                 _ => {}
@@ -70,25 +66,14 @@ pub(crate) fn join(pieces: Vec<Piece>) -> Vec<Vec<(f64, f64)>> {
         let mut line = std::collections::VecDeque::from(pieces[i]);
         for forward in [true, false] {
             loop {
-                let tip = if forward {
-                    line[line.len() - 1]
-                } else {
-                    line[0]
-                };
-                let Some(&next) = ends
-                    .get(&key(tip))
-                    .and_then(|c| c.iter().find(|&&n| !used[n]))
-                else {
+                let tip = if forward { line[line.len() - 1] } else { line[0] };
+                let Some(&next) = ends.get(&key(tip)).and_then(|c| c.iter().find(|&&n| !used[n])) else {
                     break;
                 };
                 used[next] = true;
                 let [a, b] = pieces[next];
                 let far = if key(a) == key(tip) { b } else { a };
-                if forward {
-                    line.push_back(far)
-                } else {
-                    line.push_front(far)
-                }
+                if forward { line.push_back(far) } else { line.push_front(far) }
             }
         }
         lines.push(line.into());
@@ -109,20 +94,13 @@ mod tests {
         assert_eq!(lines.len(), 1, "one closed line");
         assert_eq!(lines[0].first(), lines[0].last());
         // Linear interpolation between nodes 0.1 apart bends a circle of radius 1 by at most 0.1²/8/1.
-        assert!(
-            lines[0]
-                .iter()
-                .all(|(x, y)| (x.hypot(*y) - 1.03).abs() < 0.1f64.powi(2) / 8.0 + 1e-9)
-        );
+        assert!(lines[0].iter().all(|(x, y)| (x.hypot(*y) - 1.03).abs() < 0.1f64.powi(2) / 8.0 + 1e-9));
     }
 
     #[test]
     fn saddles_and_holes_do_not_confuse_it() {
         let saddle = ndarray::arr2(&[[1.0, 0.0], [0.0, 1.0]]);
-        assert_eq!(
-            contour(&[0.0, 1.0], &[0.0, 1.0], saddle.view(), 0.5).len(),
-            2
-        );
+        assert_eq!(contour(&[0.0, 1.0], &[0.0, 1.0], saddle.view(), 0.5).len(), 2);
         let hole = ndarray::arr2(&[[1.0, f64::NAN], [0.0, 1.0]]);
         assert!(contour(&[0.0, 1.0], &[0.0, 1.0], hole.view(), 0.5).is_empty());
         assert!(contour(&[], &[], Array2::zeros((0, 0)).view(), 0.5).is_empty());

@@ -23,22 +23,13 @@ pub(crate) struct Pen {
 
 impl Pen {
     pub fn solid(colour: Colour, width: f64) -> Self {
-        Self {
-            colour,
-            width,
-            dashes: Vec::new(),
-            round: false,
-        }
+        Self { colour, width, dashes: Vec::new(), round: false }
     }
 }
 
 impl From<Stroke> for Pen {
     fn from(stroke: Stroke) -> Self {
-        let width = if stroke.width.is_finite() {
-            stroke.width.clamp(0.1, 50.0)
-        } else {
-            1.0
-        };
+        let width = if stroke.width.is_finite() { stroke.width.clamp(0.1, 50.0) } else { 1.0 };
         // Dash lengths grow with the width, as in most plotting programs; dots are round.
         let w = width.max(0.8);
         let (dashes, round) = match stroke.dash {
@@ -47,12 +38,7 @@ impl From<Stroke> for Pen {
             Dash::Dotted => (vec![0.01, 2.2 * w], true),
             Dash::DashDotted => (vec![5.0 * w, 2.2 * w, 1.0 * w, 2.2 * w], false),
         };
-        Self {
-            colour: stroke.colour,
-            width,
-            dashes,
-            round,
-        }
+        Self { colour: stroke.colour, width, dashes, round }
     }
 }
 
@@ -71,31 +57,13 @@ pub(crate) struct Raster {
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Mark {
     /// A filled and/or stroked path; inside by the non-zero rule.
-    Path {
-        path: Path,
-        fill: Option<Colour>,
-        pen: Option<Pen>,
-    },
+    Path { path: Path, fill: Option<Colour>, pen: Option<Pen> },
     /// The same small path at many places.
-    Stamps {
-        path: Path,
-        fill: Option<Colour>,
-        pen: Option<Pen>,
-        at: Vec<Point>,
-    },
+    Stamps { path: Path, fill: Option<Colour>, pen: Option<Pen>, at: Vec<Point> },
     /// A line of text whose baseline starts at `at`, reading to the right, or upwards.
-    Text {
-        glyphs: Vec<Glyph>,
-        at: Point,
-        upwards: bool,
-        colour: Colour,
-    },
+    Text { glyphs: Vec<Glyph>, at: Point, upwards: bool, colour: Colour },
     /// An image stretched over `rect`, of which only the part in `clip` is seen.
-    Image {
-        raster: Arc<Raster>,
-        rect: Rect,
-        clip: Rect,
-    },
+    Image { raster: Arc<Raster>, rect: Rect, clip: Rect },
 }
 
 /// A laid-out page.

@@ -52,10 +52,7 @@ pub(crate) fn write(drawing: &Drawing) -> Result<Vec<u8>, RenderError> {
 
 /// Text for a comment line: 7-bit, one line, of limited length.
 fn comment(text: &str) -> String {
-    text.chars()
-        .take(200)
-        .map(|c| if (' '..='~').contains(&c) { c } else { '?' })
-        .collect()
+    text.chars().take(200).map(|c| if (' '..='~').contains(&c) { c } else { '?' }).collect()
 }
 
 /// PostScript name of a character's glyph.
@@ -91,18 +88,10 @@ impl Writer {
     fn head(&mut self, drawing: &Drawing) {
         let (w, h) = (drawing.width, drawing.height);
         self.text("%!PS-Adobe-3.0 EPSF-3.0\n");
-        self.text(&format!(
-            "%%BoundingBox: 0 0 {} {}\n",
-            w.ceil() as i64,
-            h.ceil() as i64
-        ));
+        self.text(&format!("%%BoundingBox: 0 0 {} {}\n", w.ceil() as i64, h.ceil() as i64));
         self.text(&format!("%%HiResBoundingBox: 0 0 {w:.3} {h:.3}\n"));
         self.text(&format!("%%Title: {}\n", comment(&drawing.title)));
-        self.text(concat!(
-            "%%Creator: panaSKImg ",
-            env!("CARGO_PKG_VERSION"),
-            "\n"
-        ));
+        self.text(concat!("%%Creator: panaSKImg ", env!("CARGO_PKG_VERSION"), "\n"));
         self.text("%%LanguageLevel: 3\n%%DocumentData: Clean7Bit\n%%Pages: 1\n");
         if self.subset.is_some() {
             self.text("%%DocumentSuppliedResources: font PanaskimgFigure\n");
@@ -128,22 +117,12 @@ impl Writer {
             self.text(" ");
         }
         self.text("] def\n/Encoding 256 array 0 1 255 {1 index exch /.notdef put} for\n");
-        for (number, (character, _)) in subset.glyphs.iter().filter(|(n, _)| (1..256).contains(*n))
-        {
-            self.text(&format!(
-                "dup {number} /{} put\n",
-                glyph_name(*character, *number)
-            ));
+        for (number, (character, _)) in subset.glyphs.iter().filter(|(n, _)| (1..256).contains(*n)) {
+            self.text(&format!("dup {number} /{} put\n", glyph_name(*character, *number)));
         }
-        self.text(&format!(
-            "def\n/CharStrings {} dict dup begin\n/.notdef 0 def\n",
-            subset.glyphs.len() + 1
-        ));
+        self.text(&format!("def\n/CharStrings {} dict dup begin\n/.notdef 0 def\n", subset.glyphs.len() + 1));
         for (number, (character, _)) in subset.glyphs.iter().filter(|(n, _)| **n > 0) {
-            self.text(&format!(
-                "/{} {number} def\n",
-                glyph_name(*character, *number)
-            ));
+            self.text(&format!("/{} {number} def\n", glyph_name(*character, *number)));
         }
         self.text("end readonly def\n/sfnts [\n");
         // Strings hold at most 65535 bytes and end with a padding byte; a page's subset is far smaller than one.
@@ -233,18 +212,8 @@ impl Writer {
                     self.painted(path, *fill, pen.as_ref());
                 }
             }
-            Mark::Stamps {
-                path,
-                fill,
-                pen,
-                at,
-            } => self.stamps(path, *fill, pen.as_ref(), at),
-            Mark::Text {
-                glyphs,
-                at,
-                upwards,
-                colour,
-            } => self.glyphs(glyphs, *at, *upwards, *colour),
+            Mark::Stamps { path, fill, pen, at } => self.stamps(path, *fill, pen.as_ref(), at),
+            Mark::Text { glyphs, at, upwards, colour } => self.glyphs(glyphs, *at, *upwards, *colour),
             Mark::Image { raster, rect, clip } => self.image(raster, rect, clip),
         }
     }
@@ -269,11 +238,7 @@ impl Writer {
         };
         self.text("g ");
         self.place(at);
-        self.text(if upwards {
-            "translate 90 rotate "
-        } else {
-            "translate "
-        });
+        self.text(if upwards { "translate 90 rotate " } else { "translate " });
         self.colour(colour);
         let mut size = None;
         for run in glyphs.chunk_by(|a, b| a.size == b.size && a.rise == b.rise) {
@@ -319,10 +284,7 @@ impl Writer {
         self.numbers(&[rect.x0, self.height - rect.y1]);
         self.text("translate ");
         self.numbers(&[rect.width(), rect.height()]);
-        self.text(&format!(
-            "scale\n[/Indexed /DeviceRGB {} <\n",
-            raster.palette.len() - 1
-        ));
+        self.text(&format!("scale\n[/Indexed /DeviceRGB {} <\n", raster.palette.len() - 1));
         for colours in raster.palette.chunks(12) {
             for [r, g, b] in colours {
                 self.text(&format!("{r:02x}{g:02x}{b:02x}"));
@@ -429,23 +391,15 @@ mod tests {
         let mut path = Path::new();
         path.move_to(Point { x: -1.0, y: 0.0 });
         for i in 0..3500 {
-            path.line_to(Point {
-                x: f64::from(i),
-                y: 0.0,
-            });
+            path.line_to(Point { x: f64::from(i), y: 0.0 });
         }
         path.close();
         let cut = pieces(&path);
         assert_eq!(cut.len(), 4);
         for pair in cut.windows(2) {
-            let Some(Segment::Line(end)) = pair[0].segments.last() else {
-                panic!()
-            };
+            let Some(Segment::Line(end)) = pair[0].segments.last() else { panic!() };
             assert_eq!(pair[1].segments[0], Segment::Move(*end));
         }
-        assert_eq!(
-            cut[3].segments.last(),
-            Some(&Segment::Line(Point { x: -1.0, y: 0.0 }))
-        );
+        assert_eq!(cut[3].segments.last(), Some(&Segment::Line(Point { x: -1.0, y: 0.0 })));
     }
 }

@@ -74,9 +74,7 @@ impl FromStr for Format {
         Self::ALL
             .into_iter()
             .find(|f| f.extension() == wanted)
-            .ok_or_else(|| RenderError::UnknownFormat {
-                name: name.to_string(),
-            })
+            .ok_or_else(|| RenderError::UnknownFormat { name: name.to_string() })
     }
 }
 
@@ -130,11 +128,7 @@ const PNG_DPI: f64 = 200.0;
 /// than 2·10⁸ pixels.
 pub fn render(figure: &Figure, format: Format) -> Result<Vec<u8>, RenderError> {
     let mut files = render_all(figure, &[format]);
-    files.pop().unwrap_or_else(|| {
-        Err(RenderError::UnknownFormat {
-            name: format.to_string(),
-        })
-    })
+    files.pop().unwrap_or_else(|| Err(RenderError::UnknownFormat { name: format.to_string() }))
 }
 
 /// The bytes of the files in several formats, in their order; layout is shared where the formats allow.
@@ -145,11 +139,7 @@ pub fn render_all(figure: &Figure, formats: &[Format]) -> Vec<Result<Vec<u8>, Re
         .map(|&format| {
             if format != Format::Pdf && !figure.more_pages.is_empty() {
                 let pages = 1 + figure.more_pages.len();
-                return Err(RenderError::ManyPages {
-                    name: figure.name.clone(),
-                    pages,
-                    format,
-                });
+                return Err(RenderError::ManyPages { name: figure.name.clone(), pages, format });
             }
             if format == Format::Png {
                 let dpi = figure_dpi(figure);
@@ -157,19 +147,10 @@ pub fn render_all(figure: &Figure, formats: &[Format]) -> Vec<Result<Vec<u8>, Re
             }
             let drawing = vector.get_or_insert_with(|| compose(figure, Density::VECTOR));
             match format {
-                Format::Pdf if figure.more_pages.is_empty() => {
-                    pdf::write(std::slice::from_ref(drawing))
-                }
+                Format::Pdf if figure.more_pages.is_empty() => pdf::write(std::slice::from_ref(drawing)),
                 Format::Pdf => {
-                    let rest = figure
-                        .more_pages
-                        .iter()
-                        .map(|page| compose(page, Density::VECTOR));
-                    pdf::write(
-                        &std::iter::once(drawing.clone())
-                            .chain(rest)
-                            .collect::<Vec<_>>(),
-                    )
+                    let rest = figure.more_pages.iter().map(|page| compose(page, Density::VECTOR));
+                    pdf::write(&std::iter::once(drawing.clone()).chain(rest).collect::<Vec<_>>())
                 }
                 Format::Eps => eps::write(drawing),
                 _ => svg::write(drawing, svg::Usage::File, &identifier(figure)),
@@ -197,20 +178,12 @@ pub fn render_pages(figures: &[Figure]) -> Result<Vec<u8>, RenderError> {
 /// # Errors
 /// When an image cannot be encoded.
 pub fn render_html(figure: &Figure, unique: &str) -> Result<String, RenderError> {
-    let bytes = svg::write(
-        &compose(figure, Density::VECTOR),
-        svg::Usage::Inline,
-        unique,
-    )?;
+    let bytes = svg::write(&compose(figure, Density::VECTOR), svg::Usage::Inline, unique)?;
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
 fn figure_dpi(figure: &Figure) -> f64 {
-    figure
-        .dpi
-        .filter(|d| d.is_finite())
-        .unwrap_or(PNG_DPI)
-        .clamp(10.0, 2400.0)
+    figure.dpi.filter(|d| d.is_finite()).unwrap_or(PNG_DPI).clamp(10.0, 2400.0)
 }
 
 /// Prefix of the ids of a figure: its name.

@@ -9,19 +9,12 @@ pub(crate) fn push(out: &mut Vec<u8>, v: f64) {
 /// Appends `v` with at most `decimals` (≤ 4) decimals.
 pub(crate) fn push_scaled(out: &mut Vec<u8>, v: f64, decimals: u32) {
     let scale = 10i64.pow(decimals.min(4));
-    let v = if v.is_finite() {
-        v.clamp(-30_000.0, 30_000.0)
-    } else {
-        0.0
-    };
+    let v = if v.is_finite() { v.clamp(-30_000.0, 30_000.0) } else { 0.0 };
     let n = (v * scale as f64).round() as i64;
     if n < 0 {
         out.push(b'-');
     }
-    let (whole, mut part) = (
-        n.unsigned_abs() / scale as u64,
-        n.unsigned_abs() % scale as u64,
-    );
+    let (whole, mut part) = (n.unsigned_abs() / scale as u64, n.unsigned_abs() % scale as u64);
     push_integer(out, whole);
     if part > 0 {
         out.push(b'.');

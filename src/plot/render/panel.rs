@@ -62,14 +62,7 @@ struct Fitted {
 }
 
 impl<'a> Plan<'a> {
-    pub fn new(
-        panel: &'a Panel,
-        x: Scale,
-        y: Scale,
-        x_labels: bool,
-        theme: Theme,
-        density: Density,
-    ) -> Self {
+    pub fn new(panel: &'a Panel, x: Scale, y: Scale, x_labels: bool, theme: Theme, density: Density) -> Self {
         let limits = panel
             .series
             .iter()
@@ -78,15 +71,7 @@ impl<'a> Plan<'a> {
                 _ => None,
             })
             .collect();
-        Self {
-            panel,
-            x,
-            y,
-            x_labels,
-            limits,
-            theme,
-            density,
-        }
+        Self { panel, x, y, x_labels, limits, theme, density }
     }
 
     fn has_image(&self) -> bool {
@@ -95,23 +80,15 @@ impl<'a> Plan<'a> {
 
     /// The image that has a colour bar, with its range.
     fn bar_image(&self) -> Option<(&ImagePlot, Limits)> {
-        self.panel
-            .series
-            .iter()
-            .zip(&self.limits)
-            .find_map(|(s, limits)| match (s, limits) {
-                (Series::Image(image), Some(limits)) if image.colour_bar => Some((image, *limits)),
-                _ => None,
-            })
+        self.panel.series.iter().zip(&self.limits).find_map(|(s, limits)| match (s, limits) {
+            (Series::Image(image), Some(limits)) if image.colour_bar => Some((image, *limits)),
+            _ => None,
+        })
     }
 
     /// Ticks of images point outwards: inside they would be lost on the colours.
     fn outward(&self) -> f64 {
-        if self.has_image() {
-            self.theme.major
-        } else {
-            0.0
-        }
+        if self.has_image() { self.theme.major } else { 0.0 }
     }
 
     fn fit(&self, width: f64, height: f64) -> Fitted {
@@ -122,19 +99,12 @@ impl<'a> Plan<'a> {
             let axis = axis.as_ref()?;
             let scale = second_scale(axis, first)?;
             let plain = Axis::new(axis.label.clone());
-            let ticks = if across {
-                self.x_ticks(&plain, &scale, width).0
-            } else {
-                self.y_ticks(&plain, &scale, height)
-            };
+            let ticks =
+                if across { self.x_ticks(&plain, &scale, width).0 } else { self.y_ticks(&plain, &scale, height) };
             Some((scale, ticks))
         };
         let bar = self.bar_image().map(|(image, limits)| {
-            let kind = if image.scale == ColourScale::Log {
-                AxisScale::Log
-            } else {
-                AxisScale::Linear
-            };
+            let kind = if image.scale == ColourScale::Log { AxisScale::Log } else { AxisScale::Linear };
             let scale = Scale::new(kind, limits.low, limits.high, false);
             let ticks = self.y_ticks(&Axis::default(), &scale, height);
             (scale, ticks)
@@ -145,23 +115,12 @@ impl<'a> Plan<'a> {
         };
         let entries = boxes::entries(&self.panel.legend, &self.panel.series);
         let outside = (self.panel.legend.place == LegendPlace::Outside)
-            .then(|| {
-                Block::legend(
-                    &self.panel.legend,
-                    &entries,
-                    theme,
-                    0.5 * width.max(100.0),
-                    height,
-                )
-            })
+            .then(|| Block::legend(&self.panel.legend, &entries, theme, 0.5 * width.max(100.0), height))
             .flatten();
         Fitted {
             x_label: label(&self.panel.x.label, width + 40.0),
             y_label: label(&self.panel.y.label, height + 12.0),
-            bar_label: label(
-                self.bar_image().map_or("", |(i, _)| &i.colour_label),
-                height + 12.0,
-            ),
+            bar_label: label(self.bar_image().map_or("", |(i, _)| &i.colour_label), height + 12.0),
             title: match &self.panel.title {
                 Some(t) if !t.is_empty() => font::fit(t, theme.panel_title, width + 30.0, 0.75),
                 _ => vec![],
@@ -179,11 +138,7 @@ impl<'a> Plan<'a> {
     fn x_ticks(&self, axis: &Axis, scale: &Scale, length: f64) -> (Ticks, bool) {
         let size = self.theme.tick;
         let extent = |label: &str| font::width(label, size);
-        let room = Room {
-            length,
-            spacing: X_SPACING * size / 10.5,
-            extent: &extent,
-        };
+        let room = Room { length, spacing: X_SPACING * size / 10.5, extent: &extent };
         match &axis.ticks {
             None => (ticks(scale, axis.integer, &room), false),
             Some(named) => {
@@ -198,15 +153,7 @@ impl<'a> Plan<'a> {
         let size = self.theme.tick;
         let extent = |_: &str| size * 0.9;
         match &axis.ticks {
-            None => ticks(
-                scale,
-                axis.integer,
-                &Room {
-                    length,
-                    spacing: Y_SPACING * size / 10.5,
-                    extent: &extent,
-                },
-            ),
+            None => ticks(scale, axis.integer, &Room { length, spacing: Y_SPACING * size / 10.5, extent: &extent }),
             Some(named) => named_ticks(named, scale),
         }
     }
@@ -215,12 +162,7 @@ impl<'a> Plan<'a> {
     pub fn margins(&self, width: f64, height: f64) -> Margins {
         let theme = &self.theme;
         let f = self.fit(width, height);
-        let widest = |t: &Ticks| {
-            t.major
-                .iter()
-                .map(|(_, l)| font::width(l, theme.tick))
-                .fold(0.0, f64::max)
-        };
+        let widest = |t: &Ticks| t.major.iter().map(|(_, l)| font::width(l, theme.tick)).fold(0.0, f64::max);
         let line = |texts: &[Text]| texts.iter().map(|t| LINE_SKIP * t.size).sum::<f64>();
         let gap = theme.gap;
         let mut left = widest(&f.y) + gap + self.outward();
@@ -231,12 +173,7 @@ impl<'a> Plan<'a> {
         if let Some((_, t)) = &f.right {
             right += widest(t)
                 + gap
-                + if self
-                    .panel
-                    .right
-                    .as_ref()
-                    .is_some_and(|a| a.label.is_empty())
-                {
+                + if self.panel.right.as_ref().is_some_and(|a| a.label.is_empty()) {
                     0.0
                 } else {
                     LINE_SKIP * theme.label + gap
@@ -262,18 +199,9 @@ impl<'a> Plan<'a> {
             }
             bottom = gap
                 + self.outward()
-                + if f.x_upright {
-                    widest(&f.x).min(0.5 * height + 40.0)
-                } else {
-                    LINE_SKIP * theme.tick * 0.85
-                };
-            let common = if f.x.common.is_some() {
-                LINE_SKIP * theme.tick
-            } else {
-                0.0
-            };
-            bottom +=
-                (line(&f.x_label) + if f.x_label.is_empty() { 0.0 } else { 0.5 * gap }).max(common);
+                + if f.x_upright { widest(&f.x).min(0.5 * height + 40.0) } else { LINE_SKIP * theme.tick * 0.85 };
+            let common = if f.x.common.is_some() { LINE_SKIP * theme.tick } else { 0.0 };
+            bottom += (line(&f.x_label) + if f.x_label.is_empty() { 0.0 } else { 0.5 * gap }).max(common);
         }
         let mut top = line(&f.title) + if f.title.is_empty() { 0.0 } else { 0.6 * gap };
         if let Some((_, t)) = &f.top {
@@ -282,36 +210,22 @@ impl<'a> Plan<'a> {
                 top += LINE_SKIP * theme.label;
             }
         } else if f.y.common.is_some()
-            || [&f.right, &f.bar]
-                .iter()
-                .any(|s| s.as_ref().is_some_and(|(_, t)| t.common.is_some()))
+            || [&f.right, &f.bar].iter().any(|s| s.as_ref().is_some_and(|(_, t)| t.common.is_some()))
         {
             top += LINE_SKIP * theme.tick;
         }
         // The uppermost and lowest labels of the left axis hang over the frame too.
         top = top.max(0.45 * theme.tick);
-        Margins {
-            left,
-            right,
-            top,
-            bottom: bottom.max(0.3 * theme.tick),
-        }
+        Margins { left, right, top, bottom: bottom.max(0.3 * theme.tick) }
     }
 
     /// The frame inside `slot`, smaller in one direction when the units of x and y must be equally long.
     fn frame_in(&self, slot: Rect) -> Rect {
-        if self.panel.aspect == Aspect::Free
-            || self.x.kind != AxisScale::Linear
-            || self.y.kind != AxisScale::Linear
-        {
+        if self.panel.aspect == Aspect::Free || self.x.kind != AxisScale::Linear || self.y.kind != AxisScale::Linear {
             return slot;
         }
-        let unit = (slot.width() / (self.x.max - self.x.min))
-            .min(slot.height() / (self.y.max - self.y.min));
-        let (w, h) = (
-            unit * (self.x.max - self.x.min),
-            unit * (self.y.max - self.y.min),
-        );
+        let unit = (slot.width() / (self.x.max - self.x.min)).min(slot.height() / (self.y.max - self.y.min));
+        let (w, h) = (unit * (self.x.max - self.x.min), unit * (self.y.max - self.y.min));
         if !(w >= 1.0 && h >= 1.0) {
             return slot;
         }
@@ -322,11 +236,7 @@ impl<'a> Plan<'a> {
     /// Draws the panel with its frame in `slot`.
     pub fn draw(&self, drawing: &mut Drawing, slot: Rect) {
         let rect = self.density.snapped(self.frame_in(slot));
-        let frame = Frame {
-            rect,
-            x: self.x,
-            y: self.y,
-        };
+        let frame = Frame { rect, x: self.x, y: self.y };
         let fitted = self.fit(rect.width(), rect.height());
         self.draw_grid(drawing, &frame, &fitted);
         for (series, limits) in self.panel.series.iter().zip(&self.limits) {
@@ -393,62 +303,26 @@ impl<'a> Plan<'a> {
         let mirrored = !self.has_image();
         let below = self.x_labels || mirrored;
         for (v, _) in &f.x.major {
-            tick(
-                true,
-                frame.across(*v),
-                theme.major,
-                below,
-                mirrored && second_x.is_none(),
-            );
+            tick(true, frame.across(*v), theme.major, below, mirrored && second_x.is_none());
         }
         for v in &f.x.minor {
-            tick(
-                true,
-                frame.across(*v),
-                theme.minor,
-                below,
-                mirrored && second_x.is_none(),
-            );
+            tick(true, frame.across(*v), theme.minor, below, mirrored && second_x.is_none());
         }
         for (v, _) in &f.y.major {
-            tick(
-                false,
-                frame.up(*v),
-                theme.major,
-                true,
-                mirrored && second_y.is_none(),
-            );
+            tick(false, frame.up(*v), theme.major, true, mirrored && second_y.is_none());
         }
         for v in &f.y.minor {
-            tick(
-                false,
-                frame.up(*v),
-                theme.minor,
-                true,
-                mirrored && second_y.is_none(),
-            );
+            tick(false, frame.up(*v), theme.minor, true, mirrored && second_y.is_none());
         }
         if let Some(((_, ticks), axis)) = second_x {
             let place = |v: f64| frame.across((v - axis.offset) / axis.factor);
-            ticks
-                .major
-                .iter()
-                .for_each(|(v, _)| tick(true, place(*v), theme.major, false, true));
-            ticks
-                .minor
-                .iter()
-                .for_each(|v| tick(true, place(*v), theme.minor, false, true));
+            ticks.major.iter().for_each(|(v, _)| tick(true, place(*v), theme.major, false, true));
+            ticks.minor.iter().for_each(|v| tick(true, place(*v), theme.minor, false, true));
         }
         if let Some(((_, ticks), axis)) = second_y {
             let place = |v: f64| frame.up((v - axis.offset) / axis.factor);
-            ticks
-                .major
-                .iter()
-                .for_each(|(v, _)| tick(false, place(*v), theme.major, false, true));
-            ticks
-                .minor
-                .iter()
-                .for_each(|v| tick(false, place(*v), theme.minor, false, true));
+            ticks.major.iter().for_each(|(v, _)| tick(false, place(*v), theme.major, false, true));
+            ticks.minor.iter().for_each(|v| tick(false, place(*v), theme.minor, false, true));
         }
         drawing.stroke(path, Pen::solid(INK, 0.85 * theme.line));
         self.label_left(drawing, frame, f);
@@ -477,19 +351,11 @@ impl<'a> Plan<'a> {
         for (v, label) in &f.y.major {
             let text = Text::new(label, theme.tick);
             widest = widest.max(text.width);
-            let at = pt(
-                right - text.width,
-                frame.up(*v) + CAP_HEIGHT * theme.tick / 2.0,
-            );
+            let at = pt(right - text.width, frame.up(*v) + CAP_HEIGHT * theme.tick / 2.0);
             write(drawing, text, at, false);
         }
         if let Some(common) = &f.y.common {
-            write(
-                drawing,
-                Text::new(common, theme.tick),
-                pt(r.x0, r.y0 - theme.gap - DESCENT * theme.tick),
-                false,
-            );
+            write(drawing, Text::new(common, theme.tick), pt(r.x0, r.y0 - theme.gap - DESCENT * theme.tick), false);
         }
         let mut x = right - widest - theme.gap;
         for text in f.y_label.iter().rev() {
@@ -509,20 +375,10 @@ impl<'a> Plan<'a> {
             let x = frame.across(*v);
             if f.x_upright {
                 bottom = bottom.max(top + text.width.min(0.5 * r.height() + 40.0));
-                write(
-                    drawing,
-                    text.clone(),
-                    pt(x + CAP_HEIGHT * theme.tick / 2.0, top + text.width),
-                    true,
-                );
+                write(drawing, text.clone(), pt(x + CAP_HEIGHT * theme.tick / 2.0, top + text.width), true);
             } else {
                 let baseline = top + (ASCENT - 0.08) * theme.tick;
-                write(
-                    drawing,
-                    text.clone(),
-                    pt(x - text.width / 2.0, baseline),
-                    false,
-                );
+                write(drawing, text.clone(), pt(x - text.width / 2.0, baseline), false);
             }
         }
         let mut y = bottom + 0.5 * theme.gap;
@@ -533,10 +389,7 @@ impl<'a> Plan<'a> {
         }
         if let Some(common) = &f.x.common {
             let text = Text::new(common, theme.tick);
-            let at = pt(
-                r.x1 - text.width,
-                bottom + 0.5 * theme.gap + ASCENT * theme.tick,
-            );
+            let at = pt(r.x1 - text.width, bottom + 0.5 * theme.gap + ASCENT * theme.tick);
             write(drawing, text, at, false);
         }
     }
@@ -548,12 +401,7 @@ impl<'a> Plan<'a> {
         for (v, label) in &ticks.major {
             let text = Text::new(label, theme.tick);
             let x = frame.across((v - axis.offset) / axis.factor);
-            write(
-                drawing,
-                text.clone(),
-                pt(x - text.width / 2.0, baseline),
-                false,
-            );
+            write(drawing, text.clone(), pt(x - text.width / 2.0, baseline), false);
         }
         let mut label = axis.label.clone();
         if let Some(common) = &ticks.common {
@@ -561,10 +409,7 @@ impl<'a> Plan<'a> {
         }
         if !label.is_empty() {
             let text = shrink_to(&label, theme.label, r.width() + 40.0);
-            let at = pt(
-                (r.x0 + r.x1 - text.width) / 2.0,
-                baseline - LINE_SKIP * theme.tick,
-            );
+            let at = pt((r.x0 + r.x1 - text.width) / 2.0, baseline - LINE_SKIP * theme.tick);
             write(drawing, text, at, false);
         }
     }
@@ -584,19 +429,11 @@ impl<'a> Plan<'a> {
         for (v, text) in &ticks.major {
             let text = Text::new(text, theme.tick);
             widest = widest.max(text.width);
-            write(
-                drawing,
-                text,
-                pt(left, place(*v) + CAP_HEIGHT * theme.tick / 2.0),
-                false,
-            );
+            write(drawing, text, pt(left, place(*v) + CAP_HEIGHT * theme.tick / 2.0), false);
         }
         if let Some(common) = &ticks.common {
             let text = Text::new(common, theme.tick);
-            let at = pt(
-                left + widest - text.width.max(widest),
-                r.y0 - theme.gap - DESCENT * theme.tick,
-            );
+            let at = pt(left + widest - text.width.max(widest), r.y0 - theme.gap - DESCENT * theme.tick);
             write(drawing, text, at, false);
         }
         let mut x = left + widest + theme.gap;
@@ -607,34 +444,14 @@ impl<'a> Plan<'a> {
         }
     }
 
-    fn draw_bar(
-        &self,
-        drawing: &mut Drawing,
-        r: &Rect,
-        image: &ImagePlot,
-        scale: &Scale,
-        ticks: &Ticks,
-        f: &Fitted,
-    ) {
+    fn draw_bar(&self, drawing: &mut Drawing, r: &Rect, image: &ImagePlot, scale: &Scale, ticks: &Ticks, f: &Fitted) {
         let theme = &self.theme;
-        let bar = self
-            .density
-            .snapped(Rect::new(r.x1 + 8.0, r.y0, r.x1 + 8.0 + BAR, r.y1));
+        let bar = self.density.snapped(Rect::new(r.x1 + 8.0, r.y0, r.x1 + 8.0 + BAR, r.y1));
         let n = 252usize;
-        let palette: Vec<[u8; 3]> = (0..n)
-            .map(|i| raster::colour_at(image, (i as f64 + 0.5) / n as f64))
-            .collect();
-        let raster = super::drawing::Raster {
-            width: 1,
-            height: n,
-            indices: (0..n).rev().map(|i| i as u8).collect(),
-            palette,
-        };
-        drawing.marks.push(Mark::Image {
-            raster: raster.into(),
-            rect: bar,
-            clip: bar,
-        });
+        let palette: Vec<[u8; 3]> = (0..n).map(|i| raster::colour_at(image, (i as f64 + 0.5) / n as f64)).collect();
+        let raster =
+            super::drawing::Raster { width: 1, height: n, indices: (0..n).rev().map(|i| i as u8).collect(), palette };
+        drawing.marks.push(Mark::Image { raster: raster.into(), rect: bar, clip: bar });
         let place = |v: f64| bar.y1 - scale.unit(v) * bar.height();
         let mut border = Path::new();
         border.rect(bar);
@@ -647,14 +464,7 @@ impl<'a> Plan<'a> {
             path.segment(pt(bar.x1, place(*v)), pt(bar.x1 - 1.8, place(*v)));
         }
         drawing.stroke(path, Pen::solid(INK, 0.85 * theme.line));
-        self.label_right(
-            drawing,
-            &bar,
-            bar.x1 + theme.gap,
-            &place,
-            ticks,
-            &f.bar_label,
-        );
+        self.label_right(drawing, &bar, bar.x1 + theme.gap, &place, ticks, &f.bar_label);
     }
 
     fn draw_title(&self, drawing: &mut Drawing, r: &Rect, f: &Fitted) {
@@ -663,23 +473,14 @@ impl<'a> Plan<'a> {
         if let Some((_, ticks)) = &f.top {
             bottom -= theme.gap + LINE_SKIP * theme.tick;
             let labelled = self.panel.top.as_ref().is_some_and(|a| !a.label.is_empty());
-            bottom -= if labelled || ticks.common.is_some() {
-                LINE_SKIP * theme.label
-            } else {
-                0.0
-            };
+            bottom -= if labelled || ticks.common.is_some() { LINE_SKIP * theme.label } else { 0.0 };
         } else if f.y.common.is_some()
-            || [&f.right, &f.bar]
-                .iter()
-                .any(|s| s.as_ref().is_some_and(|(_, t)| t.common.is_some()))
+            || [&f.right, &f.bar].iter().any(|s| s.as_ref().is_some_and(|(_, t)| t.common.is_some()))
         {
             bottom -= LINE_SKIP * theme.tick;
         }
         for text in f.title.iter().rev() {
-            let at = pt(
-                (r.x0 + r.x1 - text.width) / 2.0,
-                bottom - DESCENT * text.size,
-            );
+            let at = pt((r.x0 + r.x1 - text.width) / 2.0, bottom - DESCENT * text.size);
             bottom -= LINE_SKIP * text.size;
             write(drawing, text.clone(), at, false);
         }
@@ -688,11 +489,8 @@ impl<'a> Plan<'a> {
     fn draw_boxes(&self, drawing: &mut Drawing, frame: &Frame, outside: Option<Block>) {
         let r = frame.rect;
         let panel = self.panel;
-        let notes: Vec<Block> = panel
-            .notes
-            .iter()
-            .filter_map(|n| Block::note(n, &self.theme, r.width(), r.height()))
-            .collect();
+        let notes: Vec<Block> =
+            panel.notes.iter().filter_map(|n| Block::note(n, &self.theme, r.width(), r.height())).collect();
         let mut legends = Vec::new();
         if let Some(block) = outside {
             let width = block.outer_width();
@@ -700,22 +498,10 @@ impl<'a> Plan<'a> {
             block.draw(drawing, block.rect_at(x0, r.y0), false);
         } else {
             let entries = boxes::entries(&panel.legend, &panel.series);
-            legends.extend(Block::legend(
-                &panel.legend,
-                &entries,
-                &self.theme,
-                r.width(),
-                r.height(),
-            ));
+            legends.extend(Block::legend(&panel.legend, &entries, &self.theme, r.width(), r.height()));
         }
         for legend in &panel.more_legends {
-            legends.extend(Block::legend(
-                legend,
-                &legend.entries,
-                &self.theme,
-                r.width(),
-                r.height(),
-            ));
+            legends.extend(Block::legend(legend, &legend.entries, &self.theme, r.width(), r.height()));
         }
         if notes.is_empty() && legends.is_empty() {
             return;
@@ -740,12 +526,7 @@ impl<'a> Plan<'a> {
         let mut ground = Path::new();
         ground.rect(slot);
         drawing.fill(ground, Colour::WHITE.with_alpha(0.85));
-        let inner = Rect::new(
-            slot.x0 + m.left,
-            slot.y0 + m.top,
-            slot.x1 - m.right.max(3.0),
-            slot.y1 - m.bottom,
-        );
+        let inner = Rect::new(slot.x0 + m.left, slot.y0 + m.top, slot.x1 - m.right.max(3.0), slot.y1 - m.bottom);
         if inner.width() > 5.0 && inner.height() > 5.0 {
             plan.draw(drawing, inner);
         }
@@ -755,11 +536,7 @@ impl<'a> Plan<'a> {
 /// Place of an inset, kept inside the frame.
 fn inset_rect(r: &Rect, inset: &crate::plot::figure::Inset) -> Rect {
     let share = |v: f64| {
-        if v.is_finite() {
-            v.clamp(0.0, 1.0)
-        } else {
-            0.0
-        }
+        if v.is_finite() { v.clamp(0.0, 1.0) } else { 0.0 }
     };
     let x0 = r.x0 + share(inset.left) * r.width();
     let y1 = r.y1 - share(inset.bottom) * r.height();
@@ -779,25 +556,14 @@ fn second_scale(axis: &SecondAxis, first: &Scale) -> Option<Scale> {
         AxisScale::Log if axis.offset == 0.0 && axis.factor > 0.0 => AxisScale::Log,
         _ => AxisScale::Linear,
     };
-    Some(Scale::new(
-        kind,
-        a,
-        b,
-        first.reversed != (axis.factor < 0.0),
-    ))
+    Some(Scale::new(kind, a, b, first.reversed != (axis.factor < 0.0)))
 }
 
 fn named_ticks(named: &[(f64, String)], scale: &Scale) -> Ticks {
-    let mut major: Vec<(f64, String)> = named
-        .iter()
-        .filter(|(v, _)| scale.contains(*v) && v.is_finite())
-        .cloned()
-        .collect();
+    let mut major: Vec<(f64, String)> =
+        named.iter().filter(|(v, _)| scale.contains(*v) && v.is_finite()).cloned().collect();
     major.sort_by(|a, b| a.0.total_cmp(&b.0));
-    Ticks {
-        major,
-        ..Ticks::default()
-    }
+    Ticks { major, ..Ticks::default() }
 }
 
 fn shrink_to(text: &str, size: f64, width: f64) -> Text {
@@ -809,10 +575,5 @@ fn shrink_to(text: &str, size: f64, width: f64) -> Text {
 }
 
 fn write(drawing: &mut Drawing, text: Text, at: Point, upwards: bool) {
-    drawing.marks.push(Mark::Text {
-        glyphs: text.glyphs,
-        at,
-        upwards,
-        colour: INK,
-    });
+    drawing.marks.push(Mark::Text { glyphs: text.glyphs, at, upwards, colour: INK });
 }

@@ -23,10 +23,7 @@ const IMAGE_LEVEL: u32 = 3;
 
 /// Zlib data.
 pub(crate) fn deflate(data: &[u8], level: u32) -> Vec<u8> {
-    let mut encoder = ZlibEncoder::new(
-        Vec::with_capacity(data.len() / 3 + 64),
-        Compression::new(level),
-    );
+    let mut encoder = ZlibEncoder::new(Vec::with_capacity(data.len() / 3 + 64), Compression::new(level));
     // Writing into memory does not fail.
     let _ = encoder.write_all(data);
     encoder.finish().unwrap_or_default()
@@ -54,9 +51,7 @@ pub(crate) fn write(drawings: &[Drawing]) -> Result<Vec<u8>, RenderError> {
     let (catalog, tree) = (ids.next(), ids.next());
     let pages: Vec<Ref> = drawings.iter().map(|_| ids.next()).collect();
     pdf.catalog(catalog).pages(tree);
-    pdf.pages(tree)
-        .kids(pages.iter().copied())
-        .count(pages.len() as i32);
+    pdf.pages(tree).kids(pages.iter().copied()).count(pages.len() as i32);
     let title = drawings.first().map_or("", |d| d.title.as_str());
     pdf.document_info(ids.next())
         .title(TextStr(title))
@@ -119,22 +114,14 @@ fn write_page(
     objects.finish();
     resources.finish();
     page.finish();
-    pdf.stream(content_id, &deflate(&content.out, TEXT_LEVEL))
-        .filter(Filter::FlateDecode);
+    pdf.stream(content_id, &deflate(&content.out, TEXT_LEVEL)).filter(Filter::FlateDecode);
     for (alpha, id) in &states {
         let opacity = f32::from(*alpha) / 255.0;
-        pdf.ext_graphics(*id)
-            .stroking_alpha(opacity)
-            .non_stroking_alpha(opacity);
+        pdf.ext_graphics(*id).stroking_alpha(opacity).non_stroking_alpha(opacity);
     }
     for ((data, bounds), id) in content.forms.iter().zip(forms) {
         let mut form = pdf.form_xobject(id, data);
-        form.bbox(pdf_writer::Rect::new(
-            bounds.x0 as f32,
-            bounds.y0 as f32,
-            bounds.x1 as f32,
-            bounds.y1 as f32,
-        ));
+        form.bbox(pdf_writer::Rect::new(bounds.x0 as f32, bounds.y0 as f32, bounds.x1 as f32, bounds.y1 as f32));
         // The opacities of the page are used inside markers too.
         let mut resources = form.resources();
         let mut dictionary = resources.ext_g_states();
@@ -152,27 +139,14 @@ fn write_image(pdf: &mut Pdf, id: Ref, raster: &Raster) {
     let palette: Vec<u8> = raster.palette.iter().flatten().copied().collect();
     let mut image = pdf.image_xobject(id, &data);
     image.filter(Filter::FlateDecode);
-    image
-        .width(raster.width as i32)
-        .height(raster.height as i32)
-        .bits_per_component(8)
-        .interpolate(false);
-    image.color_space().indexed(
-        Name(b"DeviceRGB"),
-        raster.palette.len() as i32 - 1,
-        &palette,
-    );
+    image.width(raster.width as i32).height(raster.height as i32).bits_per_component(8).interpolate(false);
+    image.color_space().indexed(Name(b"DeviceRGB"), raster.palette.len() as i32 - 1, &palette);
 }
 
 fn write_font(pdf: &mut Pdf, ids: &mut Ids, subset: &Subset) -> Ref {
-    let (font, descendant, descriptor, file, cmap) =
-        (ids.next(), ids.next(), ids.next(), ids.next(), ids.next());
+    let (font, descendant, descriptor, file, cmap) = (ids.next(), ids.next(), ids.next(), ids.next(), ids.next());
     let name = format!("{}+{}", subset.tag, font::NAME);
-    let system = || SystemInfo {
-        registry: Str(b"Adobe"),
-        ordering: Str(b"Identity"),
-        supplement: 0,
-    };
+    let system = || SystemInfo { registry: Str(b"Adobe"), ordering: Str(b"Identity"), supplement: 0 };
     pdf.type0_font(font)
         .base_font(Name(name.as_bytes()))
         .encoding_predefined(Name(b"Identity-H"))
@@ -197,12 +171,7 @@ fn write_font(pdf: &mut Pdf, ids: &mut Ids, subset: &Subset) -> Ref {
     pdf.font_descriptor(descriptor)
         .name(Name(name.as_bytes()))
         .flags(FontFlags::SYMBOLIC | FontFlags::SERIF)
-        .bbox(pdf_writer::Rect::new(
-            unit(bounds.x_min),
-            unit(bounds.y_min),
-            unit(bounds.x_max),
-            unit(bounds.y_max),
-        ))
+        .bbox(pdf_writer::Rect::new(unit(bounds.x_min), unit(bounds.y_min), unit(bounds.x_max), unit(bounds.y_max)))
         .italic_angle(0.0)
         .ascent(thousandths(ASCENT))
         .descent(thousandths(-DESCENT))
@@ -329,18 +298,8 @@ impl<'a> Page<'a> {
     fn mark(&mut self, mark: &'a Mark) {
         match mark {
             Mark::Path { path, fill, pen } => self.painted(path, *fill, pen.as_ref()),
-            Mark::Stamps {
-                path,
-                fill,
-                pen,
-                at,
-            } => self.stamps(path, *fill, pen.as_ref(), at),
-            Mark::Text {
-                glyphs,
-                at,
-                upwards,
-                colour,
-            } => self.glyphs(glyphs, *at, *upwards, *colour),
+            Mark::Stamps { path, fill, pen, at } => self.stamps(path, *fill, pen.as_ref(), at),
+            Mark::Text { glyphs, at, upwards, colour } => self.glyphs(glyphs, *at, *upwards, *colour),
             Mark::Image { raster, rect, clip } => self.image(raster, rect, clip),
         }
     }
@@ -355,21 +314,15 @@ impl<'a> Page<'a> {
         let name = self.forms.len();
         let reach = 4.0
             + path.segments.iter().fold(0.0f64, |m, s| match s {
-                Segment::Move(p) | Segment::Line(p) | Segment::Cubic(_, _, p) => {
-                    m.max(p.x.abs()).max(p.y.abs())
-                }
+                Segment::Move(p) | Segment::Line(p) | Segment::Cubic(_, _, p) => m.max(p.x.abs()).max(p.y.abs()),
                 Segment::Close => m,
             });
-        self.forms
-            .push((form, Rect::new(-reach, -reach, reach, reach)));
+        self.forms.push((form, Rect::new(-reach, -reach, reach, reach)));
         self.text("q\n");
         // Each marker is placed relative to the one before: the numbers stay short.
         let mut previous = Point::default();
         for p in at {
-            let here = Point {
-                x: (p.x * 100.0).round() / 100.0,
-                y: ((self.height - p.y) * 100.0).round() / 100.0,
-            };
+            let here = Point { x: (p.x * 100.0).round() / 100.0, y: ((self.height - p.y) * 100.0).round() / 100.0 };
             self.text("1 0 0 1 ");
             self.numbers(&[here.x - previous.x, here.y - previous.y]);
             self.text(&format!("cm /S{name} Do\n"));
@@ -396,21 +349,9 @@ impl<'a> Page<'a> {
                 self.font_size = Some(first.size);
             }
             let (matrix, start) = if upwards {
-                (
-                    "0 1 -1 0 ",
-                    Point {
-                        x: at.x - first.rise,
-                        y: at.y - first.x,
-                    },
-                )
+                ("0 1 -1 0 ", Point { x: at.x - first.rise, y: at.y - first.x })
             } else {
-                (
-                    "1 0 0 1 ",
-                    Point {
-                        x: at.x + first.x,
-                        y: at.y - first.rise,
-                    },
-                )
+                ("1 0 0 1 ", Point { x: at.x + first.x, y: at.y - first.rise })
             };
             self.text(matrix);
             self.place(start);
@@ -441,14 +382,7 @@ impl<'a> Page<'a> {
         self.text("q\n");
         self.numbers(&[clip.x0, self.height - clip.y1, clip.width(), clip.height()]);
         self.text("re W n\n");
-        self.numbers(&[
-            rect.width(),
-            0.0,
-            0.0,
-            rect.height(),
-            rect.x0,
-            self.height - rect.y1,
-        ]);
+        self.numbers(&[rect.width(), 0.0, 0.0, rect.height(), rect.x0, self.height - rect.y1]);
         self.text(&format!("cm /I{name} Do\nQ\n"));
     }
 }

@@ -28,11 +28,7 @@ impl Scale {
             other => other,
         };
         let bound = |v: f64, fallback: f64| {
-            if v.is_finite() {
-                v.clamp(-LARGEST, LARGEST)
-            } else {
-                fallback
-            }
+            if v.is_finite() { v.clamp(-LARGEST, LARGEST) } else { fallback }
         };
         let (mut min, mut max) = (bound(min, 0.0), bound(max, 1.0));
         if min > max {
@@ -40,30 +36,15 @@ impl Scale {
         }
         if kind == AxisScale::Log {
             max = if max > 0.0 { max.max(1e-290) } else { 10.0 };
-            min = if min > 0.0 {
-                min.max(1e-300)
-            } else {
-                max * 1e-3
-            };
+            min = if min > 0.0 { min.max(1e-300) } else { max * 1e-3 };
             if max / min < 1.0 + 1e-9 {
                 (min, max) = (min / 2.0, max * 2.0);
             }
         } else if max - min <= min.abs().max(max.abs()) * 1e-10 || max - min < 1e-290 {
-            let half = if min == 0.0 || min.abs() < 1e-290 {
-                0.5
-            } else {
-                min.abs() * 0.05
-            };
+            let half = if min == 0.0 || min.abs() < 1e-290 { 0.5 } else { min.abs() * 0.05 };
             (min, max) = (min - half, max + half);
         }
-        let mut scale = Self {
-            kind,
-            min,
-            max,
-            reversed,
-            low: 0.0,
-            high: 1.0,
-        };
+        let mut scale = Self { kind, min, max, reversed, low: 0.0, high: 1.0 };
         (scale.low, scale.high) = (scale.forward(min), scale.forward(max));
         scale
     }
@@ -127,10 +108,7 @@ struct Bounds {
 }
 
 impl Bounds {
-    const EMPTY: Self = Self {
-        low: f64::INFINITY,
-        high: f64::NEG_INFINITY,
-    };
+    const EMPTY: Self = Self { low: f64::INFINITY, high: f64::NEG_INFINITY };
 
     fn add(&mut self, v: f64, kind: AxisScale) {
         if v.is_finite() && v.abs() <= LARGEST && (kind != AxisScale::Log || v > 0.0) {
@@ -140,10 +118,7 @@ impl Bounds {
     }
 
     fn join(self, other: Self) -> Self {
-        Self {
-            low: self.low.min(other.low),
-            high: self.high.max(other.high),
-        }
+        Self { low: self.low.min(other.low), high: self.high.max(other.high) }
     }
 
     fn is_empty(&self) -> bool {
@@ -165,12 +140,7 @@ struct Need {
 }
 
 impl Need {
-    const NOTHING: Self = Self {
-        data: Bounds::EMPTY,
-        curves: Bounds::EMPTY,
-        tight: Bounds::EMPTY,
-        from_zero: false,
-    };
+    const NOTHING: Self = Self { data: Bounds::EMPTY, curves: Bounds::EMPTY, tight: Bounds::EMPTY, from_zero: false };
 
     fn join(self, other: Self) -> Self {
         Self {
@@ -195,19 +165,10 @@ pub(crate) fn shared_x_scale(panels: &[&Panel]) -> Scale {
     };
     let kind = first.x.scale;
     let mut axis = first.x.clone();
-    axis.min = panels
-        .iter()
-        .find_map(|p| p.x.min.filter(|v| v.is_finite()));
-    axis.max = panels
-        .iter()
-        .find_map(|p| p.x.max.filter(|v| v.is_finite()));
-    let need = panels
-        .iter()
-        .fold(Need::NOTHING, |need, p| need.join(x_need(p, kind)));
-    let guides: Vec<f64> = panels
-        .iter()
-        .flat_map(|p| guides(p, Direction::Vertical))
-        .collect();
+    axis.min = panels.iter().find_map(|p| p.x.min.filter(|v| v.is_finite()));
+    axis.max = panels.iter().find_map(|p| p.x.max.filter(|v| v.is_finite()));
+    let need = panels.iter().fold(Need::NOTHING, |need, p| need.join(x_need(p, kind)));
+    let guides: Vec<f64> = panels.iter().flat_map(|p| guides(p, Direction::Vertical)).collect();
     resolve(&axis, need, &guides)
 }
 
@@ -236,11 +197,7 @@ fn resolve(axis: &Axis, need: Need, guides: &[f64]) -> Scale {
     let kind = axis.scale;
     let mut all = need.data.join(need.curves);
     if kind == AxisScale::Log {
-        all.low = if need.data.is_empty() {
-            all.low.max(all.high * CURVE_DECADES)
-        } else {
-            need.data.low
-        };
+        all.low = if need.data.is_empty() { all.low.max(all.high * CURVE_DECADES) } else { need.data.low };
     }
     let mut whole = all.join(need.tight);
     // A guide a little outside is brought in; a far one would flatten the data.
@@ -256,17 +213,8 @@ fn resolve(axis: &Axis, need: Need, guides: &[f64]) -> Scale {
         }
     }
     if whole.is_empty() {
-        let (low, high) = if kind == AxisScale::Log {
-            (1.0, 10.0)
-        } else {
-            (0.0, 1.0)
-        };
-        return Scale::new(
-            kind,
-            axis.min.unwrap_or(low),
-            axis.max.unwrap_or(high),
-            axis.reversed,
-        );
+        let (low, high) = if kind == AxisScale::Log { (1.0, 10.0) } else { (0.0, 1.0) };
+        return Scale::new(kind, axis.min.unwrap_or(low), axis.max.unwrap_or(high), axis.reversed);
     }
     if need.from_zero && kind != AxisScale::Log {
         all.add(0.0, kind);
@@ -276,16 +224,9 @@ fn resolve(axis: &Axis, need: Need, guides: &[f64]) -> Scale {
         let flat = Scale::new(kind, all.low, all.high, false);
         let (a, b) = (flat.forward(flat.min), flat.forward(flat.max));
         // Counting bins of one event stand clear of the bottom.
-        let below = if need.from_zero && kind == AxisScale::Log {
-            2f64.log10()
-        } else {
-            MARGIN * (b - a)
-        };
+        let below = if need.from_zero && kind == AxisScale::Log { 2f64.log10() } else { MARGIN * (b - a) };
         let above = if need.from_zero { 1.6 * MARGIN } else { MARGIN } * (b - a);
-        let mut margins = Bounds {
-            low: flat.inverse(a - below),
-            high: flat.inverse(b + above),
-        };
+        let mut margins = Bounds { low: flat.inverse(a - below), high: flat.inverse(b + above) };
         if need.from_zero && kind != AxisScale::Log {
             if all.low >= 0.0 {
                 margins.low = 0.0;
@@ -301,12 +242,7 @@ fn resolve(axis: &Axis, need: Need, guides: &[f64]) -> Scale {
         Some(v) if v.is_finite() && (kind != AxisScale::Log || v > 0.0) => v,
         _ => own,
     };
-    Scale::new(
-        kind,
-        end(axis.min, padded.low),
-        end(axis.max, padded.high),
-        axis.reversed,
-    )
+    Scale::new(kind, end(axis.min, padded.low), end(axis.max, padded.high), axis.reversed)
 }
 
 fn x_need(panel: &Panel, kind: AxisScale) -> Need {
@@ -320,20 +256,12 @@ fn x_need(panel: &Panel, kind: AxisScale) -> Need {
                     }
                 }
             }
-            Series::Line(l) => {
-                l.x.iter()
-                    .zip(&l.y)
-                    .filter(|(_, y)| y.is_finite())
-                    .for_each(|(&x, _)| {
-                        need.tight.add(x, kind);
-                    })
-            }
+            Series::Line(l) => l.x.iter().zip(&l.y).filter(|(_, y)| y.is_finite()).for_each(|(&x, _)| {
+                need.tight.add(x, kind);
+            }),
             Series::Band(b) => b.x.iter().for_each(|&x| need.tight.add(x, kind)),
             Series::Histogram(h) => {
-                h.edges
-                    .iter()
-                    .take(h.counts.len() + 1)
-                    .for_each(|&x| need.tight.add(x, kind));
+                h.edges.iter().take(h.counts.len() + 1).for_each(|&x| need.tight.add(x, kind));
             }
             Series::Image(image) => {
                 let [x0, x1, ..] = image.edges();
@@ -402,13 +330,7 @@ fn keep_inside_image(panel: &Panel, need: &mut Need) {
     }
 }
 
-fn add_with_error(
-    bounds: &mut Bounds,
-    v: f64,
-    errors: Option<&Errors>,
-    index: usize,
-    kind: AxisScale,
-) {
+fn add_with_error(bounds: &mut Bounds, v: f64, errors: Option<&Errors>, index: usize, kind: AxisScale) {
     bounds.add(v, kind);
     if v.is_finite()
         && let Some((low, high)) = errors.and_then(|e| e.at(index))
@@ -438,19 +360,9 @@ fn add_histogram(need: &mut Need, h: &Histogram, kind: AxisScale, x: &Scale) {
         if high < x.min || low > x.max {
             continue;
         }
-        let base = h
-            .base
-            .as_ref()
-            .and_then(|b| b.get(i))
-            .copied()
-            .unwrap_or(0.0);
+        let base = h.base.as_ref().and_then(|b| b.get(i)).copied().unwrap_or(0.0);
         need.data.add(base + count, kind);
-        if let Some(error) = h
-            .errors
-            .as_ref()
-            .and_then(|e| e.get(i))
-            .filter(|e| e.is_finite())
-        {
+        if let Some(error) = h.errors.as_ref().and_then(|e| e.get(i)).filter(|e| e.is_finite()) {
             need.data.add(base + count + error, kind);
         }
     }
@@ -473,44 +385,18 @@ mod tests {
         assert_eq!(symlog.unit(0.0), 0.5);
         assert!((symlog.unit(9.0) - 0.75).abs() < 1e-15);
         assert!((symlog.inverse(symlog.forward(-37.0)) + 37.0).abs() < 1e-12);
-        assert_eq!(
-            Scale::new(AxisScale::Linear, 0.0, 4.0, true).unit(1.0),
-            0.75
-        );
+        assert_eq!(Scale::new(AxisScale::Linear, 0.0, 4.0, true).unit(1.0), 0.75);
     }
 
     #[test]
     fn every_pair_of_numbers_gives_a_scale() {
-        let odd = [
-            0.0,
-            1.0,
-            -1.0,
-            f64::NAN,
-            f64::INFINITY,
-            f64::NEG_INFINITY,
-            f64::MAX,
-            f64::MIN,
-            5e-324,
-            1.0 + 1e-15,
-        ];
-        for kind in [
-            AxisScale::Linear,
-            AxisScale::Log,
-            AxisScale::SymLog(f64::NAN),
-            AxisScale::Time,
-        ] {
+        let odd = [0.0, 1.0, -1.0, f64::NAN, f64::INFINITY, f64::NEG_INFINITY, f64::MAX, f64::MIN, 5e-324, 1.0 + 1e-15];
+        for kind in [AxisScale::Linear, AxisScale::Log, AxisScale::SymLog(f64::NAN), AxisScale::Time] {
             for a in odd {
                 for b in odd {
                     let s = Scale::new(kind, a, b, false);
-                    assert!(
-                        s.min < s.max && s.min.is_finite() && s.max.is_finite(),
-                        "{kind:?} {a} {b}: {s:?}"
-                    );
-                    assert_eq!(
-                        (s.unit(s.min), s.unit(s.max)),
-                        (0.0, 1.0),
-                        "{kind:?} {a} {b}: {s:?}"
-                    );
+                    assert!(s.min < s.max && s.min.is_finite() && s.max.is_finite(), "{kind:?} {a} {b}: {s:?}");
+                    assert_eq!((s.unit(s.min), s.unit(s.max)), (0.0, 1.0), "{kind:?} {a} {b}: {s:?}");
                 }
             }
         }
@@ -518,9 +404,8 @@ mod tests {
 
     #[test]
     fn ranges_hold_the_data() {
-        let panel = Panel::new().points(
-            Points::new([0.0, 10.0, f64::NAN], [5.0, 7.0, 900.0]).y_errors([1.0, 1.0, 1.0]),
-        );
+        let panel =
+            Panel::new().points(Points::new([0.0, 10.0, f64::NAN], [5.0, 7.0, 900.0]).y_errors([1.0, 1.0, 1.0]));
         let (x, y) = scales_of(&panel);
         assert!(x.min < 0.0 && x.max > 10.0 && x.max < 11.0);
         assert!(y.min < 4.0 && y.max > 8.0 && y.max < 9.0, "{y:?}");
@@ -547,23 +432,12 @@ mod tests {
     #[test]
     fn guides_and_overlays_do_not_flatten_the_data() {
         let points = Points::indexed([1.0, 2.0, 3.0]);
-        let (_, y) = scales_of(
-            &Panel::new()
-                .points(points.clone())
-                .guide(Guide::horizontal(4.0)),
-        );
+        let (_, y) = scales_of(&Panel::new().points(points.clone()).guide(Guide::horizontal(4.0)));
         assert!(y.contains(4.0));
-        let (_, y) = scales_of(
-            &Panel::new()
-                .points(points.clone())
-                .guide(Guide::horizontal(1e6)),
-        );
+        let (_, y) = scales_of(&Panel::new().points(points.clone()).guide(Guide::horizontal(1e6)));
         assert!(y.max < 10.0);
         let image = ImagePlot::new(ndarray::Array2::zeros((3, 4)));
         let (x, y) = scales_of(&Panel::image_of(image).points(points.size(3.0)));
-        assert_eq!(
-            (x.min, x.max, y.min, y.max, y.reversed),
-            (-0.5, 3.5, -0.5, 2.5, true)
-        );
+        assert_eq!((x.min, x.max, y.min, y.max, y.reversed), (-0.5, 3.5, -0.5, 2.5, true));
     }
 }

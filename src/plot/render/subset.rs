@@ -37,15 +37,9 @@ impl Subset {
         for (&id, &character) in &used {
             glyphs.insert(remapper.remap(id), (character, font::advance(id)));
         }
-        let file = subsetter::subset(font::DATA, 0, &remapper).map_err(|e| RenderError::Font {
-            message: format!("{e:?}"),
-        })?;
-        Ok(Some(Self {
-            file,
-            remapper,
-            glyphs,
-            tag: tag(used.keys()),
-        }))
+        let file =
+            subsetter::subset(font::DATA, 0, &remapper).map_err(|e| RenderError::Font { message: format!("{e:?}") })?;
+        Ok(Some(Self { file, remapper, glyphs, tag: tag(used.keys()) }))
     }
 
     /// Number of a glyph in the subset.
@@ -58,9 +52,7 @@ impl Subset {
 fn tag<'a>(ids: impl Iterator<Item = &'a u16>) -> String {
     let mut hash = ids
         .flat_map(|id| id.to_le_bytes())
-        .fold(0xcbf2_9ce4_8422_2325u64, |h, b| {
-            (h ^ u64::from(b)).wrapping_mul(0x0000_0100_0000_01b3)
-        });
+        .fold(0xcbf2_9ce4_8422_2325u64, |h, b| (h ^ u64::from(b)).wrapping_mul(0x0000_0100_0000_01b3));
     let mut out = String::new();
     for _ in 0..6 {
         out.push(char::from(b'A' + (hash % 26) as u8));

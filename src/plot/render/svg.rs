@@ -22,11 +22,7 @@ pub(crate) enum Usage {
 
 /// The drawing as SVG text. All ids start with `prefix`, so that several drawings can share a page.
 pub(crate) fn write(drawing: &Drawing, usage: Usage, prefix: &str) -> Result<Vec<u8>, RenderError> {
-    let mut svg = Writer {
-        out: Vec::with_capacity(64 * 1024),
-        prefix: safe_prefix(prefix),
-        clips: 0,
-    };
+    let mut svg = Writer { out: Vec::with_capacity(64 * 1024), prefix: safe_prefix(prefix), clips: 0 };
     svg.head(drawing, usage);
     svg.glyph_shapes(drawing);
     for mark in &drawing.marks {
@@ -38,10 +34,7 @@ pub(crate) fn write(drawing: &Drawing, usage: Usage, prefix: &str) -> Result<Vec
 
 /// Letters, digits and underscores only, and not empty.
 fn safe_prefix(prefix: &str) -> String {
-    let kept: String = prefix
-        .chars()
-        .map(|c| if c.is_ascii_alphanumeric() { c } else { '_' })
-        .collect();
+    let kept: String = prefix.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect();
     format!("f{kept}")
 }
 
@@ -90,7 +83,9 @@ impl Writer {
         if usage == Usage::File {
             self.text("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
         }
-        self.text("<svg xmlns=\"http://www.w3.org/2000/svg\" xmlns:xlink=\"http://www.w3.org/1999/xlink\" role=\"img\"");
+        self.text(
+            "<svg xmlns=\"http://www.w3.org/2000/svg\" xmlns:xlink=\"http://www.w3.org/1999/xlink\" role=\"img\"",
+        );
         if usage == Usage::File {
             self.text(" width=\"");
             self.number(drawing.width);
@@ -127,10 +122,7 @@ impl Writer {
         for (id, shape) in shapes.iter().filter(|(_, s)| !s.is_empty()) {
             let prefix = self.prefix.clone();
             self.text(&format!("<path id=\"{prefix}g{id}\" d=\""));
-            self.path_data(&shape.map(|p| Point {
-                x: 100.0 * p.x,
-                y: 100.0 * p.y,
-            }));
+            self.path_data(&shape.map(|p| Point { x: 100.0 * p.x, y: 100.0 * p.y }));
             self.text("\"/>\n");
         }
         self.text("</defs>\n");
@@ -162,10 +154,7 @@ impl Writer {
             Some(c) => {
                 self.text(&format!(" {name}=\"#{:02x}{:02x}{:02x}\"", c.r, c.g, c.b));
                 if c.a < 255 {
-                    self.text(&format!(
-                        " {name}-opacity=\"{:.3}\"",
-                        f64::from(c.a) / 255.0
-                    ));
+                    self.text(&format!(" {name}-opacity=\"{:.3}\"", f64::from(c.a) / 255.0));
                 }
             }
         }
@@ -200,18 +189,8 @@ impl Writer {
                 self.path_data(path);
                 self.text("\"/>\n");
             }
-            Mark::Stamps {
-                path,
-                fill,
-                pen,
-                at,
-            } => self.stamps(path, *fill, pen.as_ref(), at),
-            Mark::Text {
-                glyphs,
-                at,
-                upwards,
-                colour,
-            } => self.glyphs(glyphs, *at, *upwards, *colour),
+            Mark::Stamps { path, fill, pen, at } => self.stamps(path, *fill, pen.as_ref(), at),
+            Mark::Text { glyphs, at, upwards, colour } => self.glyphs(glyphs, *at, *upwards, *colour),
             Mark::Image { raster, rect, clip } => self.image(raster, rect, clip)?,
         }
         Ok(())
@@ -247,10 +226,7 @@ impl Writer {
         self.number(at.y);
         self.text(if upwards { ") rotate(-90)\">" } else { ")\">" });
         for g in glyphs.iter().filter(|g| g.character != ' ') {
-            self.text(&format!(
-                "<use xlink:href=\"#{}g{}\" transform=\"translate(",
-                self.prefix, g.id
-            ));
+            self.text(&format!("<use xlink:href=\"#{}g{}\" transform=\"translate(", self.prefix, g.id));
             self.number(g.x);
             self.text(" ");
             self.number(-g.rise);
@@ -265,13 +241,8 @@ impl Writer {
         let id = format!("{}c{}", self.prefix, self.clips);
         self.clips += 1;
         let whole = clip.grown(0.01);
-        let cut = !(whole.contains(Point {
-            x: rect.x0,
-            y: rect.y0,
-        }) && whole.contains(Point {
-            x: rect.x1,
-            y: rect.y1,
-        }));
+        let cut =
+            !(whole.contains(Point { x: rect.x0, y: rect.y0 }) && whole.contains(Point { x: rect.x1, y: rect.y1 }));
         if cut {
             self.text(&format!("<clipPath id=\"{id}\"><rect"));
             self.rect(clip);

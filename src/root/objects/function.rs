@@ -51,33 +51,19 @@ pub struct Parameter<'a> {
 impl Function<'_> {
     /// Whether the function can be written.
     pub(in crate::root) fn check(&self) -> Result<()> {
-        let bad = |reason| {
-            Err(RootError::BadObject {
-                what: "function",
-                name: self.name.to_owned(),
-                reason,
-            })
-        };
+        let bad = |reason| Err(RootError::BadObject { what: "function", name: self.name.to_owned(), reason });
         if !(2..=LARGEST).contains(&self.values.len()) {
-            return bad(format!(
-                "it has {} values, from 2 to {LARGEST} are possible",
-                self.values.len()
-            ));
+            return bad(format!("it has {} values, from 2 to {LARGEST} are possible", self.values.len()));
         }
         if !(self.low < self.high && (self.high - self.low).is_finite()) {
-            return bad(format!(
-                "its range from {} to {} is not one",
-                self.low, self.high
-            ));
+            return bad(format!("its range from {} to {} is not one", self.low, self.high));
         }
         Ok(())
     }
 
     /// Writes a `TF1`.
     pub(super) fn write(&self, buffer: &mut Buffer) {
-        let numbers = |number: fn(&Parameter<'_>) -> f64| {
-            self.parameters.iter().map(number).collect::<Vec<_>>()
-        };
+        let numbers = |number: fn(&Parameter<'_>) -> f64| self.parameters.iter().map(number).collect::<Vec<_>>();
         let no_limits = vec![0.0; self.parameters.len()];
         buffer.counted(12, |buffer| {
             buffer.named(0, self.name, self.name);
@@ -107,9 +93,7 @@ impl Function<'_> {
                     write_vector(buffer, &numbers(|parameter| parameter.value));
                     buffer.counted(VECTOR_VERSION, |buffer| {
                         buffer.i32(self.parameters.len() as i32);
-                        self.parameters
-                            .iter()
-                            .for_each(|parameter| buffer.string(parameter.name));
+                        self.parameters.iter().for_each(|parameter| buffer.string(parameter.name));
                     });
                 });
             });

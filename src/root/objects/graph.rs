@@ -5,7 +5,7 @@ use super::super::error::{Result, RootError};
 use super::histogram::GraphAxes;
 use super::{LARGEST, UNSET};
 
-/// Status bit that ROOT gives graphs with sorted points or not alike.
+/// Status bit "clip at the frame of the picture", set by default.
 const BITS_GRAPH: u32 = 0x400;
 /// Fill style "hollow".
 const FILL_HOLLOW: i16 = 1000;
@@ -40,37 +40,20 @@ pub struct Graph<'a> {
 impl Graph<'_> {
     /// The class it is written as.
     pub(in crate::root) fn class(&self) -> &'static str {
-        if self.has_errors() {
-            "TGraphErrors"
-        } else {
-            "TGraph"
-        }
+        if self.has_errors() { "TGraphErrors" } else { "TGraph" }
     }
 
     /// Whether the graph can be written.
     pub(in crate::root) fn check(&self) -> Result<()> {
         let points = self.x.len();
-        let bad = |reason| {
-            Err(RootError::BadObject {
-                what: "graph",
-                name: self.name.to_owned(),
-                reason,
-            })
-        };
+        let bad = |reason| Err(RootError::BadObject { what: "graph", name: self.name.to_owned(), reason });
         if points > LARGEST {
             return bad(format!("it has {points} points, {LARGEST} are possible"));
         }
-        let columns = [
-            ("y values", Some(self.y)),
-            ("x errors", self.x_errors),
-            ("y errors", self.y_errors),
-        ];
+        let columns = [("y values", Some(self.y)), ("x errors", self.x_errors), ("y errors", self.y_errors)];
         for (what, column) in columns {
             if let Some(column) = column.filter(|column| column.len() != points) {
-                return bad(format!(
-                    "it has {points} x values but {} {what}",
-                    column.len()
-                ));
+                return bad(format!("it has {points} x values but {} {what}", column.len()));
             }
         }
         Ok(())
@@ -128,28 +111,19 @@ fn write_points(buffer: &mut Buffer, values: &[f64]) {
 /// The range of an axis that shows all finite points with their errors.
 fn range(values: &[f64], errors: Option<&[f64]>) -> (f64, f64) {
     let ends = values.iter().enumerate().flat_map(|(i, &value)| {
-        let error = errors
-            .and_then(|errors| errors.get(i))
-            .copied()
-            .filter(|error| error.is_finite())
-            .unwrap_or(0.0);
+        let error = errors.and_then(|errors| errors.get(i)).copied().filter(|error| error.is_finite()).unwrap_or(0.0);
         [value - error, value + error]
     });
     let (low, high) = ends
         .filter(|end| end.is_finite())
-        .fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), end| {
-            (low.min(end), high.max(end))
-        });
+        .fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), end| (low.min(end), high.max(end)));
     if low > high {
         (0.0, 1.0)
     } else if low == high {
-        (
-            low - 0.5 * low.abs().max(1.0),
-            high + 0.5 * high.abs().max(1.0),
-        )
+        (low - 0.5 * low.abs().max(1.0), high + 0.5 * high.abs().max(1.0))
     } else {
         let margin = MARGIN * (high - low);
-        (low - margin, high + margin)
+        ((low - margin).max(f64::MIN), (high + margin).min(f64::MAX))
     }
 }
 
@@ -159,10 +133,11 @@ mod tests {
 
     #[test]
     fn the_range_shows_all_points() {
-        assert_eq!(range(&[1.0, f64::NAN, 3.0], None), (0.8, 3.2));
-        assert_eq!(range(&[1.0, 3.0], Some(&[1.0, f64::NAN])), (-0.3, 3.3));
+        assert_eq!(range(&[0.0, f64::NAN, 20.0], None), (-2.0, 22.0));
+        assert_eq!(range(&[0.0, 10.0], Some(&[10.0, f64::NAN])), (-12.0, 12.0));
         assert_eq!(range(&[], None), (0.0, 1.0));
         assert_eq!(range(&[4.0, 4.0], None), (2.0, 6.0));
         assert_eq!(range(&[0.0], None), (-0.5, 0.5));
+        assert_eq!(range(&[f64::MIN, f64::MAX], None), (f64::MIN, f64::MAX));
     }
 }

@@ -5,11 +5,11 @@ use super::super::error::{Result, RootError};
 use super::super::tree::{FILL_SOLID, LINE_COLOR};
 use super::{Function, LARGEST, UNSET};
 
-/// Status bit of an object that tells others when it is deleted.
+/// Status bit "tell others when deleted", which ROOT sets on histograms.
 const BITS_HISTOGRAM: u32 = 0x08;
 /// Status bit "draw without the box of statistics".
 const BITS_NO_STATISTICS: u32 = 0x200;
-/// Status bits of the list of functions.
+/// Status bit that ROOT sets on a histogram's list of functions.
 const BITS_FUNCTIONS: u32 = 0x1_0000;
 /// Font number and text size of axes, relative to the picture.
 const FONT: i16 = 42;
@@ -53,37 +53,18 @@ pub struct Histogram<'a> {
 impl Histogram<'_> {
     /// Whether the histogram can be written.
     pub(in crate::root) fn check(&self) -> Result<()> {
-        let bad = |reason| {
-            Err(RootError::BadObject {
-                what: "histogram",
-                name: self.name.to_owned(),
-                reason,
-            })
-        };
+        let bad = |reason| Err(RootError::BadObject { what: "histogram", name: self.name.to_owned(), reason });
         if self.contents.is_empty() {
             return bad("it has no bins".into());
         }
         if self.contents.len() > LARGEST {
-            return bad(format!(
-                "it has {} bins, {LARGEST} are possible",
-                self.contents.len()
-            ));
+            return bad(format!("it has {} bins, {LARGEST} are possible", self.contents.len()));
         }
         if !(self.low < self.high && (self.high - self.low).is_finite()) {
-            return bad(format!(
-                "its range from {} to {} is not one",
-                self.low, self.high
-            ));
+            return bad(format!("its range from {} to {} is not one", self.low, self.high));
         }
-        if let Some(variances) = self
-            .variances
-            .filter(|variances| variances.len() != self.contents.len())
-        {
-            return bad(format!(
-                "it has {} bins but {} variances",
-                self.contents.len(),
-                variances.len()
-            ));
+        if let Some(variances) = self.variances.filter(|variances| variances.len() != self.contents.len()) {
+            return bad(format!("it has {} bins but {} variances", self.contents.len(), variances.len()));
         }
         self.function.map_or(Ok(()), Function::check)
     }
@@ -91,34 +72,19 @@ impl Histogram<'_> {
     /// Writes a `TH1F`.
     pub(in crate::root) fn write(&self, buffer: &mut Buffer) {
         let contents = self.contents.iter().map(|&content| content as f32);
-        let cells: Vec<f32> = std::iter::once(self.underflow as f32)
-            .chain(contents)
-            .chain([self.overflow as f32])
-            .collect();
+        let cells: Vec<f32> =
+            std::iter::once(self.underflow as f32).chain(contents).chain([self.overflow as f32]).collect();
         let sum = || self.underflow + self.contents.iter().sum::<f64>() + self.overflow;
         let variances: Vec<f64> = self.variances.map_or_else(Vec::new, |variances| {
             // Under- and overflow have no variances of their own: those of counts.
-            std::iter::once(self.underflow)
-                .chain(variances.iter().copied())
-                .chain([self.overflow])
-                .collect()
+            std::iter::once(self.underflow).chain(variances.iter().copied()).chain([self.overflow]).collect()
         });
         Frame {
             bits: BITS_HISTOGRAM,
             name: self.name,
             title: self.title,
-            x: Axis {
-                title: self.x_title,
-                bins: self.contents.len(),
-                low: self.low,
-                high: self.high,
-            },
-            y: Axis {
-                title: self.y_title,
-                bins: 1,
-                low: 0.0,
-                high: 1.0,
-            },
+            x: Axis { title: self.x_title, bins: self.contents.len(), low: self.low, high: self.high },
+            y: Axis { title: self.y_title, bins: 1, low: 0.0, high: 1.0 },
             entries: self.entries.unwrap_or_else(sum),
             range: (UNSET, UNSET),
             variances: &variances,
@@ -149,18 +115,8 @@ impl GraphAxes<'_> {
             bits: BITS_NO_STATISTICS,
             name: self.name,
             title: self.title,
-            x: Axis {
-                title: self.x_title,
-                bins: Self::BINS,
-                low: self.x.0,
-                high: self.x.1,
-            },
-            y: Axis {
-                title: self.y_title,
-                bins: 1,
-                low: self.y.0,
-                high: self.y.1,
-            },
+            x: Axis { title: self.x_title, bins: Self::BINS, low: self.x.0, high: self.x.1 },
+            y: Axis { title: self.y_title, bins: 1, low: self.y.0, high: self.y.1 },
             entries: 0.0,
             range: self.y,
             variances: &[],
@@ -207,13 +163,7 @@ impl Frame<'_> {
         buffer.i32(cells as i32);
         self.x.write(buffer, "xaxis", 1.0);
         self.y.write(buffer, "yaxis", 0.0); // 0: ROOT chooses the distance of the title
-        Axis {
-            title: "",
-            bins: 1,
-            low: 0.0,
-            high: 1.0,
-        }
-        .write(buffer, "zaxis", 1.0);
+        Axis { title: "", bins: 1, low: 0.0, high: 1.0 }.write(buffer, "zaxis", 1.0);
         buffer.i16(0); // bar offset
         buffer.i16(1000); // bar width in thousandths
         buffer.f64(self.entries);

@@ -1,8 +1,6 @@
 //! Start values, multi-start search, errors and goodness of the dark-current fit (spec 03 §§1.3, 1.5–1.7, 1.11).
 
-use super::model::{
-    GAIN, LAMBDA, MAX_PEAKS, MU0, ModelGrid, N_PARAMETERS, NORM, PARAMETER_NAMES, Parameters, SIGMA,
-};
+use super::model::{GAIN, LAMBDA, MAX_PEAKS, MU0, ModelGrid, N_PARAMETERS, NORM, PARAMETER_NAMES, Parameters, SIGMA};
 use super::objective::{BinnedObjective, Parametrisation, baker_cousins};
 use super::options::ObjectiveKind;
 use super::result::{DarkCurrentFit, DirectParameters, FitParameter, StartUsed, Status};
@@ -79,8 +77,7 @@ fn fit_bins(histogram: Histogram, settings: &DarkCurrentSettings) -> Result<Dark
     let bounds = Problem::bounds(settings, &histogram, parametrisation, false)?;
     let grid = ModelGrid::new(histogram.lo(), histogram.width(), histogram.n_bins(), n_peaks, bin_value, linear);
     let free = std::array::from_fn(|k| !bounds.is_fixed(k));
-    let objective =
-        BinnedObjective::new(grid, histogram.width(), histogram.contents(), kind, parametrisation, free);
+    let objective = BinnedObjective::new(grid, histogram.width(), histogram.contents(), kind, parametrisation, free);
     Problem::new(settings, histogram, bounds).run(objective)
 }
 
@@ -132,8 +129,7 @@ fn used_window(settings: &DarkCurrentSettings) -> (f64, f64) {
 
 /// Highest electron number of the improved fits: the modelled peaks and those that leak into the window.
 fn n_max(settings: &DarkCurrentSettings, window: (f64, f64)) -> usize {
-    let leaking =
-        ((window.1 - start_mu0(settings) + 6.0 * start_sigma(settings)) / start_gain(settings)).ceil() + 1.0;
+    let leaking = ((window.1 - start_mu0(settings) + 6.0 * start_sigma(settings)) / start_gain(settings)).ceil() + 1.0;
     (settings.n_peaks as f64).max(leaking).min(MAX_ELECTRONS) as usize
 }
 
@@ -235,7 +231,9 @@ impl<'a> Problem<'a> {
             (gain, gain)
         };
         let norm = if fixed_norm { (included, included) } else { (1e-9 * per_bin, f64::INFINITY) };
-        let linear = |limits| if settings.linear_term.is_some() && settings.method == Method::Root { limits } else { (0.0, 0.0) };
+        let linear = |limits| {
+            if settings.linear_term.is_some() && settings.method == Method::Root { limits } else { (0.0, 0.0) }
+        };
         let pairs = [
             norm,
             limits.mu0,
@@ -575,7 +573,8 @@ fn warnings(fit: &DarkCurrentFit, settings: &DarkCurrentSettings) -> Vec<String>
     }
     if fit.status.has(Status::NOT_POSITIVE_DEFINITE) {
         sentences.push(
-            "the Hessian of the dark-current fit is not positive definite: the errors are unknown and set to 0".to_owned(),
+            "the Hessian of the dark-current fit is not positive definite: the errors are unknown and set to 0"
+                .to_owned(),
         );
     }
     let at_limit = fit.parameters_at_limit();

@@ -286,7 +286,8 @@ impl ModelGrid {
             // derivatives of ΔΦ with respect to the centre of the peak and to σ
             let (area_centre, area_sigma) = (-d0 * inverse_sigma, -d1 * inverse_sigma);
             let s = peak.scale;
-            let (mut value, mut d_centre, mut d_sigma) = (s * weight * area, s * weight * area_centre, s * weight * area_sigma);
+            let (mut value, mut d_centre, mut d_sigma) =
+                (s * weight * area, s * weight * area_centre, s * weight * area_sigma);
             if with_linear {
                 let d2 = upper.t * upper.t * upper.phi - lower.t * lower.t * lower.phi;
                 let first_moment = peak.centre * area - sigma * d0;
@@ -400,10 +401,16 @@ mod tests {
                     let centre = lo + bin as f64 * width + (2 * slice + 1) as f64 * half;
                     mean += weights[0] * density(&p, n_peaks, centre) / 64.0;
                     for (node, weight) in nodes[1..].iter().zip(&weights[1..]) {
-                        mean += weight * (density(&p, n_peaks, centre - node * half) + density(&p, n_peaks, centre + node * half)) / 64.0;
+                        mean += weight
+                            * (density(&p, n_peaks, centre - node * half) + density(&p, n_peaks, centre + node * half))
+                            / 64.0;
                     }
                 }
-                assert!((grid.values[bin] - mean).abs() <= 1e-9 * mean + 1e-30, "bin {bin}: {} {mean}", grid.values[bin]);
+                assert!(
+                    (grid.values[bin] - mean).abs() <= 1e-9 * mean + 1e-30,
+                    "bin {bin}: {} {mean}",
+                    grid.values[bin]
+                );
             }
         }
     }
@@ -429,7 +436,11 @@ mod tests {
                     for bin in 0..n_bins {
                         let difference = (up.values[bin] - down.values[bin]) / (2.0 * step);
                         let error = (here.derivatives[k][bin] - difference).abs();
-                        assert!(error < 2e-6 * scale + noise, "{bin_value:?} ∂/∂{} in bin {bin}: {error} of {scale}", PARAMETER_NAMES[k]);
+                        assert!(
+                            error < 2e-6 * scale + noise,
+                            "{bin_value:?} ∂/∂{} in bin {bin}: {error} of {scale}",
+                            PARAMETER_NAMES[k]
+                        );
                     }
                 }
             }

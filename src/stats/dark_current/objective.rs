@@ -19,9 +19,8 @@ pub fn floored_ln(f: f64) -> f64 {
 
 /// Baker–Cousins likelihood ratio 2 Σ [f − h + h·(ln h − ln f)] over all bins.
 pub fn baker_cousins(counts: &[f64], expected: &[f64]) -> f64 {
-    let terms = counts.iter().zip(expected).map(|(&h, &f)| {
-        if h > 0.0 { f - h + h * (h.ln() - floored_ln(f)) } else { f }
-    });
+    let terms =
+        counts.iter().zip(expected).map(|(&h, &f)| if h > 0.0 { f - h + h * (h.ln() - floored_ln(f)) } else { f });
     2.0 * terms.sum::<f64>()
 }
 
@@ -250,9 +249,10 @@ mod tests {
 
     #[test]
     fn gradients_equal_differences() {
-        let counts: Vec<f64> = [4, 7, 26, 67, 91, 109, 145, 137, 77, 34, 11, 2, 1, 6, 8, 22, 32, 45, 42, 34, 37, 13, 7, 0]
-            .map(f64::from)
-            .to_vec();
+        let counts: Vec<f64> =
+            [4, 7, 26, 67, 91, 109, 145, 137, 77, 34, 11, 2, 1, 6, 8, 22, 32, 45, 42, 34, 37, 13, 7, 0]
+                .map(f64::from)
+                .to_vec();
         let kinds = [
             ObjectiveKind::Neyman,
             ObjectiveKind::Likelihood,
@@ -267,7 +267,8 @@ mod tests {
             ] {
                 for bin_value in [BinValue::Centre, BinValue::Mean] {
                     let grid = ModelGrid::new(-0.6, 0.1, 24, 3, bin_value, true);
-                    let mut objective = BinnedObjective::new(grid, 0.1, counts.clone(), kind, parametrisation, [true; 7]);
+                    let mut objective =
+                        BinnedObjective::new(grid, 0.1, counts.clone(), kind, parametrisation, [true; 7]);
                     let here = objective.expand(&p);
                     for k in 0..7 {
                         let step = 1e-6 * p[k].abs();
@@ -277,7 +278,11 @@ mod tests {
                         let difference = (objective.expand(&up).value - objective.expand(&down).value) / (2.0 * step);
                         let rounding = 1e-15 * here.value / step;
                         let error = (here.gradient[k] - difference).abs();
-                        assert!(error < 1e-6 * difference.abs() + 100.0 * rounding, "{kind:?} {parametrisation:?} {bin_value:?} {k}: {} {difference}", here.gradient[k]);
+                        assert!(
+                            error < 1e-6 * difference.abs() + 100.0 * rounding,
+                            "{kind:?} {parametrisation:?} {bin_value:?} {k}: {} {difference}",
+                            here.gradient[k]
+                        );
                     }
                 }
             }

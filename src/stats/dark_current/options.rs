@@ -76,7 +76,10 @@ mod tests {
     #[test]
     fn letters() {
         let default = FitOptions::parse("QR S L EM");
-        assert_eq!((default.objective, default.minos, default.bin_value), (ObjectiveKind::Likelihood, true, BinValue::Centre));
+        assert_eq!(
+            (default.objective, default.minos, default.bin_value),
+            (ObjectiveKind::Likelihood, true, BinValue::Centre)
+        );
         assert_eq!(FitOptions::parse("QSMEFR").objective, ObjectiveKind::Neyman);
         assert_eq!(FitOptions::parse("qi").bin_value, BinValue::Mean);
         assert_eq!(FitOptions::parse("P").objective, ObjectiveKind::Pearson);

@@ -227,13 +227,9 @@ impl DarkCurrentFit {
         let (a, b) = (p.error / g.value, p.value * g.error / (g.value * g.value));
         let c = &self.covariance;
         let (g1, g2) = (g.value, g.value * g.value);
-        let variance = c[k][k] / g2 + p.value * p.value * c[GAIN][GAIN] / (g2 * g2)
-            - 2.0 * p.value * c[k][GAIN] / (g2 * g1);
-        InElectrons {
-            value: p.value / g.value,
-            error: a.hypot(b),
-            error_with_covariance: variance.max(0.0).sqrt(),
-        }
+        let variance =
+            c[k][k] / g2 + p.value * p.value * c[GAIN][GAIN] / (g2 * g2) - 2.0 * p.value * c[k][GAIN] / (g2 * g1);
+        InElectrons { value: p.value / g.value, error: a.hypot(b), error_with_covariance: variance.max(0.0).sqrt() }
     }
 
     /// Names of free parameters that rest on a limit.

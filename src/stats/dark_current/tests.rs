@@ -130,7 +130,13 @@ fn golden_histogram_other_settings() {
     assert_close("chi2", fit.chi2(), 24583.097, 1e-5 * 24583.0);
 
     let fit = fit_histogram(&golden(), &real("Q", 5)).unwrap();
-    for (k, value, error) in [(NORM, 6949.48, 16.38), (MU0, 0.0132393, f64::NAN), (SIGMA, 0.2261116, f64::NAN), (LAMBDA, 1.182038, 0.003543), (GAIN, 1.353072, 0.000645)] {
+    for (k, value, error) in [
+        (NORM, 6949.48, 16.38),
+        (MU0, 0.0132393, f64::NAN),
+        (SIGMA, 0.2261116, f64::NAN),
+        (LAMBDA, 1.182038, 0.003543),
+        (GAIN, 1.353072, 0.000645),
+    ] {
         let parameter = &fit.parameters[k];
         assert_close(parameter.name, parameter.value, value, 0.005 * parameter.error + digits(value, 7));
         if error.is_finite() {
@@ -141,7 +147,13 @@ fn golden_histogram_other_settings() {
     assert_eq!(fit.ndf, 235);
 
     let fit = fit_histogram(&golden(), &real("Q", 10)).unwrap();
-    for (k, value, error) in [(NORM, 6961.175, 16.37), (MU0, 0.0132396, f64::NAN), (SIGMA, 0.2262774, f64::NAN), (LAMBDA, 1.195878, 0.003596), (GAIN, 1.353076, 0.000635)] {
+    for (k, value, error) in [
+        (NORM, 6961.175, 16.37),
+        (MU0, 0.0132396, f64::NAN),
+        (SIGMA, 0.2262774, f64::NAN),
+        (LAMBDA, 1.195878, 0.003596),
+        (GAIN, 1.353076, 0.000635),
+    ] {
         let parameter = &fit.parameters[k];
         assert_close(parameter.name, parameter.value, value, 0.005 * parameter.error + digits(value, 7));
         if error.is_finite() {
@@ -152,7 +164,15 @@ fn golden_histogram_other_settings() {
 
     for (first, last, n_peaks, values, errors, objective, ndf) in [
         (87, 139, 2, [6504.082, 0.0129768, 0.2239529, 0.9823217, 1.353083], [20.77, 0.005282, 0.001197], 657.513, 48),
-        (87, 299, 10, [7161.425, 0.0121158, 0.2294197, 1.281001, 1.354701], [16.46, 0.003028, 0.000491], 10106.644, 208),
+        (
+            87,
+            299,
+            10,
+            [7161.425, 0.0121158, 0.2294197, 1.281001, 1.354701],
+            [16.46, 0.003028, 0.000491],
+            10106.644,
+            208,
+        ),
     ] {
         let fit = fit_histogram(&golden_part(first, last), &real("L", n_peaks)).unwrap();
         for (parameter, value) in fit.parameters.iter().zip(values) {
@@ -177,7 +197,11 @@ fn golden_histogram_other_settings() {
     assert_close("μ0", fit.mu0().value, 0.810, 6e-4);
     assert_close("chi2", fit.chi2(), 2078.6, 0.06);
     assert!(fit.status.has(Status::AT_LIMIT) && fit.status.is_usable());
-    assert!(fit.warnings.iter().any(|sentence| sentence.contains("outside the 2 modelled peaks")), "{:?}", fit.warnings);
+    assert!(
+        fit.warnings.iter().any(|sentence| sentence.contains("outside the 2 modelled peaks")),
+        "{:?}",
+        fit.warnings
+    );
 }
 
 #[test]
@@ -191,10 +215,34 @@ fn tiny_histogram() {
     };
     let nan = f64::NAN;
     for (settings, values, errors, ndf, chi2) in [
-        (settings("L", 2), [83.5357, 0.020927, 0.201100, 0.417517, 1.204588], [2.9434, 0.007625, 0.004791, 0.031365, 0.015046], 19, 1.478058),
-        (settings("Q", 2), [81.2179, 0.019991, 0.198576, 0.416867, 1.208670], [2.9284, 0.007608, 0.004506, 0.032236, 0.017095], 18, 1.611858),
-        (settings("LI", 2), [83.5359, 0.020921, 0.199012, 0.417520, 1.204594], [2.9434, nan, 0.004841, nan, nan], 19, 1.488265),
-        (fixed_gain(1.2, settings("L", 2)), [83.8517, 0.022075, 0.201063, 0.415938, 1.2], [2.7670, nan, nan, 0.030815, 0.0], 20, 1.408807),
+        (
+            settings("L", 2),
+            [83.5357, 0.020927, 0.201100, 0.417517, 1.204588],
+            [2.9434, 0.007625, 0.004791, 0.031365, 0.015046],
+            19,
+            1.478058,
+        ),
+        (
+            settings("Q", 2),
+            [81.2179, 0.019991, 0.198576, 0.416867, 1.208670],
+            [2.9284, 0.007608, 0.004506, 0.032236, 0.017095],
+            18,
+            1.611858,
+        ),
+        (
+            settings("LI", 2),
+            [83.5359, 0.020921, 0.199012, 0.417520, 1.204594],
+            [2.9434, nan, 0.004841, nan, nan],
+            19,
+            1.488265,
+        ),
+        (
+            fixed_gain(1.2, settings("L", 2)),
+            [83.8517, 0.022075, 0.201063, 0.415938, 1.2],
+            [2.7670, nan, nan, 0.030815, 0.0],
+            20,
+            1.408807,
+        ),
     ] {
         let fit = fit_histogram(&tiny(), &settings).unwrap();
         for ((parameter, value), error) in fit.parameters.iter().zip(values).zip(errors) {
@@ -277,14 +325,70 @@ fn toys() {
     let nan = f64::NAN;
     let (wide_a, wide_b, narrow_b) = ((-1.5, 4.5), (-1.0, 7.0), (-1.0, 2.0));
     for (pixels, settings, values, errors, ndf, chi2, objective) in [
-        (&a, toy("L", 3, wide_a), [766.061, 0.018261, 0.219638, 0.065377, 1.305405], [6.852, 0.001596, 0.001105, 0.002102, 0.007151], 115, 1.02661, nan),
-        (&a, toy("Q", 3, wide_a), [768.645, 0.018405, 0.219126, 0.063284, 1.298428], [7.064, 0.001594, 0.001128, 0.002096, 0.007611], 66, 1.81937, 46.7692),
-        (&a, fixed_gain(1.3, toy("L", 3, wide_a)), [769.246, 0.018497, 0.219630, 0.065141, 1.3], [5.439, nan, nan, 0.002071, 0.0], 116, 1.02269, nan),
-        (&a, fixed_gain(1.3, toy("Q", 3, wide_a)), [767.711, 0.018342, 0.219132, 0.063347, 1.3], [nan; 5], 67, 1.78651, 46.8119),
+        (
+            &a,
+            toy("L", 3, wide_a),
+            [766.061, 0.018261, 0.219638, 0.065377, 1.305405],
+            [6.852, 0.001596, 0.001105, 0.002102, 0.007151],
+            115,
+            1.02661,
+            nan,
+        ),
+        (
+            &a,
+            toy("Q", 3, wide_a),
+            [768.645, 0.018405, 0.219126, 0.063284, 1.298428],
+            [7.064, 0.001594, 0.001128, 0.002096, 0.007611],
+            66,
+            1.81937,
+            46.7692,
+        ),
+        (
+            &a,
+            fixed_gain(1.3, toy("L", 3, wide_a)),
+            [769.246, 0.018497, 0.219630, 0.065141, 1.3],
+            [5.439, nan, nan, 0.002071, 0.0],
+            116,
+            1.02269,
+            nan,
+        ),
+        (
+            &a,
+            fixed_gain(1.3, toy("Q", 3, wide_a)),
+            [767.711, 0.018342, 0.219132, 0.063347, 1.3],
+            [nan; 5],
+            67,
+            1.78651,
+            46.8119,
+        ),
         (&a, toy("L", 2, wide_a), [747.742, 0.018550, 0.225087, 0.068327, 1.339044], [nan; 5], 115, 7.30415, nan),
-        (&b, toy("L", 6, wide_b), [739.898, 0.011137, 0.201078, 0.804564, 1.351511], [5.328, 0.001801, 0.001009, 0.007471, 0.001846], 155, 0.864082, nan),
-        (&b, toy("Q", 6, wide_b), [736.538, 0.011173, 0.200522, 0.797264, 1.351736], [5.324, nan, nan, 0.007550, 0.001912], 120, 1.13058, nan),
-        (&b, toy("L", 2, narrow_b), [734.890, 0.011619, 0.200922, 0.787311, 1.350907], [6.310, nan, nan, 0.012470, 0.003155], 55, 0.704368, nan),
+        (
+            &b,
+            toy("L", 6, wide_b),
+            [739.898, 0.011137, 0.201078, 0.804564, 1.351511],
+            [5.328, 0.001801, 0.001009, 0.007471, 0.001846],
+            155,
+            0.864082,
+            nan,
+        ),
+        (
+            &b,
+            toy("Q", 6, wide_b),
+            [736.538, 0.011173, 0.200522, 0.797264, 1.351736],
+            [5.324, nan, nan, 0.007550, 0.001912],
+            120,
+            1.13058,
+            nan,
+        ),
+        (
+            &b,
+            toy("L", 2, narrow_b),
+            [734.890, 0.011619, 0.200922, 0.787311, 1.350907],
+            [6.310, nan, nan, 0.012470, 0.003155],
+            55,
+            0.704368,
+            nan,
+        ),
     ] {
         let fit = fit_pixels(pixels, &settings).unwrap();
         for ((parameter, value), error) in fit.parameters.iter().zip(values).zip(errors) {
@@ -306,35 +410,51 @@ fn toys() {
 #[test]
 fn improved_fits() {
     let (a, b) = (toy_a().pixels, toy_b().pixels);
-    let settings = |method, n_peaks, window| DarkCurrentSettings { method, window_peaks: false, ..toy("", n_peaks, window) };
+    let settings =
+        |method, n_peaks, window| DarkCurrentSettings { method, window_peaks: false, ..toy("", n_peaks, window) };
     let (wide_a, wide_b, narrow_b) = ((-1.5, 4.5), (-1.0, 7.0), (-1.0, 2.0));
     let nan = f64::NAN;
     type Case<'a> = (&'a [f64], DarkCurrentSettings, (f64, f64), [(f64, f64); 4], (f64, f64), f64);
     let cases: [Case; 5] = [
         (
-            &a, settings(Method::Binned, 6, wide_a), (20000.0, 141.42),
+            &a,
+            settings(Method::Binned, 6, wide_a),
+            (20000.0, 141.42),
             [(0.0182941, 0.0015941), (0.2188581, 0.0011059), (0.0500884, 0.0015902), (1.3030476, 0.0071236)],
-            (-0.0015735, 0.0016070), 73.10148,
+            (-0.0015735, 0.0016070),
+            73.10148,
         ),
         (
-            &a, settings(Method::Unbinned, 6, wide_a), (nan, nan),
+            &a,
+            settings(Method::Unbinned, 6, wide_a),
+            (nan, nan),
             [(0.0183139, 0.0015889), (0.2186256, 0.0010997), (0.0500915, 0.0015902), (1.3028038, 0.0071011)],
-            (nan, nan), 3913.99888,
+            (nan, nan),
+            3913.99888,
         ),
         (
-            &b, settings(Method::Binned, 6, wide_b), (19999.6, 141.43),
+            &b,
+            settings(Method::Binned, 6, wide_b),
+            (19999.6, 141.43),
             [(0.0111369, 0.0018008), (0.2005592, 0.0010111), (0.5953074, 0.0054663), (1.3515108, 0.0018461)],
-            (-0.0054494, 0.0054831), 133.93159,
+            (-0.0054494, 0.0054831),
+            133.93159,
         ),
         (
-            &b, settings(Method::Unbinned, 6, wide_b), (nan, nan),
+            &b,
+            settings(Method::Unbinned, 6, wide_b),
+            (nan, nan),
             [(0.0110280, 0.0017949), (0.2004476, 0.0010053), (0.5953277, 0.0054663), (1.3515102, 0.0018404)],
-            (nan, nan), 33181.67987,
+            (nan, nan),
+            33181.67987,
         ),
         (
-            &b, settings(Method::Binned, 2, narrow_b), (19854.8, 164.1),
+            &b,
+            settings(Method::Binned, 2, narrow_b),
+            (19854.8, 164.1),
             [(0.0116265, 0.0019130), (0.2003907, 0.0010861), (0.5827869, 0.0091285), (1.3508280, 0.0031613)],
-            (-0.0090637, 0.0091941), 38.49556,
+            (-0.0090637, 0.0091941),
+            38.49556,
         ),
     ];
     for (pixels, settings, (total, total_error), rest, (down, up), objective) in cases {
@@ -350,7 +470,8 @@ fn improved_fits() {
             assert_close("N_tot", direct.n_total.value, fit.included_pixels as f64, 5.0);
             assert_close("N_tot error", direct.n_total.error, 141.4, 0.5);
         }
-        for (parameter, (value, error)) in [fit.mu0(), fit.sigma(), &direct.electrons, fit.gain()].into_iter().zip(rest) {
+        for (parameter, (value, error)) in [fit.mu0(), fit.sigma(), &direct.electrons, fit.gain()].into_iter().zip(rest)
+        {
             assert_close(parameter.name, parameter.value, value, 0.005 * error);
             assert_close("error", parameter.error, error, 1e-3 * error);
         }
@@ -363,7 +484,12 @@ fn improved_fits() {
         assert_close("objective", fit.objective, objective, 1.1e-5);
         // quoted in ADU: MEDC = L·g with its error
         assert_close("λ", fit.lambda().value, direct.electrons.value * fit.gain().value, 1e-12);
-        assert_close("λ/g", fit.lambda_in_electrons().error_with_covariance, direct.electrons.error, 1e-3 * direct.electrons.error);
+        assert_close(
+            "λ/g",
+            fit.lambda_in_electrons().error_with_covariance,
+            direct.electrons.error,
+            1e-3 * direct.electrons.error,
+        );
     }
 }
 
@@ -463,7 +589,12 @@ fn golden_variants() {
             n_peaks: parameter("n_peaks").unwrap() as usize,
             calibration: parameter("calibration").unwrap(),
             free_gain: variant["params"]["do_calibration"].as_bool().unwrap(),
-            limits: ParameterLimits { mu0: (-1.0, 1.0), sigma: limits("sigma"), lambda: limits("dc"), gain: limits("gain") },
+            limits: ParameterLimits {
+                mu0: (-1.0, 1.0),
+                sigma: limits("sigma"),
+                lambda: limits("dc"),
+                gain: limits("gain"),
+            },
             linear_term: variant["params"]["add_linear_DQ"].as_bool().unwrap_or(false).then_some((0.0, 0.0)),
             ..Default::default()
         };
@@ -495,7 +626,13 @@ fn golden_variants() {
                 worst.1 = worst.1.max((parameter.error / error - 1.0).abs());
             }
         }
-        println!("{name}: {:.4} of an error, errors to {:.4}, chi2 to {:.1e}, start {:?}", worst.0, worst.1, fit.chi2() / chi2 - 1.0, fit.start);
+        println!(
+            "{name}: {:.4} of an error, errors to {:.4}, chi2 to {:.1e}, start {:?}",
+            worst.0,
+            worst.1,
+            fit.chi2() / chi2 - 1.0,
+            fit.start
+        );
         assert!(worst.0 < 0.003, "{name}");
         assert!(worst.1 < 0.01, "{name}");
         assert_close(name, fit.chi2(), chi2, 3e-5 * chi2);

@@ -26,13 +26,18 @@ pub(super) fn draw(
     if let Some(all) = unmasked
         && let Ok(before) = Counts::window(all, lo, hi, fit.histogram.n_bins())
     {
-        panel = panel.histogram(Histogram::uniform(lo, hi, before.contents()).reference().label("without cluster mask"));
+        panel =
+            panel.histogram(Histogram::uniform(lo, hi, before.contents()).reference().label("without cluster mask"));
     }
     panel = panel.histogram(Histogram::uniform(lo, hi, &counts).label("pixels"));
     if fit.was_made() {
         let samples = (8 * fit.histogram.n_bins()).clamp(400, 4000);
         panel = panel
-            .line(Line::function(lo, hi, samples, |x| Some(fit.curve(x)).filter(|y| *y > 0.05).unwrap_or(f64::NAN)).width(1.8).label("fit"))
+            .line(
+                Line::function(lo, hi, samples, |x| Some(fit.curve(x)).filter(|y| *y > 0.05).unwrap_or(f64::NAN))
+                    .width(1.8)
+                    .label("fit"),
+            )
             .note(fit_box(result, unit));
     }
     panel = panel.note(Note::new(Anchor::BottomRight, frame_text(raw, amplifier)).grey()).legend_at(Anchor::TopLeft);
@@ -40,11 +45,8 @@ pub(super) fn draw(
     let title = format!("Dark Current Fit [amplifier {}]", amplifier.name);
     let name = |what: &str| format!("FitDarkCurrentProcess_{what}_{}", amplifier.name);
     let centres = fit.histogram.centres();
-    let pulls: Vec<f64> = counts
-        .iter()
-        .zip(&fit.expected)
-        .map(|(h, f)| if *h > 0.0 { (h - f) / h.sqrt() } else { f64::NAN })
-        .collect();
+    let pulls: Vec<f64> =
+        counts.iter().zip(&fit.expected).map(|(h, f)| if *h > 0.0 { (h - f) / h.sqrt() } else { f64::NAN }).collect();
     let residuals = Panel::new()
         .x(&x_label)
         .y("(data − fit)/√data")
@@ -52,7 +54,8 @@ pub(super) fn draw(
         .guide(Guide::horizontal(0.0).solid().colour(Colour::GREY))
         .points(Points::new(&centres, &pulls).marker(Marker::filled(Shape::Circle, Colour::BLACK).size(2.2)));
     let figure = Figure::new(name("DCfit")).title(&title);
-    let figure = if fit.was_made() { figure.with_residuals(panel.clone(), residuals) } else { figure.panel(panel.clone()) };
+    let figure =
+        if fit.was_made() { figure.with_residuals(panel.clone(), residuals) } else { figure.panel(panel.clone()) };
     raw.report.figure(figure);
 
     if process.ratio_plot && fit.was_made() {

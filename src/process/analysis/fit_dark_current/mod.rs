@@ -82,7 +82,8 @@ impl SKImageProcess for FitDarkCurrentProcess {
         for letter in &settings.options.unknown {
             raw.report.warn(format!("`fit_options`: the letter `{letter}` has no meaning and is ignored"));
         }
-        let fit = dark_current::fit_pixels(&sample.values, &settings).map_err(|e| ProcessError::Failed(e.to_string()))?;
+        let fit =
+            dark_current::fit_pixels(&sample.values, &settings).map_err(|e| ProcessError::Failed(e.to_string()))?;
         let result = DarkCurrentFit { fit, total_pixels: sample.total_pixels };
         self.judge(raw, &amplifier, &settings, &sample.values, &result);
         self.report(raw, &amplifier, &settings, &result, sample.from_image);
@@ -295,10 +296,10 @@ impl FitDarkCurrentProcess {
         let report = &mut raw.report;
         self.report_configuration(report, settings, result);
 
-        report.measure(Measurement::integer("dark_current_fit_status", i64::from(fit.status.0)).card(
-            format!("MESTAT{a}"),
-            "dark-current fit: status (0 good)",
-        ));
+        report.measure(
+            Measurement::integer("dark_current_fit_status", i64::from(fit.status.0))
+                .card(format!("MESTAT{a}"), "dark-current fit: status (0 good)"),
+        );
         if from_image {
             let fraction = fit.included_pixels as f64 / result.total_pixels.max(1) as f64;
             report.measure(
@@ -316,20 +317,37 @@ impl FitDarkCurrentProcess {
                 .error_card(format!("EME{key}{a}"), format!("error of ME{key}{a}"))
                 .info_branch(info_branch(key, amplifier))
         };
-        report.measure(quantity("gain", fit.gain(), &format!("{unit}/e-"), "GAIN", "dark-current fit: gain [ADU/e-]").headline("gain"));
-        report.measure(quantity("dark_current", fit.lambda(), &format!("{unit}/bin/img"), "DC", "dark-current fit: lambda [ADU/bin/img]"));
+        report.measure(
+            quantity("gain", fit.gain(), &format!("{unit}/e-"), "GAIN", "dark-current fit: gain [ADU/e-]")
+                .headline("gain"),
+        );
+        report.measure(quantity(
+            "dark_current",
+            fit.lambda(),
+            &format!("{unit}/bin/img"),
+            "DC",
+            "dark-current fit: lambda [ADU/bin/img]",
+        ));
         report.measure(quantity("readout_noise", fit.sigma(), unit, "SIG", "dark-current fit: noise [ADU]"));
         report.measure(quantity("zero_peak", fit.mu0(), unit, "MU0", "dark-current fit: zero-electron peak [ADU]"));
         report.card(format!("MEIMGID{a}"), numbers.image, "dark-current fit: image number");
         report.card(format!("MERUNID{a}"), numbers.run, "dark-current fit: run number");
-        report.measure(Measurement::new("dark_current_fit_chi2", fit.chi2(), "").card(format!("MECHI2{a}"), "dark-current fit: Baker-Cousins chi2/NDF"));
-        report.measure(Measurement::integer("dark_current_fit_ndf", fit.ndf).card(format!("MENDF{a}"), "dark-current fit: degrees of freedom"));
+        report.measure(
+            Measurement::new("dark_current_fit_chi2", fit.chi2(), "")
+                .card(format!("MECHI2{a}"), "dark-current fit: Baker-Cousins chi2/NDF"),
+        );
+        report.measure(
+            Measurement::integer("dark_current_fit_ndf", fit.ndf)
+                .card(format!("MENDF{a}"), "dark-current fit: degrees of freedom"),
+        );
         report.card(format!("MEMETH{a}"), self.method.name(), "dark-current fit: method");
         report.measure(Measurement::new("dark_current_fit_p_value", fit.p_value, ""));
 
         let noise = fit.sigma_in_electrons();
         let lambda = fit.lambda_in_electrons();
-        report.measure(Measurement::new("noise_electrons", noise.value, "e-").error(noise.error_with_covariance).headline("noise"));
+        report.measure(
+            Measurement::new("noise_electrons", noise.value, "e-").error(noise.error_with_covariance).headline("noise"),
+        );
         let mut per_pixel = Measurement::new("dark_current_electrons", lambda.value / pixels_per_bin, "e-/pix/img")
             .error(lambda.error_with_covariance / pixels_per_bin)
             .headline("dark current");
@@ -354,7 +372,8 @@ impl FitDarkCurrentProcess {
             if let Some((down, up)) = p.profile_errors() {
                 report.measure(Measurement::new(format!("{}_profile_error_low", p.name), down, ""));
                 report.measure(Measurement::new(format!("{}_profile_error_high", p.name), up, ""));
-                report.log(Level::Verbose, format!("profile interval of {}: {:.6} {down:+.6} {up:+.6}", p.name, p.value));
+                report
+                    .log(Level::Verbose, format!("profile interval of {}: {:.6} {down:+.6} {up:+.6}", p.name, p.value));
             }
         }
         use crate::plot::value_with_error as text;
@@ -399,9 +418,13 @@ impl FitDarkCurrentProcess {
         real("chi2", fit.chi2());
         real("norm_guess", fit.norm_guess);
         real("sigma_guess", fit.sigma_guess);
-        for (name, p) in
-            [("norm", fit.norm()), ("mu0", fit.mu0()), ("sigma", fit.sigma()), ("lambda", fit.lambda()), ("gain", fit.gain())]
-        {
+        for (name, p) in [
+            ("norm", fit.norm()),
+            ("mu0", fit.mu0()),
+            ("sigma", fit.sigma()),
+            ("lambda", fit.lambda()),
+            ("gain", fit.gain()),
+        ] {
             let finite = |x: f64| if x.is_finite() { x } else { 0.0 };
             real(&format!("dc_{name}"), finite(p.value));
             real(&format!("dc_{name}_err"), finite(p.error));
