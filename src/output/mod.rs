@@ -1,6 +1,7 @@
 //! Everything that leaves the program: names and places, files, and the terminal.
 
 pub mod atomic;
+pub mod cluster_trees;
 pub mod console;
 pub mod figures;
 pub mod images;
