@@ -193,11 +193,7 @@ pub fn render_html(figure: &Figure, unique: &str) -> Result<String, RenderError>
 /// # Errors
 /// [`RenderError::TooLarge`] for more than 2·10⁸ pixels.
 pub fn render_pixels(figure: &Figure, dpi: f64) -> Result<Pixels, RenderError> {
-    let dpi = if dpi.is_finite() {
-        dpi.clamp(10.0, 2400.0)
-    } else {
-        PNG_DPI
-    };
+    let dpi = if dpi.is_finite() { dpi.clamp(10.0, 2400.0) } else { PNG_DPI };
     png::draw(&compose(figure, Density { dpi, snap: true }), dpi)
 }
 

@@ -54,9 +54,7 @@ fn plain(text: &str) -> String {
         let (before, script) = rest.split_at(at);
         out.push_str(before);
         let sign = &script[..1];
-        let inner = script[1..]
-            .strip_prefix('{')
-            .and_then(|s| s.split_once('}'));
+        let inner = script[1..].strip_prefix('{').and_then(|s| s.split_once('}'));
         match inner {
             Some((content, after)) => {
                 let raised: Option<String> = content.chars().map(superscript).collect();
@@ -76,9 +74,7 @@ fn plain(text: &str) -> String {
         }
     }
     out.push_str(rest);
-    out.chars()
-        .map(|c| if c.is_control() { ' ' } else { c })
-        .collect()
+    out.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
 }
 
 fn superscript(c: char) -> Option<char> {
@@ -99,10 +95,7 @@ fn cut(text: &str, width: usize) -> String {
     if length(text) <= width {
         return text.to_string();
     }
-    text.chars()
-        .take(width.saturating_sub(1))
-        .chain(['…'])
-        .collect()
+    text.chars().take(width.saturating_sub(1)).chain(['…']).collect()
 }
 
 fn centred(text: &str, width: usize) -> String {
@@ -123,22 +116,12 @@ struct Cells {
 impl Cells {
     fn new(width: usize, height: usize) -> Self {
         let n = width * height;
-        Self {
-            width,
-            height,
-            dots: vec![0; n],
-            ink: vec![None; n],
-            image: vec![None; n],
-        }
+        Self { width, height, dots: vec![0; n], ink: vec![None; n], image: vec![None; n] }
     }
 
     fn dot(&mut self, x: f64, y: f64, colour: Colour) {
         let (x, y) = (x.floor(), y.floor());
-        if !(x >= 0.0
-            && y >= 0.0
-            && x < (self.width * ACROSS) as f64
-            && y < (self.height * DOWN) as f64)
-        {
+        if !(x >= 0.0 && y >= 0.0 && x < (self.width * ACROSS) as f64 && y < (self.height * DOWN) as f64) {
             return;
         }
         let (x, y) = (x as usize, y as usize);
@@ -150,11 +133,7 @@ impl Cells {
     }
 
     fn line(&mut self, a: Point, b: Point, colour: Colour) {
-        let steps = (b.x - a.x)
-            .abs()
-            .max((b.y - a.y).abs())
-            .ceil()
-            .clamp(1.0, 10_000.0) as usize;
+        let steps = (b.x - a.x).abs().max((b.y - a.y).abs()).ceil().clamp(1.0, 10_000.0) as usize;
         for i in 0..=steps {
             let t = i as f64 / steps as f64;
             self.dot(a.x + (b.x - a.x) * t, a.y + (b.y - a.y) * t, colour);
@@ -197,9 +176,7 @@ impl Cells {
             let inside = clip.contains(pt(x, y)) && rect.contains(pt(x, y));
             let column = ((x - rect.x0) / rect.width() * raster.width as f64) as usize;
             let row = ((y - rect.y0) / rect.height() * raster.height as f64) as usize;
-            let index = raster
-                .indices
-                .get(row.min(raster.height - 1) * raster.width + column.min(raster.width - 1));
+            let index = raster.indices.get(row.min(raster.height - 1) * raster.width + column.min(raster.width - 1));
             let [r, g, b] = *raster.palette.get(*index? as usize)?;
             inside.then_some(Colour::rgb(r, g, b))
         };
@@ -211,10 +188,7 @@ impl Cells {
             let y = (cell / self.width * DOWN) as f64;
             let halves = (pixel(x, y + 1.0), pixel(x, y + 3.0));
             if halves.0.is_some() || halves.1.is_some() {
-                self.image[cell] = Some((
-                    halves.0.unwrap_or(Colour::WHITE),
-                    halves.1.unwrap_or(Colour::WHITE),
-                ));
+                self.image[cell] = Some((halves.0.unwrap_or(Colour::WHITE), halves.1.unwrap_or(Colour::WHITE)));
             }
         }
     }
@@ -230,17 +204,10 @@ impl Cells {
                 }
             }
             Mark::Stamps { fill, pen, at, .. } => {
-                let colour = pen
-                    .as_ref()
-                    .map(|p| p.colour)
-                    .or(*fill)
-                    .unwrap_or(Colour::BLACK);
+                let colour = pen.as_ref().map(|p| p.colour).or(*fill).unwrap_or(Colour::BLACK);
                 // One dot is hard to see; many would run into each other.
                 let size = if at.len() <= 150 { 2 } else { 1 };
-                for (p, i) in at
-                    .iter()
-                    .flat_map(|p| (0..size * size).map(move |i| (p, i)))
-                {
+                for (p, i) in at.iter().flat_map(|p| (0..size * size).map(move |i| (p, i))) {
                     let shift = |k: i32| f64::from(k) - f64::from(size - 1) / 2.0;
                     self.dot(p.x + shift(i % size), p.y + shift(i / size), colour);
                 }
@@ -252,17 +219,12 @@ impl Cells {
 
     fn row(&self, row: usize, colours: TextColours) -> String {
         let mut out = String::new();
-        let mut painter = Painter {
-            colours,
-            current: (None, None),
-        };
+        let mut painter = Painter { colours, current: (None, None) };
         for cell in row * self.width..(row + 1) * self.width {
             let dots = char::from_u32(0x2800 + u32::from(self.dots[cell])).unwrap_or(' ');
             let (c, ink, ground) = match (self.dots[cell], self.image[cell]) {
                 (0, None) => (' ', None, None),
-                (0, Some((upper, lower))) if colours != TextColours::None => {
-                    ('▀', Some(upper), Some(lower))
-                }
+                (0, Some((upper, lower))) if colours != TextColours::None => ('▀', Some(upper), Some(lower)),
                 (0, Some((upper, lower))) => (shade_of(upper, lower), None, None),
                 (_, None) => (dots, self.ink[cell], None),
                 (_, Some((upper, _))) => (dots, self.ink[cell], Some(upper)),
@@ -277,8 +239,7 @@ impl Cells {
 
 /// Letters for a brightness, dark to bright.
 fn shade_of(upper: Colour, lower: Colour) -> char {
-    let bright =
-        |c: Colour| 0.299 * f64::from(c.r) + 0.587 * f64::from(c.g) + 0.114 * f64::from(c.b);
+    let bright = |c: Colour| 0.299 * f64::from(c.r) + 0.587 * f64::from(c.g) + 0.114 * f64::from(c.b);
     let level = (bright(upper) + bright(lower)) / 2.0 / 256.0 * 5.0;
     [' ', '░', '▒', '▓', '█'][(level as usize).min(4)]
 }
@@ -329,17 +290,8 @@ impl Painter {
 fn nearest_of_256(c: Colour) -> u8 {
     const LEVELS: [i32; 6] = [0, 95, 135, 175, 215, 255];
     let channels = [c.r, c.g, c.b].map(i32::from);
-    let distance = |a: [i32; 3]| {
-        a.iter()
-            .zip(&channels)
-            .map(|(a, b)| (a - b).pow(2))
-            .sum::<i32>()
-    };
-    let cube = channels.map(|v| {
-        (0..6usize)
-            .min_by_key(|i| (LEVELS[*i] - v).abs())
-            .unwrap_or(0)
-    });
+    let distance = |a: [i32; 3]| a.iter().zip(&channels).map(|(a, b)| (a - b).pow(2)).sum::<i32>();
+    let cube = channels.map(|v| (0..6usize).min_by_key(|i| (LEVELS[*i] - v).abs()).unwrap_or(0));
     let mean = channels.iter().sum::<i32>() / 3;
     let grey = ((mean - 8) / 10).clamp(0, 23);
     let of_cube = distance(cube.map(|i| LEVELS[i]));
@@ -358,85 +310,32 @@ fn panel_text(out: &mut String, plan: &Plan, columns: usize, share: f64, colours
         &panel.y.ticks,
         &plan.y,
         panel.y.integer,
-        &Room {
-            length: height as f64,
-            spacing: 3.0,
-            extent: &vertical,
-        },
+        &Room { length: height as f64, spacing: 3.0, extent: &vertical },
     );
-    let margin = y_ticks
-        .major
-        .iter()
-        .map(|(_, l)| length(&plain(l)))
-        .max()
-        .unwrap_or(0)
-        .min(columns / 3);
+    let margin = y_ticks.major.iter().map(|(_, l)| length(&plain(l))).max().unwrap_or(0).min(columns / 3);
     let width = columns - margin - 3;
     let wide = |label: &str| length(&plain(label)) as f64;
-    let x_ticks = ticks_of(
-        &panel.x.ticks,
-        &plan.x,
-        panel.x.integer,
-        &Room {
-            length: width as f64,
-            spacing: 9.0,
-            extent: &wide,
-        },
-    );
+    let x_ticks =
+        ticks_of(&panel.x.ticks, &plan.x, panel.x.integer, &Room { length: width as f64, spacing: 9.0, extent: &wide });
     let rect = Rect::new(0.0, 0.0, (width * ACROSS) as f64, (height * DOWN) as f64);
-    let frame = Frame {
-        rect,
-        x: plan.x,
-        y: plan.y,
-    };
-    let mut drawing = Drawing {
-        width: rect.x1,
-        height: rect.y1,
-        title: String::new(),
-        description: String::new(),
-        marks: vec![],
-    };
-    plan.draw_series(
-        &mut drawing,
-        &frame,
-        Density {
-            dpi: 72.0,
-            snap: true,
-        },
-    );
+    let frame = Frame { rect, x: plan.x, y: plan.y };
+    let mut drawing =
+        Drawing { width: rect.x1, height: rect.y1, title: String::new(), description: String::new(), marks: vec![] };
+    plan.draw_series(&mut drawing, &frame, Density { dpi: 72.0, snap: true });
     let mut cells = Cells::new(width, height);
     drawing.marks.iter().for_each(|m| cells.mark(m));
 
-    let common = |t: &Ticks| {
-        t.common
-            .as_ref()
-            .map(|c| format!(" ({})", plain(c)))
-            .unwrap_or_default()
-    };
+    let common = |t: &Ticks| t.common.as_ref().map(|c| format!(" ({})", plain(c))).unwrap_or_default();
     if let Some(title) = panel.title.as_ref().filter(|t| !t.is_empty()) {
         *out += &format!("{}\n", centred(&plain(title), columns));
     }
     if !panel.y.label.is_empty() {
-        *out += &format!(
-            "{}\n",
-            cut(
-                &format!("{}{}", plain(&panel.y.label), common(&y_ticks)),
-                columns
-            )
-        );
+        *out += &format!("{}\n", cut(&format!("{}{}", plain(&panel.y.label), common(&y_ticks)), columns));
     }
     *out += &format!("{}┌{}┐\n", " ".repeat(margin + 1), "─".repeat(width));
-    let row_of = |v: f64| {
-        ((1.0 - plan.y.unit(v)) * height as f64)
-            .floor()
-            .clamp(0.0, (height - 1) as f64) as usize
-    };
+    let row_of = |v: f64| ((1.0 - plan.y.unit(v)) * height as f64).floor().clamp(0.0, (height - 1) as f64) as usize;
     for row in 0..height {
-        let label = y_ticks
-            .major
-            .iter()
-            .find(|(v, _)| row_of(*v) == row)
-            .map(|(_, l)| cut(&plain(l), margin));
+        let label = y_ticks.major.iter().find(|(v, _)| row_of(*v) == row).map(|(_, l)| cut(&plain(l), margin));
         let edge = if label.is_some() { '┤' } else { '│' };
         let label = label.unwrap_or_default();
         let space = " ".repeat(margin - length(&label));
@@ -444,33 +343,17 @@ fn panel_text(out: &mut String, plan: &Plan, columns: usize, share: f64, colours
     }
     *out += &lower_edge(plan, &x_ticks, width, margin);
     if !panel.x.label.is_empty() {
-        *out += &format!(
-            "{}\n",
-            centred(
-                &format!("{}{}", plain(&panel.x.label), common(&x_ticks)),
-                columns
-            )
-        );
+        *out += &format!("{}\n", centred(&format!("{}{}", plain(&panel.x.label), common(&x_ticks)), columns));
     }
     captions(out, plan, columns, colours);
 }
 
-fn ticks_of(
-    named: &Option<Vec<(f64, String)>>,
-    scale: &Scale,
-    integer: bool,
-    room: &Room,
-) -> Ticks {
+fn ticks_of(named: &Option<Vec<(f64, String)>>, scale: &Scale, integer: bool, room: &Room) -> Ticks {
     match named {
         None => ticks(scale, integer, room),
         Some(named) => {
-            let mut ticks = Ticks {
-                major: named.clone(),
-                ..Ticks::default()
-            };
-            ticks
-                .major
-                .retain(|(v, _)| v.is_finite() && scale.contains(*v));
+            let mut ticks = Ticks { major: named.clone(), ..Ticks::default() };
+            ticks.major.retain(|(v, _)| v.is_finite() && scale.contains(*v));
             ticks
         }
     }
@@ -481,62 +364,37 @@ fn lower_edge(plan: &Plan, ticks: &Ticks, width: usize, margin: usize) -> String
     let mut edge = vec!['─'; width];
     let mut labels = vec![' '; margin + width + 3];
     for (v, label) in &ticks.major {
-        let column = (plan.x.unit(*v) * width as f64)
-            .floor()
-            .clamp(0.0, (width - 1) as f64) as usize;
+        let column = (plan.x.unit(*v) * width as f64).floor().clamp(0.0, (width - 1) as f64) as usize;
         edge[column] = '┬';
         let label: Vec<char> = plain(label).chars().collect();
-        let start = (margin + 2 + column)
-            .saturating_sub(label.len() / 2)
-            .min(labels.len().saturating_sub(label.len()));
+        let start = (margin + 2 + column).saturating_sub(label.len() / 2).min(labels.len().saturating_sub(label.len()));
         // Named ticks may be too long for their places: later ones give way.
         let end = (start + label.len()).min(labels.len());
-        let free = labels[start.saturating_sub(1)..end]
-            .iter()
-            .all(|c| *c == ' ');
+        let free = labels[start.saturating_sub(1)..end].iter().all(|c| *c == ' ');
         if free && label.len() <= labels.len() {
             labels[start..end].copy_from_slice(&label[..end - start]);
         }
     }
     let labels: String = labels.into_iter().collect();
     let edge: String = edge.into_iter().collect();
-    format!(
-        "{}└{edge}┘\n{}\n",
-        " ".repeat(margin + 1),
-        labels.trim_end()
-    )
+    format!("{}└{edge}┘\n{}\n", " ".repeat(margin + 1), labels.trim_end())
 }
 
 /// Colour bar, legend and notes, each on lines of their own.
 fn captions(out: &mut String, plan: &Plan, columns: usize, colours: TextColours) {
     if let Some((image, limits)) = plan.bar_image() {
         let number = |v: f64| typographic_minus(&plain(&significant(v, 4)));
-        let mut painter = Painter {
-            colours,
-            current: (None, None),
-        };
+        let mut painter = Painter { colours, current: (None, None) };
         *out += &format!("{} ", number(limits.low));
         for i in 0..32 {
             let [r, g, b] = super::raster::colour_at(image, (f64::from(i) + 0.5) / 32.0);
             let c = Colour::rgb(r, g, b);
             painter.set(out, Some(c), Some(c));
-            out.push(if colours == TextColours::None {
-                shade_of(c, c)
-            } else {
-                '█'
-            });
+            out.push(if colours == TextColours::None { shade_of(c, c) } else { '█' });
         }
         painter.set(out, None, None);
-        let scale = if image.scale == ColourScale::Log {
-            " (log)"
-        } else {
-            ""
-        };
-        *out += &format!(
-            " {} {}{scale}\n",
-            number(limits.high),
-            plain(&image.colour_label)
-        );
+        let scale = if image.scale == ColourScale::Log { " (log)" } else { "" };
+        *out += &format!(" {} {}{scale}\n", number(limits.high), plain(&image.colour_label));
     }
     for entry in boxes::entries(&plan.panel.legend, &plan.panel.series) {
         let (symbol, colour) = match entry.key {
@@ -545,31 +403,18 @@ fn captions(out: &mut String, plan: &Plan, columns: usize, colours: TextColours)
             LegendKey::Patch { fill, stroke } => ("▒▒", fill.or(stroke.map(|s| s.colour))),
             LegendKey::Nothing => ("  ", None),
         };
-        let mut painter = Painter {
-            colours,
-            current: (None, None),
-        };
+        let mut painter = Painter { colours, current: (None, None) };
         painter.set(out, colour, None);
         *out += symbol;
         painter.set(out, None, None);
         *out += &format!(" {}\n", cut(&plain(&entry.text), columns.saturating_sub(3)));
     }
     for note in &plan.panel.notes {
-        let first = note
-            .lines
-            .iter()
-            .filter(|l| l.1.is_some())
-            .map(|l| length(&plain(&l.0)))
-            .max()
-            .unwrap_or(0);
+        let first = note.lines.iter().filter(|l| l.1.is_some()).map(|l| length(&plain(&l.0))).max().unwrap_or(0);
         for (left, right) in &note.lines {
             let left = plain(left);
             let line = match right {
-                Some(right) => format!(
-                    "{left}{}  {}",
-                    " ".repeat(first - length(&left)),
-                    plain(right)
-                ),
+                Some(right) => format!("{left}{}  {}", " ".repeat(first - length(&left)), plain(right)),
                 None => left,
             };
             *out += &format!("{}\n", cut(&line, columns));
@@ -580,10 +425,7 @@ fn captions(out: &mut String, plan: &Plan, columns: usize, colours: TextColours)
         _ => None,
     });
     for (note, at) in texts {
-        *out += &format!(
-            "{}\n",
-            cut(&format!("{}: {}", plain(note), significant(at, 6)), columns)
-        );
+        *out += &format!("{}\n", cut(&format!("{}: {}", plain(note), significant(at, 6)), columns));
     }
 }
 
@@ -594,10 +436,7 @@ mod tests {
 
     #[test]
     fn markup_becomes_plain_text() {
-        assert_eq!(
-            plain("10^{−3} N_{skips} λ^{a} skip_598^2"),
-            "10⁻³ N_skips λ^a skip_598^2"
-        );
+        assert_eq!(plain("10^{−3} N_{skips} λ^{a} skip_598^2"), "10⁻³ N_skips λ^a skip_598^2");
         assert_eq!(plain("open^{"), "open^{");
     }
 
@@ -613,37 +452,21 @@ mod tests {
         );
         let text = render_text(&figure, 60, TextColours::None);
         assert!(text.lines().all(|l| l.chars().count() <= 60), "{text}");
-        for expected in [
-            "Dark current",
-            "λ [e⁻]",
-            "row",
-            "100",
-            "── fit",
-            "slope  50.0 ± 1.5",
-            "┤",
-            "┬",
-        ] {
+        for expected in ["Dark current", "λ [e⁻]", "row", "100", "── fit", "slope  50.0 ± 1.5", "┤", "┬"] {
             assert!(text.contains(expected), "{expected} is missing in\n{text}");
         }
         assert!(!text.contains('\x1b'));
         // The rising line goes from the lower left to the upper right.
         let rows: Vec<&str> = text.lines().filter(|l| l.ends_with('│')).collect();
-        let dots = |l: &str| {
-            l.chars()
-                .position(|c| ('\u{2801}'..='\u{28ff}').contains(&c))
-        };
-        let (first, last) = (
-            rows.iter().find_map(|l| dots(l)),
-            rows.iter().rev().find_map(|l| dots(l)),
-        );
+        let dots = |l: &str| l.chars().position(|c| ('\u{2801}'..='\u{28ff}').contains(&c));
+        let (first, last) = (rows.iter().find_map(|l| dots(l)), rows.iter().rev().find_map(|l| dots(l)));
         assert!(first > last, "{text}");
     }
 
     #[test]
     fn images_are_half_blocks() {
         let image = ndarray::Array2::from_shape_fn((20, 20), |(r, _)| r as f64);
-        let figure =
-            Figure::new("f").panel(Panel::image_of(ImagePlot::new(image).colour_label("ADU")));
+        let figure = Figure::new("f").panel(Panel::image_of(ImagePlot::new(image).colour_label("ADU")));
         let text = render_text(&figure, 60, TextColours::Full);
         assert!(text.contains('▀') && text.contains("\x1b[38;2;") && text.contains("ADU"));
         assert!(text.contains("\x1b[0m"));

@@ -237,8 +237,7 @@ impl ModelGrid {
             let amplitude = peak.scale * peak.poisson;
             let over_sigma = amplitude * inverse_sigma;
             let slope = peak.scale * slope;
-            let (gain_0, gain_1) =
-                (amplitude * inverse_gain - slope * lambda * inverse_gain, amplitude * n_over_sigma);
+            let (gain_0, gain_1) = (amplitude * inverse_gain - slope * lambda * inverse_gain, amplitude * n_over_sigma);
             for i in 0..n {
                 let t = t0 + t_step * ramp[i];
                 f[i] += amplitude * g[i];

@@ -35,9 +35,7 @@ mod hesse;
 #[cfg(test)]
 mod tests;
 
-use crate::stats::bounded_search::{
-    Bounds, Reached, covariance, descend, estimated_distance, profile_interval,
-};
+use crate::stats::bounded_search::{Bounds, Reached, covariance, descend, estimated_distance, profile_interval};
 use crate::stats::error::StatsError;
 use crate::stats::status::Status;
 use cost::{ScalarCost, VectorCost, VectorKind};
@@ -242,11 +240,7 @@ impl Fit {
     ///
     /// # Errors
     /// As [`Fit::minimise`].
-    pub fn poisson(
-        &self,
-        counts: &[f64],
-        model: impl FnMut(&[f64], &mut [f64]),
-    ) -> Result<FitResult, StatsError> {
+    pub fn poisson(&self, counts: &[f64], model: impl FnMut(&[f64], &mut [f64])) -> Result<FitResult, StatsError> {
         self.vector(counts, VectorKind::Poisson, model)
     }
 
