@@ -1,6 +1,8 @@
 //! Result of a dark-current fit, and its conversion to electrons.
 
-use super::model::{self, GAIN, LAMBDA, MU0, N_PARAMETERS, NORM, PARAMETER_NAMES, Parameters, SIGMA};
+use super::model::{
+    self, GAIN, LAMBDA, MU0, N_PARAMETERS, NORM, PARAMETER_NAMES, Parameters, SIGMA,
+};
 use super::settings::Method;
 use crate::stats::bounded_search::IntervalEnd;
 use crate::stats::histogram::Histogram;
@@ -75,6 +77,8 @@ pub enum StartUsed {
     S2,
     /// As S2 with the gain in the middle of its limits.
     S3,
+    /// As S2 with a low dark current, tried when the others end on a limit (not in spec 03).
+    S4,
 }
 
 /// Result of a dark-current fit.
@@ -174,7 +178,11 @@ impl DarkCurrentFit {
     /// Correlation of two parameters; 0 when one has no error.
     pub fn correlation(&self, j: usize, k: usize) -> f64 {
         let scale = (self.covariance[j][j] * self.covariance[k][k]).sqrt();
-        if scale > 0.0 { self.covariance[j][k] / scale } else { 0.0 }
+        if scale > 0.0 {
+            self.covariance[j][k] / scale
+        } else {
+            0.0
+        }
     }
 
     /// μ0 in e⁻.
@@ -209,12 +217,20 @@ impl DarkCurrentFit {
 
     /// Names of free parameters that rest on a limit.
     pub fn parameters_at_limit(&self) -> Vec<&'static str> {
-        self.parameters.iter().filter(|p| p.at_limit).map(|p| p.name).collect()
+        self.parameters
+            .iter()
+            .filter(|p| p.at_limit)
+            .map(|p| p.name)
+            .collect()
     }
 }
 
 fn per_ndf(value: f64, ndf: i64) -> f64 {
-    if ndf > 0 && value.is_finite() { value / ndf as f64 } else { -999.0 }
+    if ndf > 0 && value.is_finite() {
+        value / ndf as f64
+    } else {
+        -999.0
+    }
 }
 
 impl FitParameter {
