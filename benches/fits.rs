@@ -55,10 +55,8 @@ impl Random {
 fn gaussian_row_600_manual_50_smoothed(bencher: Bencher) {
     let mut random = Random(1);
     let rows: Vec<Vec<f64>> = (0..64).map(|_| random.row(600, 0.5)).collect();
-    let settings = GaussianFitSettings {
-        bins: BinRule::Manual(50),
-        start: StartRule::HighDarkCurrent(PeakFinder::Smoothed),
-    };
+    let settings =
+        GaussianFitSettings { bins: BinRule::Manual(50), start: StartRule::HighDarkCurrent(PeakFinder::Smoothed) };
     let mut fitter = GaussianFitter::new();
     let mut next = 0;
     bencher.bench_local(|| {
@@ -72,10 +70,7 @@ fn gaussian_row_600_manual_50_smoothed(bencher: Bencher) {
 fn gaussian_row_600_freedman_standard(bencher: Bencher) {
     let mut random = Random(2);
     let rows: Vec<Vec<f64>> = (0..64).map(|_| random.row(600, 0.0)).collect();
-    let settings = GaussianFitSettings {
-        bins: BinRule::Freedman,
-        start: StartRule::Standard,
-    };
+    let settings = GaussianFitSettings { bins: BinRule::Freedman, start: StartRule::Standard };
     let mut fitter = GaussianFitter::new();
     let mut next = 0;
     bencher.bench_local(|| {
@@ -103,12 +98,7 @@ fn dark_current(letters: &str, n_peaks: usize, window: (f64, f64)) -> DarkCurren
         bin_width: BinWidth::Width(0.05),
         n_peaks,
         calibration: 1.3,
-        limits: ParameterLimits {
-            mu0: (-1.0, 1.0),
-            sigma: (0.001, 100.0),
-            lambda: (0.001, 10.0),
-            gain: (0.8, 1.8),
-        },
+        limits: ParameterLimits { mu0: (-1.0, 1.0), sigma: (0.001, 100.0), lambda: (0.001, 10.0), gain: (0.8, 1.8) },
         ..Default::default()
     }
 }
@@ -144,10 +134,7 @@ fn dark_current_slice_140(bencher: Bencher, letters: &str) {
 fn dark_current_improved_20k(bencher: Bencher, method: &str) {
     let sample = pixels(0.6, 20_000);
     let method = Method::from_name(method).unwrap();
-    let settings = DarkCurrentSettings {
-        method,
-        ..dark_current("", 5, (-1.0, 7.0))
-    };
+    let settings = DarkCurrentSettings { method, ..dark_current("", 5, (-1.0, 7.0)) };
     bencher.bench_local(|| fit_pixels(black_box(&sample), &settings));
 }
 
@@ -177,12 +164,7 @@ fn profiles() -> Vec<Vec<f64>> {
 #[divan::bench]
 fn profiles_256(bencher: Bencher) {
     let profiles = profiles();
-    bencher.bench_local(|| {
-        profiles
-            .iter()
-            .map(|profile| fit_profile(black_box(profile), 100.0).sigma)
-            .sum::<f64>()
-    });
+    bencher.bench_local(|| profiles.iter().map(|profile| fit_profile(black_box(profile), 100.0).sigma).sum::<f64>());
 }
 
 /// General fit: ten parameters, 10 000 bins, numerical derivatives (the two-amplifier fit).
@@ -195,8 +177,7 @@ fn two_dimensional_gaussians(bencher: Bencher) {
                 .map(|n| {
                     let n = f64::from(n);
                     let t = (x - centre - n * gain) / sigma;
-                    (-mean).exp() * mean.powf(n) / (1.0 + n * (n - 1.0) / 2.0)
-                        * (-0.5 * t * t).exp()
+                    (-mean).exp() * mean.powf(n) / (1.0 + n * (n - 1.0) / 2.0) * (-0.5 * t * t).exp()
                 })
                 .sum()
         };
@@ -211,10 +192,8 @@ fn two_dimensional_gaussians(bencher: Bencher) {
     for h in &mut counts {
         *h = h.round();
     }
-    let parameters: Vec<Parameter> = truth
-        .iter()
-        .map(|&value| Parameter::new("p", 1.1 * value, 0.1 * value.abs()).limited(-300.0, 300.0))
-        .collect();
+    let parameters: Vec<Parameter> =
+        truth.iter().map(|&value| Parameter::new("p", 1.1 * value, 0.1 * value.abs()).limited(-300.0, 300.0)).collect();
     let fit = Fit::new(parameters);
     bencher.bench_local(|| fit.poisson(black_box(&counts), model));
 }

@@ -13,7 +13,20 @@
 #![warn(missing_docs)]
 
 #[forbid(unsafe_code)]
+pub mod batch;
+#[forbid(unsafe_code)]
+pub mod cli;
+#[forbid(unsafe_code)]
+pub mod config;
+pub mod fits;
+#[forbid(unsafe_code)]
+pub mod image;
+#[forbid(unsafe_code)]
+pub mod output;
+#[forbid(unsafe_code)]
 pub mod plot;
+#[forbid(unsafe_code)]
+pub mod process;
 #[forbid(unsafe_code)]
 pub mod root;
 #[forbid(unsafe_code)]

@@ -28,11 +28,7 @@ pub struct Expansion<const N: usize> {
 
 impl<const N: usize> Expansion<N> {
     /// All zero, for accumulation.
-    pub const ZERO: Self = Self {
-        value: 0.0,
-        gradient: [0.0; N],
-        curvature: [[0.0; N]; N],
-    };
+    pub const ZERO: Self = Self { value: 0.0, gradient: [0.0; N], curvature: [[0.0; N]; N] };
 
     fn is_finite(&self) -> bool {
         self.value.is_finite() && self.gradient.iter().all(|g| g.is_finite())
@@ -186,8 +182,7 @@ pub fn descend<const N: usize>(
             converged = true;
             break;
         }
-        let Some(step) = damped_step(&here.curvature, &here.gradient, damping, &indices[..n])
-        else {
+        let Some(step) = damped_step(&here.curvature, &here.gradient, damping, &indices[..n]) else {
             damping *= growth;
             growth *= 2.0;
             continue;
@@ -201,8 +196,7 @@ pub fn descend<const N: usize>(
         for k in 0..N {
             moved[k] = trial[k] - p[k];
         }
-        let predicted = -dot(&moved, &here.gradient)
-            - 0.5 * small_matrix::bilinear(&here.curvature, &moved, &moved, N);
+        let predicted = -dot(&moved, &here.gradient) - 0.5 * small_matrix::bilinear(&here.curvature, &moved, &moved, N);
         if predicted.abs() < 1e-3 * stop && damping < 1.0 {
             converged = true;
             break;
@@ -211,19 +205,11 @@ pub fn descend<const N: usize>(
         evaluations += 1;
         let gained = here.value - there.value;
         if gained > 0.0 && there.is_finite() {
-            let ratio = if predicted > 0.0 {
-                gained / predicted
-            } else {
-                0.0
-            };
+            let ratio = if predicted > 0.0 { gained / predicted } else { 0.0 };
             damping *= (1.0 - (2.0 * ratio - 1.0).powi(3)).clamp(1.0 / 3.0, 2.0);
             growth = 2.0;
             // under heavy damping steps are short, and their gains say nothing
-            small_gains = if gained < stop && damping < 1.0 {
-                small_gains + 1
-            } else {
-                0
-            };
+            small_gains = if gained < stop && damping < 1.0 { small_gains + 1 } else { 0 };
             converged = small_gains >= 2;
             p = trial;
             here = there;
@@ -240,21 +226,12 @@ pub fn descend<const N: usize>(
         // no step leads further down; it is a minimum if the undamped step promises nothing either
         converged = estimated_distance(&here.curvature, &p, &here.gradient, bounds).abs() < stop;
     }
-    Reached {
-        p,
-        at: here,
-        converged,
-        evaluations,
-    }
+    Reached { p, at: here, converged, evaluations }
 }
 
 /// Second-derivative matrix by central differences of the gradient, step 1e-5·max(|p|, 0.01) (spec 03 §1.7). Rows and
 /// columns of fixed parameters are zero.
-pub fn hessian<const N: usize>(
-    objective: &mut impl Objective<N>,
-    p: &[f64; N],
-    bounds: &Bounds<N>,
-) -> Matrix<N> {
+pub fn hessian<const N: usize>(objective: &mut impl Objective<N>, p: &[f64; N], bounds: &Bounds<N>) -> Matrix<N> {
     let mut hessian = [[0.0; N]; N];
     for k in (0..N).filter(|&k| !bounds.is_fixed(k)) {
         let step = 1e-5 * p[k].abs().max(0.01);
@@ -263,10 +240,7 @@ pub fn hessian<const N: usize>(
             q[k] += by;
             q
         };
-        let (up, down) = (
-            objective.gradient(&shifted(step)),
-            objective.gradient(&shifted(-step)),
-        );
+        let (up, down) = (objective.gradient(&shifted(step)), objective.gradient(&shifted(-step)));
         for j in (0..N).filter(|&j| !bounds.is_fixed(j)) {
             hessian[k][j] = (up[j] - down[j]) / (2.0 * step);
         }
@@ -345,21 +319,13 @@ pub fn polish<const N: usize>(
         matrix = hessian(objective, &reached.p, bounds);
     }
     let distance = estimated_distance(&matrix, &reached.p, &reached.at.gradient, bounds);
-    reached.converged = if distance.is_finite() {
-        distance.abs() < 2e-6
-    } else {
-        reached.converged
-    };
+    reached.converged = if distance.is_finite() { distance.abs() < 2e-6 } else { reached.converged };
     (reached, matrix)
 }
 
 /// C = 2·H⁻¹ over the parameters that are neither fixed nor on a limit; zero elsewhere. `None` when H is not positive
 /// definite there.
-pub fn covariance<const N: usize>(
-    hessian: &Matrix<N>,
-    p: &[f64; N],
-    bounds: &Bounds<N>,
-) -> Option<Matrix<N>> {
+pub fn covariance<const N: usize>(hessian: &Matrix<N>, p: &[f64; N], bounds: &Bounds<N>) -> Option<Matrix<N>> {
     let (indices, n) = bounds.interior(p);
     let inverse = small_matrix::inverse(&pack(hessian, &indices[..n]), n)?;
     let mut covariance = [[0.0; N]; N];
@@ -386,11 +352,7 @@ pub fn quoted_error(value: f64, error: f64, lo: f64, hi: f64) -> f64 {
         return f64::NAN;
     }
     let at = |u: f64| lo + 0.5 * range * (1.0 + u.sin());
-    let up = if delta > 1.0 {
-        range
-    } else {
-        (at(u + delta) - value).abs()
-    };
+    let up = if delta > 1.0 { range } else { (at(u + delta) - value).abs() };
     let down = (at(u - delta) - value).abs();
     0.5 * (up + down)
 }
@@ -439,11 +401,7 @@ fn profile_end<const N: usize>(
     if sigma == 0.0 || !sigma.is_finite() {
         return IntervalEnd::Failed;
     }
-    let limit = if side < 0.0 {
-        bounds.lo[k]
-    } else {
-        bounds.hi[k]
-    };
+    let limit = if side < 0.0 { bounds.lo[k] } else { bounds.hi[k] };
     // s = √(F − F_min) is nearly linear in the displacement d (in σ): solve s(d) = 1
     let (mut near, mut far) = ((0.0, 0.0), None::<(f64, f64)>);
     let mut others = best.p;
@@ -514,10 +472,7 @@ mod tests {
         fn expand(&mut self, &[x, y]: &[f64; 2]) -> Expansion<2> {
             let (r0, r1) = (1.0 - x, 10.0 * (y - x * x));
             let (j0, j1) = ([-1.0, 0.0], [-20.0 * x, 10.0]);
-            let mut e = Expansion {
-                value: r0 * r0 + r1 * r1,
-                ..Expansion::ZERO
-            };
+            let mut e = Expansion { value: r0 * r0 + r1 * r1, ..Expansion::ZERO };
             for a in 0..2 {
                 e.gradient[a] = 2.0 * (r0 * j0[a] + r1 * j1[a]);
                 for b in 0..2 {
@@ -528,10 +483,7 @@ mod tests {
         }
     }
 
-    const OPEN: Bounds<2> = Bounds {
-        lo: [f64::NEG_INFINITY; 2],
-        hi: [f64::INFINITY; 2],
-    };
+    const OPEN: Bounds<2> = Bounds { lo: [f64::NEG_INFINITY; 2], hi: [f64::INFINITY; 2] };
 
     #[test]
     fn follows_a_valley() {
@@ -539,27 +491,16 @@ mod tests {
         let (reached, matrix) = polish(&mut Valley, reached, &OPEN);
         assert!(reached.converged);
         // F is below 1e-12 there, so x is within 1e-6
-        assert!(
-            (reached.p[0] - 1.0).abs() < 1e-6 && (reached.p[1] - 1.0).abs() < 2e-6,
-            "{:?}",
-            reached.p
-        );
+        assert!((reached.p[0] - 1.0).abs() < 1e-6 && (reached.p[1] - 1.0).abs() < 2e-6, "{:?}", reached.p);
         // exact Hessian at (1, 1): [[802, −400], [−400, 200]], so C = [[1, 2], [2, 4.01]]
         let cov = covariance(&matrix, &reached.p, &OPEN).unwrap();
-        assert!(
-            (cov[0][0] - 1.0).abs() < 1e-4
-                && (cov[1][1] - 4.01).abs() < 4e-4
-                && (cov[0][1] - 2.0).abs() < 2e-4
-        );
+        assert!((cov[0][0] - 1.0).abs() < 1e-4 && (cov[1][1] - 4.01).abs() < 4e-4 && (cov[0][1] - 2.0).abs() < 2e-4);
     }
 
     #[test]
     fn stops_on_the_wall() {
         // with x ≤ 0.5 the minimum is (0.5, 0.25), F = 0.25
-        let bounds = Bounds {
-            lo: [-2.0, -2.0],
-            hi: [0.5, 2.0],
-        };
+        let bounds = Bounds { lo: [-2.0, -2.0], hi: [0.5, 2.0] };
         let (reached, matrix) = {
             let reached = descend(&mut Valley, &[-1.2, 1.0], &bounds, 1e-10);
             polish(&mut Valley, reached, &bounds)
@@ -577,13 +518,9 @@ mod tests {
         let reached = descend(&mut Valley, &[-1.2, 1.0], &OPEN, 1e-10);
         let (reached, matrix) = polish(&mut Valley, reached, &OPEN);
         let cov = covariance(&matrix, &reached.p, &OPEN).unwrap();
-        let [lo, hi] =
-            profile_interval(&mut Valley, &reached, &cov, &OPEN, 0).map(|end| end.value().unwrap());
+        let [lo, hi] = profile_interval(&mut Valley, &reached, &cov, &OPEN, 0).map(|end| end.value().unwrap());
         assert!(lo.abs() < 2e-5 && (hi - 2.0).abs() < 2e-5, "{lo} {hi}");
-        let walled = Bounds {
-            lo: [0.5, -9.0],
-            hi: [1.5, 9.0],
-        };
+        let walled = Bounds { lo: [0.5, -9.0], hi: [1.5, 9.0] };
         let ends = profile_interval(&mut Valley, &reached, &cov, &walled, 0);
         assert_eq!(ends, [IntervalEnd::AtLimit(0.5), IntervalEnd::AtLimit(1.5)]);
     }

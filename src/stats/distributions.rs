@@ -58,18 +58,10 @@ pub fn normal_quantile(p: f64) -> f64 {
     }
     let start = -SQRT_2 * statrs::function::erf::erfc_inv(2.0 * p);
     if !start.is_finite() {
-        return if p < 0.5 {
-            f64::NEG_INFINITY
-        } else {
-            f64::INFINITY
-        };
+        return if p < 0.5 { f64::NEG_INFINITY } else { f64::INFINITY };
     }
     // one Halley step on Φ(t) − p, in the tail that keeps all digits
-    let excess = if p < 0.5 {
-        normal_cdf(start) - p
-    } else {
-        (1.0 - p) - normal_survival(start)
-    };
+    let excess = if p < 0.5 { normal_cdf(start) - p } else { (1.0 - p) - normal_survival(start) };
     let density = normal_density(start);
     if density <= f64::MIN_POSITIVE {
         return start;
@@ -175,10 +167,7 @@ mod tests {
         assert!((normal_survival(3.0) - 1.349_898_031_630_094_6e-3).abs() < 1e-17);
         assert!((normal_survival(10.0) / 7.619_853_024_160_527e-24 - 1.0).abs() < 1e-13);
         assert!(
-            (normal_interval(10.0, 11.0) / (7.619_853_024_160_527e-24 - 1.910_659_574_498_669e-28)
-                - 1.0)
-                .abs()
-                < 1e-13
+            (normal_interval(10.0, 11.0) / (7.619_853_024_160_527e-24 - 1.910_659_574_498_669e-28) - 1.0).abs() < 1e-13
         );
         assert!((normal_interval(-1.0, 1.0) - 0.682_689_492_137_085_9).abs() < 1e-15);
         assert!((normal_quantile(0.975) - 1.959_963_984_540_054).abs() < 1e-15);
@@ -191,10 +180,7 @@ mod tests {
         for t in [-8.0, -5.0, -2.5, -1.0, -0.1, 0.3, 1.7, 3.0, 5.0] {
             let p = normal_cdf(t);
             let rounding = f64::EPSILON * p.max(if t > 0.0 { 1.0 } else { p }) / normal_density(t);
-            assert!(
-                (normal_quantile(p) - t).abs() < 4.0 * rounding + 1e-15,
-                "t = {t}"
-            );
+            assert!((normal_quantile(p) - t).abs() < 4.0 * rounding + 1e-15, "t = {t}");
         }
         assert_eq!(normal_quantile(0.0), f64::NEG_INFINITY);
         assert_eq!(normal_quantile(1.0), f64::INFINITY);
@@ -222,16 +208,9 @@ mod tests {
         for mean in [0.05, 0.6, 12.0, 650.0, 3000.0] {
             for u in [0.001, 0.3, 0.5, 0.95, 0.9999] {
                 let k = poisson_quantile(u, mean);
-                let below = if k == 0 {
-                    0.0
-                } else {
-                    statrs::function::gamma::gamma_ur(k as f64, mean)
-                };
+                let below = if k == 0 { 0.0 } else { statrs::function::gamma::gamma_ur(k as f64, mean) };
                 let upto = statrs::function::gamma::gamma_ur(k as f64 + 1.0, mean);
-                assert!(
-                    below <= u + 1e-11 && u < upto + 1e-11,
-                    "mean {mean}, u {u}: k {k}, {below} … {upto}"
-                );
+                assert!(below <= u + 1e-11 && u < upto + 1e-11, "mean {mean}, u {u}: k {k}, {below} … {upto}");
             }
         }
         assert_eq!(poisson_quantile(0.9, 0.0), 0);
@@ -241,15 +220,8 @@ mod tests {
     #[test]
     fn chi2_tail() {
         // 95 % points of χ²: 3.841459 (1), 18.307038 (10), 124.342113 (100)
-        for (ndf, point) in [
-            (1, 3.841_458_820_694_124),
-            (10, 18.307_038_053_275_146),
-            (100, 124.342_113_404_004),
-        ] {
-            assert!(
-                (chi2_survival(point, ndf) - 0.05).abs() < 1e-12,
-                "ndf {ndf}"
-            );
+        for (ndf, point) in [(1, 3.841_458_820_694_124), (10, 18.307_038_053_275_146), (100, 124.342_113_404_004)] {
+            assert!((chi2_survival(point, ndf) - 0.05).abs() < 1e-12, "ndf {ndf}");
         }
         assert_eq!(chi2_survival(0.0, 5), 1.0);
         assert_eq!(chi2_survival(f64::INFINITY, 5), 0.0);

@@ -6,9 +6,7 @@ use thiserror::Error;
 #[derive(Debug, Clone, PartialEq, Error)]
 pub enum StatsError {
     /// The range of a histogram is empty, inverted or not finite.
-    #[error(
-        "the histogram range [{lo}, {hi}] is empty or not finite: the lower end must be below the upper end"
-    )]
+    #[error("the histogram range [{lo}, {hi}] is empty or not finite: the lower end must be below the upper end")]
     EmptyRange {
         /// Lower end.
         lo: f64,
@@ -24,9 +22,7 @@ pub enum StatsError {
         max: usize,
     },
     /// A binning rule of unknown name.
-    #[error(
-        "unknown binning rule '{name}'; known rules: default, sturge (sturges), freedman, manual"
-    )]
+    #[error("unknown binning rule '{name}'; known rules: default, sturge (sturges), freedman, manual")]
     UnknownBinRule {
         /// The name given.
         name: String,

@@ -72,13 +72,9 @@ impl BinRule {
             "freedman" => Ok(Self::Freedman),
             "manual" => match usize::try_from(manual_bins) {
                 Ok(n) if n > 0 => Ok(Self::Manual(n)),
-                _ => Err(StatsError::ManualBins {
-                    n_bins: manual_bins,
-                }),
+                _ => Err(StatsError::ManualBins { n_bins: manual_bins }),
             },
-            _ => Err(StatsError::UnknownBinRule {
-                name: name.to_owned(),
-            }),
+            _ => Err(StatsError::UnknownBinRule { name: name.to_owned() }),
         }
     }
 
@@ -94,11 +90,7 @@ impl BinRule {
                 let quartile_1 = robust::percentile_in_place(values, 25.0);
                 let quartile_3 = robust::percentile_in_place(values, 75.0);
                 let width = 2.0 * (quartile_3 - quartile_1) * (n as f64).powf(-1.0 / 3.0);
-                if width > 0.0 {
-                    ((hi - lo) / width).ceil()
-                } else {
-                    sturges(n) as f64
-                }
+                if width > 0.0 { ((hi - lo) / width).ceil() } else { sturges(n) as f64 }
             }
             Self::Manual(bins) => bins as f64,
         };
@@ -138,12 +130,7 @@ impl Histogram {
     /// Empty or infinite range; no bins or more than [`MAX_BINS`].
     pub fn new(lo: f64, hi: f64, n_bins: usize) -> Result<Self, StatsError> {
         check(lo, hi, n_bins)?;
-        Ok(Self {
-            lo,
-            hi,
-            counts: vec![0; n_bins],
-            outside: 0,
-        })
+        Ok(Self { lo, hi, counts: vec![0; n_bins], outside: 0 })
     }
 
     /// A histogram of counts made elsewhere.
@@ -152,12 +139,7 @@ impl Histogram {
     /// Empty or infinite range; no bins or more than [`MAX_BINS`].
     pub fn from_counts(lo: f64, hi: f64, counts: Vec<u64>) -> Result<Self, StatsError> {
         check(lo, hi, counts.len())?;
-        Ok(Self {
-            lo,
-            hi,
-            counts,
-            outside: 0,
-        })
+        Ok(Self { lo, hi, counts, outside: 0 })
     }
 
     /// Histogram of the values in [lo, hi) with [`corrected_bin`].
@@ -251,11 +233,7 @@ impl Histogram {
 
     /// Lower edge of a 0-based bin; `edge(n_bins)` is the upper end of the range.
     pub fn edge(&self, bin: usize) -> f64 {
-        if bin >= self.counts.len() {
-            self.hi
-        } else {
-            self.lo + bin as f64 * self.width()
-        }
+        if bin >= self.counts.len() { self.hi } else { self.lo + bin as f64 * self.width() }
     }
 
     /// Centre of a 0-based bin, lo + (bin + ½)·w.
@@ -279,10 +257,7 @@ impl Histogram {
             0 => 0.0,
             total => 1.0 / (total as f64 * self.width()),
         };
-        self.counts
-            .iter()
-            .map(|&count| count as f64 * scale)
-            .collect()
+        self.counts.iter().map(|&count| count as f64 * scale).collect()
     }
 
     /// Corner points of the outline, two per bin: (left edge, y), (right edge, y), for y = counts.
@@ -290,12 +265,7 @@ impl Histogram {
         self.counts
             .iter()
             .enumerate()
-            .flat_map(|(bin, &count)| {
-                [
-                    (self.edge(bin), count as f64),
-                    (self.edge(bin + 1), count as f64),
-                ]
-            })
+            .flat_map(|(bin, &count)| [(self.edge(bin), count as f64), (self.edge(bin + 1), count as f64)])
             .collect()
     }
 }
@@ -305,10 +275,7 @@ fn check(lo: f64, hi: f64, n_bins: usize) -> Result<(), StatsError> {
         return Err(StatsError::EmptyRange { lo, hi });
     }
     if !(1..=MAX_BINS).contains(&n_bins) {
-        return Err(StatsError::BinCount {
-            n_bins,
-            max: MAX_BINS,
-        });
+        return Err(StatsError::BinCount { n_bins, max: MAX_BINS });
     }
     Ok(())
 }
@@ -356,10 +323,7 @@ mod tests {
         assert_eq!(window_bin(1.0, 0.0, 1.0, 4), None);
         assert_eq!(window_bin(1.0 - f64::EPSILON / 2.0, 0.0, 1.0, 3), Some(2));
         // 0.7·10 = 7.000000000000001 but 0.1 + 6·0.1 > 0.7: the correction decides
-        assert_eq!(
-            corrected_bin(0.7, 0.0, 1.0, 10),
-            Some(if 0.7 < 7.0 * 0.1 { 6 } else { 7 })
-        );
+        assert_eq!(corrected_bin(0.7, 0.0, 1.0, 10), Some(if 0.7 < 7.0 * 0.1 { 6 } else { 7 }));
     }
 
     #[test]
@@ -381,10 +345,7 @@ mod tests {
         assert_eq!(BinRule::Manual(1).bins(&flat), MIN_FIT_BINS);
         assert_eq!(BinRule::from_name("STURGES", 0), Ok(BinRule::Sturges));
         assert_eq!(BinRule::from_name("manual", 50), Ok(BinRule::Manual(50)));
-        assert_eq!(
-            BinRule::from_name("manual", 0),
-            Err(StatsError::ManualBins { n_bins: 0 })
-        );
+        assert_eq!(BinRule::from_name("manual", 0), Err(StatsError::ManualBins { n_bins: 0 }));
         assert!(BinRule::from_name("doane", 0).is_err());
     }
 
@@ -393,23 +354,14 @@ mod tests {
         assert!(Histogram::new(1.0, 1.0, 5).is_err());
         assert!(Histogram::new(f64::NAN, 1.0, 5).is_err());
         assert!(Histogram::new(-f64::MAX, f64::MAX, 5).is_err());
-        assert_eq!(
-            Histogram::new(0.0, 1.0, 0),
-            Err(StatsError::BinCount {
-                n_bins: 0,
-                max: MAX_BINS
-            })
-        );
+        assert_eq!(Histogram::new(0.0, 1.0, 0), Err(StatsError::BinCount { n_bins: 0, max: MAX_BINS }));
         assert!(Histogram::new(0.0, 1.0, usize::MAX).is_err());
     }
 
     #[test]
     fn outline_of_two_bins() {
         let histogram = Histogram::corrected(&[0.1, 0.6, 0.7], 0.0, 1.0, 2).unwrap();
-        assert_eq!(
-            histogram.outline(),
-            [(0.0, 1.0), (0.5, 1.0), (0.5, 2.0), (1.0, 2.0)]
-        );
+        assert_eq!(histogram.outline(), [(0.0, 1.0), (0.5, 1.0), (0.5, 2.0), (1.0, 2.0)]);
         assert_eq!(histogram.edges(), [0.0, 0.5, 1.0]);
         assert_eq!(histogram.centres(), [0.25, 0.75]);
         assert_eq!(histogram.fullest_bin(), 1);

@@ -28,9 +28,7 @@ impl PeakFinder {
         match name.to_ascii_lowercase().as_str() {
             "smoothed" => Ok(Self::Smoothed),
             "first_bump" => Ok(Self::FirstBump),
-            _ => Err(StatsError::UnknownPeakFinder {
-                name: name.to_owned(),
-            }),
+            _ => Err(StatsError::UnknownPeakFinder { name: name.to_owned() }),
         }
     }
 
@@ -51,9 +49,7 @@ pub fn smoothed(contents: &[f64]) -> Option<usize> {
         return None;
     }
     let smooth = |y: &[f64]| -> Vec<f64> {
-        (0..n)
-            .map(|i| 0.25 * (y[i.saturating_sub(1)] + 2.0 * y[i] + y[(i + 1).min(n - 1)]))
-            .collect()
+        (0..n).map(|i| 0.25 * (y[i.saturating_sub(1)] + 2.0 * y[i] + y[(i + 1).min(n - 1)])).collect()
     };
     let s = smooth(&smooth(contents));
     let threshold = 0.25 * s.iter().copied().fold(f64::NEG_INFINITY, f64::max);
@@ -137,11 +133,7 @@ pub fn find_peaks(y: &[f64], conditions: PeakConditions) -> Vec<Peak> {
     if let Some(distance) = conditions.distance {
         indices = keep_distant(y, &indices, distance);
     }
-    let peaks = indices.into_iter().map(|index| Peak {
-        index,
-        height: y[index],
-        prominence: prominence(y, index),
-    });
+    let peaks = indices.into_iter().map(|index| Peak { index, height: y[index], prominence: prominence(y, index) });
     match conditions.prominence {
         Some(smallest) => peaks.filter(|peak| peak.prominence >= smallest).collect(),
         None => peaks.collect(),
@@ -179,31 +171,20 @@ fn keep_distant(y: &[f64], indices: &[usize], distance: f64) -> Vec<usize> {
         if !keep[here] {
             continue;
         }
-        for other in (0..here)
-            .rev()
-            .take_while(|&k| ((indices[here] - indices[k]) as f64) < distance)
-        {
+        for other in (0..here).rev().take_while(|&k| ((indices[here] - indices[k]) as f64) < distance) {
             keep[other] = false;
         }
-        for other in (here + 1..indices.len())
-            .take_while(|&k| ((indices[k] - indices[here]) as f64) < distance)
-        {
+        for other in (here + 1..indices.len()).take_while(|&k| ((indices[k] - indices[here]) as f64) < distance) {
             keep[other] = false;
         }
     }
-    indices
-        .iter()
-        .zip(keep)
-        .filter_map(|(&index, keep)| keep.then_some(index))
-        .collect()
+    indices.iter().zip(keep).filter_map(|(&index, keep)| keep.then_some(index)).collect()
 }
 
 /// Height of the sample `index` above its surroundings.
 fn prominence(y: &[f64], index: usize) -> f64 {
     let top = y[index];
-    let lowest = |samples: &mut dyn Iterator<Item = f64>| {
-        samples.take_while(|&v| v <= top).fold(top, f64::min)
-    };
+    let lowest = |samples: &mut dyn Iterator<Item = f64>| samples.take_while(|&v| v <= top).fold(top, f64::min);
     let left = lowest(&mut y[..=index].iter().rev().copied());
     let right = lowest(&mut y[index..].iter().copied());
     top - left.max(right)
@@ -215,9 +196,8 @@ mod tests {
 
     /// Row 0 of the real image, spec 02 §12.1.
     const ROW_0: [f64; 50] = [
-        1., 3., 10., 15., 26., 31., 74., 51., 56., 66., 46., 33., 10., 10., 3., 5., 0., 0., 1., 0.,
-        1., 0., 4., 3., 16., 20., 14., 12., 19., 9., 13., 6., 1., 1., 0., 0., 0., 0., 1., 1., 0.,
-        5., 2., 2., 5., 6., 9., 3., 2., 0.,
+        1., 3., 10., 15., 26., 31., 74., 51., 56., 66., 46., 33., 10., 10., 3., 5., 0., 0., 1., 0., 1., 0., 4., 3.,
+        16., 20., 14., 12., 19., 9., 13., 6., 1., 1., 0., 0., 0., 0., 1., 1., 0., 5., 2., 2., 5., 6., 9., 3., 2., 0.,
     ];
 
     #[test]
@@ -228,9 +208,7 @@ mod tests {
 
     #[test]
     fn stray_counts_fool_only_the_old_finder() {
-        let counts = [
-            0., 0., 2., 1., 0., 0., 4., 9., 30., 45., 31., 8., 1., 0., 12., 20., 11., 0.,
-        ];
+        let counts = [0., 0., 2., 1., 0., 0., 4., 9., 30., 45., 31., 8., 1., 0., 12., 20., 11., 0.];
         assert_eq!(first_bump(&counts, 0.0, 18.0, 174), Some(3));
         assert_eq!(smoothed(&counts), Some(9));
     }
@@ -252,29 +230,11 @@ mod tests {
         let peaks = find_peaks(&y, PeakConditions::default());
         let found: Vec<(usize, f64)> = peaks.iter().map(|p| (p.index, p.prominence)).collect();
         assert_eq!(found, [(1, 5.0), (3, 2.0), (6, 2.0)]);
-        let tall = find_peaks(
-            &y,
-            PeakConditions {
-                height: Some(3.5),
-                ..Default::default()
-            },
-        );
+        let tall = find_peaks(&y, PeakConditions { height: Some(3.5), ..Default::default() });
         assert_eq!(tall.len(), 2);
-        let distant = find_peaks(
-            &y,
-            PeakConditions {
-                distance: Some(3.0),
-                ..Default::default()
-            },
-        );
+        let distant = find_peaks(&y, PeakConditions { distance: Some(3.0), ..Default::default() });
         assert_eq!(distant.iter().map(|p| p.index).collect::<Vec<_>>(), [1, 6]);
-        let prominent = find_peaks(
-            &y,
-            PeakConditions {
-                prominence: Some(2.5),
-                ..Default::default()
-            },
-        );
+        let prominent = find_peaks(&y, PeakConditions { prominence: Some(2.5), ..Default::default() });
         assert_eq!(prominent.iter().map(|p| p.index).collect::<Vec<_>>(), [1]);
         assert!(find_peaks(&[1.0, 1.0, 1.0], PeakConditions::default()).is_empty());
     }

@@ -28,10 +28,7 @@ pub struct PolynomialFit {
 impl PolynomialFit {
     /// Value at x.
     pub fn at(&self, x: f64) -> f64 {
-        self.coefficients
-            .iter()
-            .rev()
-            .fold(0.0, |sum, c| sum * x + c)
+        self.coefficients.iter().rev().fold(0.0, |sum, c| sum * x + c)
     }
 
     /// Error of the coefficient of xᵏ; NaN if there is none.
@@ -41,11 +38,7 @@ impl PolynomialFit {
 
     /// χ²/NDF, −999 without degrees of freedom.
     pub fn chi2_per_ndf(&self) -> f64 {
-        if self.ndf > 0 && self.chi2.is_finite() {
-            self.chi2 / self.ndf as f64
-        } else {
-            -999.0
-        }
+        if self.ndf > 0 && self.chi2.is_finite() { self.chi2 / self.ndf as f64 } else { -999.0 }
     }
 }
 
@@ -54,30 +47,14 @@ impl PolynomialFit {
 ///
 /// # Errors
 /// Different lengths, or a degree above [`MAX_DEGREE`].
-pub fn fit_polynomial(
-    x: &[f64],
-    y: &[f64],
-    sigma: &[f64],
-    degree: usize,
-) -> Result<PolynomialFit, StatsError> {
-    for (what, got) in [
-        ("y values of a polynomial fit", y.len()),
-        ("errors of a polynomial fit", sigma.len()),
-    ] {
+pub fn fit_polynomial(x: &[f64], y: &[f64], sigma: &[f64], degree: usize) -> Result<PolynomialFit, StatsError> {
+    for (what, got) in [("y values of a polynomial fit", y.len()), ("errors of a polynomial fit", sigma.len())] {
         if got != x.len() {
-            return Err(StatsError::Length {
-                what,
-                expected: x.len(),
-                got,
-            });
+            return Err(StatsError::Length { what, expected: x.len(), got });
         }
     }
     if degree > MAX_DEGREE {
-        return Err(StatsError::Length {
-            what: "coefficients of a polynomial",
-            expected: N,
-            got: degree + 1,
-        });
+        return Err(StatsError::Length { what: "coefficients of a polynomial", expected: N, got: degree + 1 });
     }
     let points: Vec<(f64, f64, f64)> = x
         .iter()
@@ -88,17 +65,9 @@ pub fn fit_polynomial(
         .collect();
     let n = degree + 1;
     let ndf = points.len() as i64 - n as i64;
-    let undetermined = PolynomialFit {
-        coefficients: vec![f64::NAN; n],
-        covariance: vec![vec![f64::NAN; n]; n],
-        chi2: f64::NAN,
-        ndf,
-    };
-    let (lo, hi) = points
-        .iter()
-        .fold((f64::INFINITY, f64::NEG_INFINITY), |(lo, hi), p| {
-            (lo.min(p.0), hi.max(p.0))
-        });
+    let undetermined =
+        PolynomialFit { coefficients: vec![f64::NAN; n], covariance: vec![vec![f64::NAN; n]; n], chi2: f64::NAN, ndf };
+    let (lo, hi) = points.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(lo, hi), p| (lo.min(p.0), hi.max(p.0)));
     if ndf < 0 {
         return Ok(undetermined);
     }
@@ -118,24 +87,18 @@ pub fn fit_polynomial(
             }
         }
     }
-    let (Some(scaled), Some(inverse)) = (
-        small_matrix::solve(&matrix, &rhs, n),
-        small_matrix::inverse(&matrix, n),
-    ) else {
+    let (Some(scaled), Some(inverse)) = (small_matrix::solve(&matrix, &rhs, n), small_matrix::inverse(&matrix, n))
+    else {
         return Ok(undetermined);
     };
     let back = transformation(centre, half, n);
-    let coefficients: Vec<f64> = (0..n)
-        .map(|k| (0..n).map(|j| back[k][j] * scaled[j]).sum())
-        .collect();
+    let coefficients: Vec<f64> = (0..n).map(|k| (0..n).map(|j| back[k][j] * scaled[j]).sum()).collect();
     let covariance = (0..n)
         .map(|row| {
             (0..n)
                 .map(|col| {
                     let term = |i: usize, j: usize| back[row][i] * inverse[i][j] * back[col][j];
-                    (0..n)
-                        .map(|i| (0..n).map(|j| term(i, j)).sum::<f64>())
-                        .sum()
+                    (0..n).map(|i| (0..n).map(|j| term(i, j)).sum::<f64>()).sum()
                 })
                 .collect()
         })
@@ -148,12 +111,7 @@ pub fn fit_polynomial(
             w * (y - f) * (y - f)
         })
         .sum();
-    Ok(PolynomialFit {
-        coefficients,
-        covariance,
-        chi2,
-        ndf,
-    })
+    Ok(PolynomialFit { coefficients, covariance, chi2, ndf })
 }
 
 /// Coefficient of xᵏ in ((x − centre)/half)ʲ, as `[k][j]`.
@@ -181,10 +139,7 @@ mod tests {
         for (value, expected) in fit.coefficients.iter().zip([0.1, 0.6]) {
             assert!((value - expected).abs() < 1e-12);
         }
-        assert!(
-            (fit.error(1) - 0.2f64.sqrt()).abs() < 1e-12
-                && (fit.error(0) - 0.7f64.sqrt()).abs() < 1e-12
-        );
+        assert!((fit.error(1) - 0.2f64.sqrt()).abs() < 1e-12 && (fit.error(0) - 0.7f64.sqrt()).abs() < 1e-12);
         assert!((fit.covariance[0][1] + 0.3).abs() < 1e-12);
         assert!((fit.chi2 - 0.2).abs() < 1e-12);
         assert_eq!(fit.ndf, 2);
@@ -208,16 +163,12 @@ mod tests {
         let x: Vec<f64> = (0..10).map(f64::from).collect();
         let pulls: Vec<f64> = (0..2000)
             .map(|_| {
-                let y: Vec<f64> = x
-                    .iter()
-                    .map(|x| 1.0 - 0.3 * x + 0.2 * random.gaussian())
-                    .collect();
+                let y: Vec<f64> = x.iter().map(|x| 1.0 - 0.3 * x + 0.2 * random.gaussian()).collect();
                 let fit = fit_polynomial(&x, &y, &[0.2; 10], 1).unwrap();
                 (fit.coefficients[1] + 0.3) / fit.error(1)
             })
             .collect();
-        let (mean, width) =
-            crate::stats::robust::mean_and_std(&pulls, crate::stats::robust::Ddof::Population);
+        let (mean, width) = crate::stats::robust::mean_and_std(&pulls, crate::stats::robust::Ddof::Population);
         assert!(mean.abs() < 4.0 * 0.022 && (width - 1.0).abs() < 4.0 * 0.016);
     }
 

@@ -43,13 +43,7 @@ pub struct ProfileFit {
 }
 
 impl ProfileFit {
-    const NONE: Self = Self {
-        amplitude: f64::NAN,
-        mean: f64::NAN,
-        sigma: f64::NAN,
-        narrow: true,
-        converged: false,
-    };
+    const NONE: Self = Self { amplitude: f64::NAN, mean: f64::NAN, sigma: f64::NAN, narrow: true, converged: false };
 }
 
 /// Fits `contents` = [0, n(lo), …, n(hi), 0] with bin centres `first_centre`, `first_centre` + 1, …
@@ -57,8 +51,7 @@ impl ProfileFit {
 /// All NaN when there are fewer than three bins, a content is not finite or negative, or all are zero.
 pub fn fit_profile(contents: &[f64], first_centre: f64) -> ProfileFit {
     let total: f64 = contents.iter().sum();
-    let valid =
-        contents.iter().all(|n| n.is_finite() && *n >= 0.0) && total.is_finite() && total > 0.0;
+    let valid = contents.iter().all(|n| n.is_finite() && *n >= 0.0) && total.is_finite() && total > 0.0;
     if contents.len() < 3 || !valid {
         return ProfileFit::NONE;
     }
@@ -76,13 +69,7 @@ pub fn fit_profile(contents: &[f64], first_centre: f64) -> ProfileFit {
 /// One column of content `n`: m is fixed on it, the excess is 2·n·exp(−1/2s²).
 fn one_column(n: f64) -> ProfileFit {
     let sigma = 1.0 / (2.0 * (2.0 / NARROW_EXCESS).ln()).sqrt();
-    ProfileFit {
-        amplitude: n,
-        mean: 1.0,
-        sigma,
-        narrow: true,
-        converged: true,
-    }
+    ProfileFit { amplitude: n, mean: 1.0, sigma, narrow: true, converged: true }
 }
 
 /// Two columns a, b: f passes through both for m = ½ + s²·ln(b/a) (from the first), and leaves
@@ -96,21 +83,11 @@ fn two_columns(a: f64, b: f64) -> ProfileFit {
     let ratio = (b / a).ln();
     let tails = (a * a / b + b * b / a) / (NARROW_EXCESS * (a + b));
     let by_tails = 1.0 / tails.ln();
-    let by_distance = if ratio == 0.0 {
-        f64::INFINITY
-    } else {
-        0.25 / ratio.abs()
-    };
+    let by_distance = if ratio == 0.0 { f64::INFINITY } else { 0.25 / ratio.abs() };
     let variance = by_tails.min(by_distance);
     let offset = 0.5 + variance * ratio;
     let amplitude = a * (offset * offset / (2.0 * variance)).exp();
-    ProfileFit {
-        amplitude,
-        mean: 1.0 + offset,
-        sigma: variance.sqrt(),
-        narrow: true,
-        converged: true,
-    }
+    ProfileFit { amplitude, mean: 1.0 + offset, sigma: variance.sqrt(), narrow: true, converged: true }
 }
 
 /// φ for m and s, doubled so that ΔF = 1 is one standard deviation.
@@ -144,20 +121,14 @@ impl Objective<2> for Shape {
     fn expand(&mut self, &[m, s]: &[f64; 2]) -> Expansion<2> {
         let [g, d1, d2, d3, d4] = self.moments(m, s);
         if g <= 0.0 || s <= 0.0 {
-            return Expansion {
-                value: f64::INFINITY,
-                ..Expansion::ZERO
-            };
+            return Expansion { value: f64::INFINITY, ..Expansion::ZERO };
         }
         let [d1, d2, d3, d4] = [d1 / g, d2 / g, d3 / g, d4 / g];
         let offset = self.mean - m;
         let spread = offset * offset + self.variance;
         let (s2, s3) = (s * s, s * s * s);
         let scale = 2.0 * self.total;
-        let mut e = Expansion {
-            value: scale * (g.ln() + spread / (2.0 * s2)),
-            ..Expansion::ZERO
-        };
+        let mut e = Expansion { value: scale * (g.ln() + spread / (2.0 * s2)), ..Expansion::ZERO };
         e.gradient = [scale * (d1 - offset) / s2, scale * (d2 - spread) / s3];
         // covariance of the scores d/s² and d²/s³ under the model
         e.curvature[0][0] = scale * (d2 - d1 * d1) / (s2 * s2);
@@ -170,41 +141,18 @@ impl Objective<2> for Shape {
 
 fn wide(contents: &[f64], total: f64) -> ProfileFit {
     let weighted = |power: &dyn Fn(f64) -> f64| -> f64 {
-        contents
-            .iter()
-            .enumerate()
-            .map(|(bin, n)| n * power(bin as f64))
-            .sum::<f64>()
-            / total
+        contents.iter().enumerate().map(|(bin, n)| n * power(bin as f64)).sum::<f64>() / total
     };
     let mean = weighted(&|x| x);
     let variance = weighted(&|x| (x - mean) * (x - mean));
     let n_bins = contents.len();
-    let start = if variance > 0.0 {
-        variance.sqrt()
-    } else {
-        n_bins as f64 / 4.0
-    };
-    let mut shape = Shape {
-        n_bins,
-        total,
-        mean,
-        variance,
-    };
-    let bounds = Bounds {
-        lo: [1.0, 1e-3 * start],
-        hi: [(n_bins - 2) as f64, 10.0 * start],
-    };
+    let start = if variance > 0.0 { variance.sqrt() } else { n_bins as f64 / 4.0 };
+    let mut shape = Shape { n_bins, total, mean, variance };
+    let bounds = Bounds { lo: [1.0, 1e-3 * start], hi: [(n_bins - 2) as f64, 10.0 * start] };
     let reached = descend(&mut shape, &[mean, start.max(RESOLVED)], &bounds, 1e-11);
     let [m, s] = reached.p;
     let amplitude = total / shape.moments(m, s)[0];
-    ProfileFit {
-        amplitude,
-        mean: m,
-        sigma: s,
-        narrow: false,
-        converged: reached.converged,
-    }
+    ProfileFit { amplitude, mean: m, sigma: s, narrow: false, converged: reached.converged }
 }
 
 #[cfg(test)]
@@ -219,11 +167,7 @@ mod tests {
             let t = (first + bin as f64 - m) / s;
             // ln f explicitly: f may underflow
             let ln_f = a.ln() - 0.5 * t * t;
-            if n > 0.0 {
-                ln_f.exp() - n + n * (n.ln() - ln_f)
-            } else {
-                ln_f.exp()
-            }
+            if n > 0.0 { ln_f.exp() - n + n * (n.ln() - ln_f) } else { ln_f.exp() }
         };
         contents.iter().enumerate().map(term).sum()
     }
@@ -231,24 +175,10 @@ mod tests {
     /// Migrad with the settings of spec 05 §3.3.
     fn migrad(contents: &[f64], first: f64) -> [f64; 3] {
         let total: f64 = contents.iter().sum();
-        let mean = contents
-            .iter()
-            .enumerate()
-            .map(|(i, n)| n * (first + i as f64))
-            .sum::<f64>()
-            / total;
-        let square = contents
-            .iter()
-            .enumerate()
-            .map(|(i, n)| n * (first + i as f64).powi(2))
-            .sum::<f64>()
-            / total;
+        let mean = contents.iter().enumerate().map(|(i, n)| n * (first + i as f64)).sum::<f64>() / total;
+        let square = contents.iter().enumerate().map(|(i, n)| n * (first + i as f64).powi(2)).sum::<f64>() / total;
         let spread = (square - mean * mean).max(0.0).sqrt();
-        let spread = if spread > 1e-6 {
-            spread
-        } else {
-            contents.len() as f64 / 4.0
-        };
+        let spread = if spread > 1e-6 { spread } else { contents.len() as f64 / 4.0 };
         let largest = contents.iter().copied().fold(0.0, f64::max);
         let amplitude = 0.5 * (largest + total / (2.506628 * spread));
         let (lo, hi) = (first + 1.0, first + contents.len() as f64 - 2.0);
@@ -268,15 +198,8 @@ mod tests {
                 0.5
             }
         }
-        let search = minuit2::MnMigrad::new()
-            .with_strategy(1)
-            .tolerance(0.01)
-            .add("a", amplitude, 0.3 * amplitude);
-        let search = if lo == hi {
-            search.add_const("m", mean)
-        } else {
-            search.add_limited("m", mean, step, lo, hi)
-        };
+        let search = minuit2::MnMigrad::new().with_strategy(1).tolerance(0.01).add("a", amplitude, 0.3 * amplitude);
+        let search = if lo == hi { search.add_const("m", mean) } else { search.add_limited("m", mean, step, lo, hi) };
         let search = search.add_limited("s", spread, 0.5 * spread, 0.0, 10.0 * spread);
         let p = search.minimize(&Cost(contents, first)).params();
         [p[0], p[1], p[2]]
@@ -295,42 +218,28 @@ mod tests {
         // 260 profiles of 130 clusters; tolerances of spec 05 §3.3
         let mut compared = [0, 0];
         let mut worst: [f64; 4] = [0.0; 4];
-        for (axis, coordinate, position, width) in [
-            ("X", "projectionX", "fPosX", "fSTD_X"),
-            ("Y", "projectionY", "fPosY", "fSTD_Y"),
-        ] {
+        for (axis, coordinate, position, width) in
+            [("X", "projectionX", "fPosX", "fSTD_X"), ("Y", "projectionY", "fPosY", "fSTD_Y")]
+        {
             let Some(profiles) = test_data::recorded_nested("clustersRec", coordinate) else {
                 return;
             };
             let column = |name: &str| test_data::recorded("clustersRec", name).unwrap();
-            let (low, position, width) = (
-                column(&format!("min{axis}")),
-                column(position),
-                column(width),
-            );
+            let (low, position, width) = (column(&format!("min{axis}")), column(position), column(width));
             for (cluster, profile) in profiles.iter().enumerate() {
                 let fit = fit_profile(profile, low[cluster] - 1.0);
-                let (dm, ds) = (
-                    (fit.mean - position[cluster]).abs(),
-                    (fit.sigma - width[cluster]).abs(),
-                );
+                let (dm, ds) = ((fit.mean - position[cluster]).abs(), (fit.sigma - width[cluster]).abs());
                 assert!(fit.converged);
                 if profile.len() >= 5 {
                     compared[0] += 1;
                     worst[0] = worst[0].max(dm);
                     worst[1] = worst[1].max(ds / fit.sigma);
-                    assert!(
-                        dm <= 0.03 && ds <= 3e-3 * fit.sigma,
-                        "{axis} {cluster}: {fit:?}, {dm} {ds}"
-                    );
+                    assert!(dm <= 0.03 && ds <= 3e-3 * fit.sigma, "{axis} {cluster}: {fit:?}, {dm} {ds}");
                 } else {
                     compared[1] += 1;
                     worst[2] = worst[2].max(dm);
                     worst[3] = worst[3].max(ds);
-                    assert!(
-                        dm <= 0.05 && ds <= 0.05,
-                        "{axis} {cluster} {profile:?}: {fit:?}, {dm} {ds}"
-                    );
+                    assert!(dm <= 0.05 && ds <= 0.05, "{axis} {cluster} {profile:?}: {fit:?}, {dm} {ds}");
                 }
             }
         }

@@ -88,8 +88,7 @@ fn pairwise_sum_of(values: &[f64], f: &impl Fn(f64) -> f64) -> f64 {
                 *lane += f(x);
             }
         }
-        let sum = ((lanes[0] + lanes[1]) + (lanes[2] + lanes[3]))
-            + ((lanes[4] + lanes[5]) + (lanes[6] + lanes[7]));
+        let sum = ((lanes[0] + lanes[1]) + (lanes[2] + lanes[3])) + ((lanes[4] + lanes[5]) + (lanes[6] + lanes[7]));
         return blocks.remainder().iter().fold(sum, |sum, &x| sum + f(x));
     }
     let half = n / 2 - (n / 2) % 8;
@@ -116,14 +115,7 @@ pub fn mean_and_std(sample: &[f64], ddof: Ddof) -> (f64, f64) {
         Ddof::Sample => values.len() as f64 - 1.0,
     };
     let variance = pairwise_sum_of(&values, &|x| (x - centre) * (x - centre)) / divisor;
-    (
-        centre,
-        if divisor > 0.0 {
-            variance.sqrt()
-        } else {
-            f64::NAN
-        },
-    )
+    (centre, if divisor > 0.0 { variance.sqrt() } else { f64::NAN })
 }
 
 /// Standard deviation, see [`mean_and_std`].
@@ -136,11 +128,7 @@ pub fn std_deviation(sample: &[f64], ddof: Ddof) -> f64 {
 fn neighbours_in_place(values: &mut [f64], rank: usize) -> (f64, f64) {
     let (_, lower, above) = values.select_nth_unstable_by(rank, f64::total_cmp);
     let lower = *lower;
-    let upper = above
-        .iter()
-        .copied()
-        .min_by(f64::total_cmp)
-        .unwrap_or(lower);
+    let upper = above.iter().copied().min_by(f64::total_cmp).unwrap_or(lower);
     (lower, upper)
 }
 
@@ -159,11 +147,7 @@ pub fn percentile_in_place(values: &mut [f64], q: f64) -> f64 {
     }
     // interpolate from the nearer end, so that fraction 1 gives the upper value exactly
     let gap = upper - lower;
-    if fraction >= 0.5 {
-        upper - gap * (1.0 - fraction)
-    } else {
-        lower + gap * fraction
-    }
+    if fraction >= 0.5 { upper - gap * (1.0 - fraction) } else { lower + gap * fraction }
 }
 
 /// Percentile `q` (0…100), see [`percentile_in_place`].
@@ -187,11 +171,7 @@ pub fn median_in_place(values: &mut [f64]) -> f64 {
         return *values.select_nth_unstable_by(n / 2, f64::total_cmp).1;
     }
     let (lower, upper) = neighbours_in_place(values, n / 2 - 1);
-    if lower == upper {
-        lower
-    } else {
-        0.5 * (lower + upper)
-    }
+    if lower == upper { lower } else { 0.5 * (lower + upper) }
 }
 
 /// Median.
@@ -274,12 +254,7 @@ pub struct SigmaClip {
 
 impl Default for SigmaClip {
     fn default() -> Self {
-        Self {
-            n_sigma_low: 5.0,
-            n_sigma_high: 5.0,
-            max_passes: 100,
-            centre: Location::Median,
-        }
+        Self { n_sigma_low: 5.0, n_sigma_high: 5.0, max_passes: 100, centre: Location::Median }
     }
 }
 
@@ -305,10 +280,7 @@ pub fn sigma_clip(sample: &[f64], how: SigmaClip) -> Clipped {
             Location::Mean => average,
             Location::Median => median(&values),
         };
-        interval = (
-            centre - how.n_sigma_low * spread,
-            centre + how.n_sigma_high * spread,
-        );
+        interval = (centre - how.n_sigma_low * spread, centre + how.n_sigma_high * spread);
         let before = values.len();
         values.retain(|&x| x >= interval.0 && x <= interval.1);
         passes += 1;
@@ -316,11 +288,7 @@ pub fn sigma_clip(sample: &[f64], how: SigmaClip) -> Clipped {
             break;
         }
     }
-    Clipped {
-        values,
-        interval,
-        passes,
-    }
+    Clipped { values, interval, passes }
 }
 
 #[cfg(test)]
@@ -384,14 +352,8 @@ mod tests {
     fn dispersion_about_the_chosen_location() {
         // mean 33: distances 23, 21, 22, 66 → 22.5; median 11.5: 1.5, 0.5, 0.5, 87.5 → 1
         let skips = [10.0, 12.0, 11.0, 99.0];
-        assert_eq!(
-            location_and_dispersion(&skips, Location::Mean, true),
-            (33.0, 22.5)
-        );
-        assert_eq!(
-            location_and_dispersion(&skips, Location::Median, true),
-            (11.5, 1.0)
-        );
+        assert_eq!(location_and_dispersion(&skips, Location::Mean, true), (33.0, 22.5));
+        assert_eq!(location_and_dispersion(&skips, Location::Median, true), (11.5, 1.0));
         let (_, spread) = location_and_dispersion(&skips, Location::Median, false);
         assert!((spread - 38.111678).abs() < 5e-7);
     }
@@ -400,9 +362,7 @@ mod tests {
     fn gaussian_quantiles_have_mad_0_6745_sigma() {
         // mid-point quantiles of a Gaussian, σ = 2.5: MAD = 0.67449 σ up to the granularity 1/n of the sample
         let n = 10_001;
-        let sample: Vec<f64> = (1..=n)
-            .map(|j| 7.0 + 2.5 * normal_quantile((j as f64 - 0.5) / n as f64))
-            .collect();
+        let sample: Vec<f64> = (1..=n).map(|j| 7.0 + 2.5 * normal_quantile((j as f64 - 0.5) / n as f64)).collect();
         let (centre, spread) = median_and_mad(&sample);
         assert!((centre - 7.0).abs() < 1e-12);
         assert!((spread * MAD_TO_SIGMA - 2.5).abs() < 1e-3);
@@ -411,9 +371,7 @@ mod tests {
     #[test]
     fn clipping_removes_a_track_and_keeps_the_noise() {
         let n = 2_000;
-        let mut sample: Vec<f64> = (1..=n)
-            .map(|j| normal_quantile((j as f64 - 0.5) / n as f64))
-            .collect();
+        let mut sample: Vec<f64> = (1..=n).map(|j| normal_quantile((j as f64 - 0.5) / n as f64)).collect();
         sample.extend((0..20).map(|k| 200.0 + f64::from(k)));
         let clipped = sigma_clip(&sample, SigmaClip::default());
         assert_eq!(clipped.values.len(), n);
@@ -425,9 +383,7 @@ mod tests {
 
     #[test]
     fn empty_and_degenerate_samples() {
-        assert!(
-            median(&[]).is_nan() && mean(&[]).is_nan() && percentile(&[f64::NAN], 50.0).is_nan()
-        );
+        assert!(median(&[]).is_nan() && mean(&[]).is_nan() && percentile(&[f64::NAN], 50.0).is_nan());
         assert!(std_deviation(&[3.0], Ddof::Sample).is_nan());
         assert_eq!(mean_and_std(&[3.0], Ddof::Population), (3.0, 0.0));
         assert_eq!(min_max(&[f64::NAN]), None);

@@ -82,9 +82,7 @@ pub fn inverse<const N: usize>(matrix: &Matrix<N>, n: usize) -> Option<Matrix<N>
 
 /// xᵀ·`matrix`·y over the leading `n` rows.
 pub fn bilinear<const N: usize>(matrix: &Matrix<N>, x: &[f64; N], y: &[f64; N], n: usize) -> f64 {
-    (0..n)
-        .map(|row| x[row] * (0..n).map(|col| matrix[row][col] * y[col]).sum::<f64>())
-        .sum()
+    (0..n).map(|row| x[row] * (0..n).map(|col| matrix[row][col] * y[col]).sum::<f64>()).sum()
 }
 
 #[cfg(test)]

@@ -8,15 +8,12 @@ use std::path::PathBuf;
 /// The real image, relative to the data directory.
 pub const REAL_IMAGE: &str = "avg_Image_5_Low_Temp_109_20250807_170213_15.fz";
 /// The recorded ROOT file of its extension 1.
-pub const RECORDED_ROOT: &str =
-    "panaSKImg_clustersRec_avg_Image_5_Low_Temp_109_20250807_170213_15_ext1.root";
+pub const RECORDED_ROOT: &str = "panaSKImg_clustersRec_avg_Image_5_Low_Temp_109_20250807_170213_15_ext1.root";
 
 /// A file of the comparison data: in `PANASKIMG_TEST_DATA`, else beside the source tree.
 pub fn path(name: &str) -> Option<PathBuf> {
-    let directory = std::env::var_os("PANASKIMG_TEST_DATA").map_or_else(
-        || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../shared/data"),
-        PathBuf::from,
-    );
+    let directory = std::env::var_os("PANASKIMG_TEST_DATA")
+        .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../shared/data"), PathBuf::from);
     let path = directory.join(name);
     if path.exists() {
         Some(path)
@@ -31,31 +28,16 @@ fn npy_values(bytes: &[u8]) -> Vec<f64> {
     assert_eq!(&bytes[..6], b"\x93NUMPY");
     let (start, length) = match bytes[6] {
         1 => (10, u16::from_le_bytes([bytes[8], bytes[9]]) as usize),
-        _ => (
-            12,
-            u32::from_le_bytes([bytes[8], bytes[9], bytes[10], bytes[11]]) as usize,
-        ),
+        _ => (12, u32::from_le_bytes([bytes[8], bytes[9], bytes[10], bytes[11]]) as usize),
     };
     let header = std::str::from_utf8(&bytes[start..start + length]).unwrap();
     let data = &bytes[start + length..];
     if header.contains("'<f8'") {
-        data.as_chunks()
-            .0
-            .iter()
-            .map(|b| f64::from_le_bytes(*b))
-            .collect()
+        data.as_chunks().0.iter().map(|b| f64::from_le_bytes(*b)).collect()
     } else if header.contains("'<f4'") {
-        data.as_chunks()
-            .0
-            .iter()
-            .map(|b| f64::from(f32::from_le_bytes(*b)))
-            .collect()
+        data.as_chunks().0.iter().map(|b| f64::from(f32::from_le_bytes(*b))).collect()
     } else if header.contains("'<i8'") {
-        data.as_chunks()
-            .0
-            .iter()
-            .map(|b| i64::from_le_bytes(*b) as f64)
-            .collect()
+        data.as_chunks().0.iter().map(|b| i64::from_le_bytes(*b) as f64).collect()
     } else if header.contains("'|b1'") {
         data.iter().map(|b| f64::from(*b)).collect()
     } else {
@@ -73,10 +55,7 @@ pub fn npz(name: &str) -> Option<BTreeMap<String, Vec<f64>>> {
     let bytes = std::fs::read(path(name)?).unwrap();
     let u16_at = |at: usize| u16::from_le_bytes([bytes[at], bytes[at + 1]]) as usize;
     let u32_at = |at: usize| u32::from_le_bytes(bytes[at..at + 4].try_into().unwrap()) as usize;
-    let end = (0..bytes.len() - 4)
-        .rev()
-        .find(|&i| &bytes[i..i + 4] == b"PK\x05\x06")
-        .unwrap();
+    let end = (0..bytes.len() - 4).rev().find(|&i| &bytes[i..i + 4] == b"PK\x05\x06").unwrap();
     let (entries, mut at) = (u16_at(end + 10), u32_at(end + 16));
     let mut arrays = BTreeMap::new();
     for _ in 0..entries {
@@ -88,16 +67,9 @@ pub fn npz(name: &str) -> Option<BTreeMap<String, Vec<f64>>> {
         let mut unpacked = Vec::new();
         match method {
             0 => unpacked.extend_from_slice(packed),
-            _ => {
-                _ = flate2::read::DeflateDecoder::new(packed)
-                    .read_to_end(&mut unpacked)
-                    .unwrap()
-            }
+            _ => _ = flate2::read::DeflateDecoder::new(packed).read_to_end(&mut unpacked).unwrap(),
         }
-        arrays.insert(
-            entry.trim_end_matches(".npy").to_owned(),
-            npy_values(&unpacked),
-        );
+        arrays.insert(entry.trim_end_matches(".npy").to_owned(), npy_values(&unpacked));
         at += 46 + name_length + u16_at(at + 30) + u16_at(at + 32);
     }
     Some(arrays)
@@ -105,9 +77,7 @@ pub fn npz(name: &str) -> Option<BTreeMap<String, Vec<f64>>> {
 
 /// A JSON file as Python writes it: NaN, which JSON does not know, becomes null.
 pub fn json(name: &str) -> Option<serde_json::Value> {
-    let text = std::fs::read_to_string(path(name)?)
-        .unwrap()
-        .replace(": NaN", ": null");
+    let text = std::fs::read_to_string(path(name)?).unwrap().replace(": NaN", ": null");
     Some(serde_json::from_str(&text).unwrap())
 }
 
@@ -124,12 +94,7 @@ pub fn kept_rows(pixels: &[f64], n_mad: f64) -> Vec<Vec<f64>> {
     let (centre, mad) = super::robust::median_and_mad(pixels);
     pixels
         .chunks_exact(640)
-        .map(|row| {
-            row.iter()
-                .copied()
-                .filter(|x| (x - centre).abs() <= n_mad * mad)
-                .collect()
-        })
+        .map(|row| row.iter().copied().filter(|x| (x - centre).abs() <= n_mad * mad).collect())
         .collect()
 }
 
@@ -137,32 +102,15 @@ pub fn kept_rows(pixels: &[f64], n_mad: f64) -> Vec<Vec<f64>> {
 pub fn recorded_nested(tree: &str, branch: &str) -> Option<Vec<Vec<f64>>> {
     let mut file = oxyroot::RootFile::open(path(RECORDED_ROOT)?).unwrap();
     let tree = file.get_tree(tree).unwrap();
-    let first = tree
-        .branch(branch)
-        .unwrap()
-        .as_iter::<Vec<Vec<f32>>>()
-        .unwrap()
-        .next()
-        .unwrap();
-    Some(
-        first
-            .into_iter()
-            .map(|row| row.into_iter().map(f64::from).collect())
-            .collect(),
-    )
+    let first = tree.branch(branch).unwrap().as_iter::<Vec<Vec<f32>>>().unwrap().next().unwrap();
+    Some(first.into_iter().map(|row| row.into_iter().map(f64::from).collect()).collect())
 }
 
 /// A `vector<float>` branch of the recorded ROOT file.
 pub fn recorded(tree: &str, branch: &str) -> Option<Vec<f64>> {
     let mut file = oxyroot::RootFile::open(path(RECORDED_ROOT)?).unwrap();
     let tree = file.get_tree(tree).unwrap();
-    let first = tree
-        .branch(branch)
-        .unwrap()
-        .as_iter::<Vec<f32>>()
-        .unwrap()
-        .next()
-        .unwrap();
+    let first = tree.branch(branch).unwrap().as_iter::<Vec<f32>>().unwrap().next().unwrap();
     Some(first.into_iter().map(f64::from).collect())
 }
 

@@ -1,16 +1,13 @@
 //! Start values, multi-start search, errors and goodness of the dark-current fit (spec 03 §§1.3, 1.5–1.7, 1.11).
 
-use super::model::{
-    GAIN, LAMBDA, MAX_PEAKS, MU0, ModelGrid, N_PARAMETERS, NORM, PARAMETER_NAMES, Parameters, SIGMA,
-};
+use super::model::{GAIN, LAMBDA, MAX_PEAKS, MU0, ModelGrid, N_PARAMETERS, NORM, PARAMETER_NAMES, Parameters, SIGMA};
 use super::objective::{BinnedObjective, Parametrisation, baker_cousins};
 use super::options::ObjectiveKind;
 use super::result::{DarkCurrentFit, DirectParameters, FitParameter, StartUsed};
 use super::settings::{DarkCurrentSettings, Method};
 use super::unbinned::UnbinnedObjective;
 use crate::stats::bounded_search::{
-    Bounds, IntervalEnd, Objective, Reached, covariance, descend, polish, profile_interval,
-    quoted_error,
+    Bounds, IntervalEnd, Objective, Reached, covariance, descend, polish, profile_interval, quoted_error,
 };
 use crate::stats::dark_current::model::BinValue;
 use crate::stats::distributions::chi2_survival;
@@ -30,10 +27,7 @@ const COARSE: f64 = 1e-5;
 /// # Errors
 /// Window empty or without bins, inverted limits, impossible number of peaks. Too few pixels are not an error: see
 /// [`Status::TOO_FEW_DATA`].
-pub fn fit_pixels(
-    pixels: &[f64],
-    settings: &DarkCurrentSettings,
-) -> Result<DarkCurrentFit, StatsError> {
+pub fn fit_pixels(pixels: &[f64], settings: &DarkCurrentSettings) -> Result<DarkCurrentFit, StatsError> {
     check(settings)?;
     let window = used_window(settings);
     let (lo, hi) = window;
@@ -61,101 +55,51 @@ pub fn fit_pixels(
 ///
 /// # Errors
 /// Inverted limits, impossible number of peaks, or [`Method::Unbinned`], which needs pixels.
-pub fn fit_histogram(
-    histogram: &Histogram,
-    settings: &DarkCurrentSettings,
-) -> Result<DarkCurrentFit, StatsError> {
+pub fn fit_histogram(histogram: &Histogram, settings: &DarkCurrentSettings) -> Result<DarkCurrentFit, StatsError> {
     check(settings)?;
     if settings.method == Method::Unbinned {
-        return Err(StatsError::Length {
-            what: "pixels of an unbinned fit",
-            expected: 1,
-            got: 0,
-        });
+        return Err(StatsError::Length { what: "pixels of an unbinned fit", expected: 1, got: 0 });
     }
     fit_bins(histogram.clone(), settings)
 }
 
-fn fit_bins(
-    histogram: Histogram,
-    settings: &DarkCurrentSettings,
-) -> Result<DarkCurrentFit, StatsError> {
+fn fit_bins(histogram: Histogram, settings: &DarkCurrentSettings) -> Result<DarkCurrentFit, StatsError> {
     let (parametrisation, kind, bin_value, n_peaks, linear) = match settings.method {
         Method::Root => {
             let options = &settings.options;
             let linear = settings.linear_term.is_some();
-            (
-                Parametrisation::Adu,
-                options.objective,
-                options.bin_value,
-                settings.n_peaks,
-                linear,
-            )
+            (Parametrisation::Adu, options.objective, options.bin_value, settings.n_peaks, linear)
         }
         Method::Binned | Method::Unbinned => {
             let n_peaks = n_max(settings, (histogram.lo(), histogram.hi())) + 1;
-            (
-                Parametrisation::Electrons,
-                ObjectiveKind::Likelihood,
-                BinValue::Mean,
-                n_peaks,
-                false,
-            )
+            (Parametrisation::Electrons, ObjectiveKind::Likelihood, BinValue::Mean, n_peaks, false)
         }
     };
     let bounds = Problem::bounds(settings, &histogram, parametrisation, false)?;
-    let grid = ModelGrid::new(
-        histogram.lo(),
-        histogram.width(),
-        histogram.n_bins(),
-        n_peaks,
-        bin_value,
-        linear,
-    );
+    let grid = ModelGrid::new(histogram.lo(), histogram.width(), histogram.n_bins(), n_peaks, bin_value, linear);
     let free = std::array::from_fn(|k| !bounds.is_fixed(k));
-    let objective = BinnedObjective::new(
-        grid,
-        histogram.width(),
-        histogram.contents(),
-        kind,
-        parametrisation,
-        free,
-    );
+    let objective = BinnedObjective::new(grid, histogram.width(), histogram.contents(), kind, parametrisation, free);
     Problem::new(settings, histogram, bounds).run(objective)
 }
 
 fn check(settings: &DarkCurrentSettings) -> Result<(), StatsError> {
     let limits = &settings.limits;
-    for (name, (lo, hi)) in [
-        ("mu0", limits.mu0),
-        ("sigma", limits.sigma),
-        ("lambda", limits.lambda),
-        ("gain", limits.gain),
-    ] {
+    for (name, (lo, hi)) in
+        [("mu0", limits.mu0), ("sigma", limits.sigma), ("lambda", limits.lambda), ("gain", limits.gain)]
+    {
         if lo > hi || lo.is_nan() || hi.is_nan() {
-            return Err(StatsError::InvalidLimits {
-                name: name.to_owned(),
-                lo,
-                hi,
-            });
+            return Err(StatsError::InvalidLimits { name: name.to_owned(), lo, hi });
         }
     }
     if !(1..=MAX_PEAKS).contains(&settings.n_peaks) {
-        return Err(StatsError::PeakCount {
-            n_peaks: settings.n_peaks,
-            max: MAX_PEAKS,
-        });
+        return Err(StatsError::PeakCount { n_peaks: settings.n_peaks, max: MAX_PEAKS });
     }
     Ok(())
 }
 
 /// The calibration as a positive start value.
 fn start_gain(settings: &DarkCurrentSettings) -> f64 {
-    let calibration = if settings.calibration > 0.0 {
-        settings.calibration
-    } else {
-        1.0
-    };
+    let calibration = if settings.calibration > 0.0 { settings.calibration } else { 1.0 };
     if settings.free_gain {
         let (lo, hi) = settings.limits.gain;
         calibration.max(lo).min(hi).max(f64::MIN_POSITIVE)
@@ -170,11 +114,7 @@ fn start_mu0(settings: &DarkCurrentSettings) -> f64 {
 }
 
 fn start_sigma(settings: &DarkCurrentSettings) -> f64 {
-    let calibration = if settings.calibration > 0.0 {
-        settings.calibration
-    } else {
-        1.0
-    };
+    let calibration = if settings.calibration > 0.0 { settings.calibration } else { 1.0 };
     settings.start.sigma_electrons * calibration
 }
 
@@ -185,18 +125,12 @@ fn used_window(settings: &DarkCurrentSettings) -> (f64, f64) {
         return (lo, hi);
     }
     let (mu0, gain) = (start_mu0(settings), start_gain(settings));
-    (
-        lo.max(mu0 - 0.5 * gain),
-        hi.min(mu0 + (settings.n_peaks as f64 - 0.5) * gain),
-    )
+    (lo.max(mu0 - 0.5 * gain), hi.min(mu0 + (settings.n_peaks as f64 - 0.5) * gain))
 }
 
 /// Highest electron number of the improved fits: the modelled peaks and those that leak into the window.
 fn n_max(settings: &DarkCurrentSettings, window: (f64, f64)) -> usize {
-    let leaking = ((window.1 - start_mu0(settings) + 6.0 * start_sigma(settings))
-        / start_gain(settings))
-    .ceil()
-        + 1.0;
+    let leaking = ((window.1 - start_mu0(settings) + 6.0 * start_sigma(settings)) / start_gain(settings)).ceil() + 1.0;
     (settings.n_peaks as f64).max(leaking).min(MAX_ELECTRONS) as usize
 }
 
@@ -216,11 +150,7 @@ trait FitObjective: Objective<N_PARAMETERS> {
 
 impl FitObjective for BinnedObjective {
     fn used_bins(&self, histogram: &Histogram) -> usize {
-        if self.kind().uses_empty_bins() {
-            histogram.n_bins()
-        } else {
-            histogram.non_empty()
-        }
+        if self.kind().uses_empty_bins() { histogram.n_bins() } else { histogram.non_empty() }
     }
 
     fn expected(&mut self, p: &Parameters, _histogram: &Histogram, _n_total: f64) -> Vec<f64> {
@@ -239,24 +169,9 @@ impl FitObjective for UnbinnedObjective {
 
     fn expected(&mut self, p: &Parameters, histogram: &Histogram, n_total: f64) -> Vec<f64> {
         let width = histogram.width();
-        let mut grid = ModelGrid::new(
-            histogram.lo(),
-            width,
-            histogram.n_bins(),
-            self.n_peaks(),
-            BinValue::Mean,
-            false,
-        );
+        let mut grid = ModelGrid::new(histogram.lo(), width, histogram.n_bins(), self.n_peaks(), BinValue::Mean, false);
         let gain = p[GAIN];
-        grid.evaluate(&[
-            n_total * width / gain,
-            p[MU0],
-            p[SIGMA],
-            p[LAMBDA] * gain,
-            gain,
-            0.0,
-            0.0,
-        ]);
+        grid.evaluate(&[n_total * width / gain, p[MU0], p[SIGMA], p[LAMBDA] * gain, gain, 0.0, 0.0]);
         grid.values
     }
 
@@ -281,24 +196,11 @@ struct Problem<'a> {
 }
 
 impl<'a> Problem<'a> {
-    fn new(
-        settings: &'a DarkCurrentSettings,
-        histogram: Histogram,
-        bounds: Bounds<N_PARAMETERS>,
-    ) -> Self {
-        let parametrisation = if settings.method == Method::Root {
-            Parametrisation::Adu
-        } else {
-            Parametrisation::Electrons
-        };
+    fn new(settings: &'a DarkCurrentSettings, histogram: Histogram, bounds: Bounds<N_PARAMETERS>) -> Self {
+        let parametrisation =
+            if settings.method == Method::Root { Parametrisation::Adu } else { Parametrisation::Electrons };
         let included = histogram.total();
-        Self {
-            settings,
-            histogram,
-            bounds,
-            parametrisation,
-            included,
-        }
+        Self { settings, histogram, bounds, parametrisation, included }
     }
 
     fn norm_guess(&self) -> f64 {
@@ -320,11 +222,7 @@ impl<'a> Problem<'a> {
             Parametrisation::Electrons => start_gain_unclipped(settings),
         };
         let positive = |(lo, hi): (f64, f64)| {
-            let range = if hi.is_finite() {
-                hi - lo.max(0.0)
-            } else {
-                1.0
-            };
+            let range = if hi.is_finite() { hi - lo.max(0.0) } else { 1.0 };
             (lo.max(1e-9 * range).max(f64::MIN_POSITIVE), hi)
         };
         let gain = if settings.free_gain {
@@ -333,43 +231,25 @@ impl<'a> Problem<'a> {
             let gain = start_gain(settings);
             (gain, gain)
         };
-        let norm = if fixed_norm {
-            (included, included)
-        } else {
-            (1e-9 * per_bin, f64::INFINITY)
-        };
+        let norm = if fixed_norm { (included, included) } else { (1e-9 * per_bin, f64::INFINITY) };
         let linear = |limits| {
-            if settings.linear_term.is_some() && settings.method == Method::Root {
-                limits
-            } else {
-                (0.0, 0.0)
-            }
+            if settings.linear_term.is_some() && settings.method == Method::Root { limits } else { (0.0, 0.0) }
         };
         let pairs = [
             norm,
             limits.mu0,
             positive(limits.sigma),
-            (
-                limits.lambda.0.max(0.0) / lambda_unit,
-                limits.lambda.1 / lambda_unit,
-            ),
+            (limits.lambda.0.max(0.0) / lambda_unit, limits.lambda.1 / lambda_unit),
             gain,
             linear((-1.0, 1.0)),
             linear((0.0, 50.0)),
         ];
         for (name, (lo, hi)) in PARAMETER_NAMES.iter().zip(pairs) {
             if lo > hi {
-                return Err(StatsError::InvalidLimits {
-                    name: (*name).to_owned(),
-                    lo,
-                    hi,
-                });
+                return Err(StatsError::InvalidLimits { name: (*name).to_owned(), lo, hi });
             }
         }
-        Ok(Bounds {
-            lo: pairs.map(|pair| pair.0),
-            hi: pairs.map(|pair| pair.1),
-        })
+        Ok(Bounds { lo: pairs.map(|pair| pair.0), hi: pairs.map(|pair| pair.1) })
     }
 
     /// Start values S1, S2 and, unless it equals S2, S3, in ADU.
@@ -380,18 +260,10 @@ impl<'a> Problem<'a> {
         let calibration = start_gain_unclipped(settings);
         let sigma = start_sigma(settings);
         let gain = start_gain(settings);
-        let middle_gain = if settings.free_gain {
-            middle(limits.gain)
-        } else {
-            gain
-        };
+        let middle_gain = if settings.free_gain { middle(limits.gain) } else { gain };
         let (crx, cr0) = settings.linear_term.unwrap_or((0.0, 0.0));
         let inside = |x: f64, (lo, hi): (f64, f64)| x >= lo && x <= hi;
-        let lambda_1 = if inside(calibration, limits.lambda) {
-            calibration
-        } else {
-            middle(limits.lambda)
-        };
+        let lambda_1 = if inside(calibration, limits.lambda) { calibration } else { middle(limits.lambda) };
         let mu_1 = settings.start.mu0.unwrap_or_else(|| middle(limits.mu0));
         let mu_2 = start_mu0(settings);
         let by_population = |gain: f64| {
@@ -403,18 +275,7 @@ impl<'a> Problem<'a> {
             [norm, mu_2, sigma, gain * ratio, gain, crx, cr0]
         };
         let mut starts = vec![
-            (
-                StartUsed::S1,
-                [
-                    self.norm_guess(),
-                    mu_1,
-                    sigma,
-                    lambda_1,
-                    middle_gain,
-                    crx,
-                    cr0,
-                ],
-            ),
+            (StartUsed::S1, [self.norm_guess(), mu_1, sigma, lambda_1, middle_gain, crx, cr0]),
             (StartUsed::S2, by_population(gain)),
         ];
         if middle_gain != gain {
@@ -441,20 +302,14 @@ impl<'a> Problem<'a> {
         }
         for k in 0..N_PARAMETERS {
             let (lo, hi) = (self.bounds.lo[k], self.bounds.hi[k]);
-            let margin = if (hi - lo).is_finite() {
-                1e-6 * (hi - lo)
-            } else {
-                0.0
-            };
+            let margin = if (hi - lo).is_finite() { 1e-6 * (hi - lo) } else { 0.0 };
             p[k] = p[k].max(lo + margin).min(hi - margin).max(lo).min(hi);
         }
         p
     }
 
     fn run(self, mut objective: impl FitObjective) -> Result<DarkCurrentFit, StatsError> {
-        let n_free = (0..N_PARAMETERS)
-            .filter(|&k| !self.bounds.is_fixed(k))
-            .count();
+        let n_free = (0..N_PARAMETERS).filter(|&k| !self.bounds.is_fixed(k)).count();
         let used_bins = objective.used_bins(&self.histogram);
         // the norm of an unbinned fit is determined by the number of pixels, which the histogram knows too
         let determined = n_free + usize::from(self.settings.method == Method::Unbinned);
@@ -491,13 +346,10 @@ impl<'a> Problem<'a> {
     /// The lowest of the minima reached from the starts; of equal ones (1e-6 relative) the first.
     fn search(&self, objective: &mut impl FitObjective) -> (StartUsed, Reached<N_PARAMETERS>) {
         let starts = self.starts();
-        let from = |objective: &mut _, start: &Parameters| {
-            descend(objective, &self.prepare(start), &self.bounds, COARSE)
-        };
+        let from =
+            |objective: &mut _, start: &Parameters| descend(objective, &self.prepare(start), &self.bounds, COARSE);
         let mut best = (StartUsed::S1, from(objective, &starts[0].1));
-        let keep_lower = |best: &mut (StartUsed, Reached<N_PARAMETERS>),
-                          name,
-                          reached: Reached<N_PARAMETERS>| {
+        let keep_lower = |best: &mut (StartUsed, Reached<N_PARAMETERS>), name, reached: Reached<N_PARAMETERS>| {
             let (value, other) = (reached.at.value, best.1.at.value);
             if value.is_finite() && (!other.is_finite() || value < other - 1e-6 * other.abs()) {
                 *best = (name, reached);
@@ -510,12 +362,9 @@ impl<'a> Problem<'a> {
         // Everything ran to a limit: so it goes when the tail of a wide zero-electron peak passes for a first peak.
         // Once more, from a dark current well below that.
         let at_limit = (0..N_PARAMETERS).any(|k| self.bounds.is_at_limit(k, best.1.p[k]));
-        if (at_limit || !best.1.at.value.is_finite())
-            && self.settings.start.lambda_electrons.is_none()
-        {
+        if (at_limit || !best.1.at.value.is_finite()) && self.settings.start.lambda_electrons.is_none() {
             let mut low = starts[1].1;
-            low[LAMBDA] =
-                (low[LAMBDA] * self.settings.limits.lambda.0.max(1e-4 * low[GAIN])).sqrt();
+            low[LAMBDA] = (low[LAMBDA] * self.settings.limits.lambda.0.max(1e-4 * low[GAIN])).sqrt();
             let reached = from(objective, &low);
             keep_lower(&mut best, StartUsed::S4, reached);
         }
@@ -537,11 +386,7 @@ impl<'a> Problem<'a> {
             FitParameter {
                 name: PARAMETER_NAMES[k],
                 value,
-                error: if parabolic > 0.0 {
-                    quoted_error(value, parabolic, lo, hi)
-                } else {
-                    0.0
-                },
+                error: if parabolic > 0.0 { quoted_error(value, parabolic, lo, hi) } else { 0.0 },
                 limits: (lo, hi),
                 fixed: self.bounds.is_fixed(k),
                 at_limit: self.bounds.is_at_limit(k, value),
@@ -569,36 +414,24 @@ impl<'a> Problem<'a> {
             total.name = "n_total";
             if let Some((value, variance, gradient)) = objective.derived_total(&best.p) {
                 // N_tot follows from the others: propagate
-                let row: Parameters = std::array::from_fn(|k| {
-                    (0..N_PARAMETERS).map(|j| cov[k][j] * gradient[j]).sum()
-                });
+                let row: Parameters = std::array::from_fn(|k| (0..N_PARAMETERS).map(|j| cov[k][j] * gradient[j]).sum());
                 cov[NORM] = row;
                 for k in 0..N_PARAMETERS {
                     cov[k][NORM] = row[k];
                 }
-                cov[NORM][NORM] =
-                    variance + (0..N_PARAMETERS).map(|k| gradient[k] * row[k]).sum::<f64>();
+                cov[NORM][NORM] = variance + (0..N_PARAMETERS).map(|k| gradient[k] * row[k]).sum::<f64>();
                 total.value = value;
                 total.error = cov[NORM][NORM].max(0.0).sqrt();
                 total.limits = (0.0, f64::INFINITY);
                 total.fixed = false;
             }
-            let electrons = FitParameter {
-                name: "electrons",
-                ..fitted[LAMBDA]
-            };
-            direct = Some(DirectParameters {
-                n_total: total,
-                electrons,
-            });
+            let electrons = FitParameter { name: "electrons", ..fitted[LAMBDA] };
+            direct = Some(DirectParameters { n_total: total, electrons });
             cov = self.to_adu(&mut parameters, &total, &electrons, &cov);
         }
         let total = direct.as_ref().map_or(0.0, |direct| direct.n_total.value);
         let expected = objective.expected(&best.p, &self.histogram, total);
-        let baker_cousins = baker_cousins(
-            &self.histogram.contents(),
-            &self.compared(&parameters, &expected),
-        );
+        let baker_cousins = baker_cousins(&self.histogram.contents(), &self.compared(&parameters, &expected));
         let n_determined = used_bins as i64 - ndf;
         let mut fit = DarkCurrentFit {
             parameters,
@@ -627,20 +460,12 @@ impl<'a> Problem<'a> {
     /// Expected counts that the quoted `chi2` compares with: at bin centres for the compatible fit, also when the bin
     /// means were fitted (as the reference does).
     fn compared(&self, parameters: &[FitParameter; N_PARAMETERS], expected: &[f64]) -> Vec<f64> {
-        if self.settings.method != Method::Root
-            || self.settings.options.bin_value == BinValue::Centre
-        {
+        if self.settings.method != Method::Root || self.settings.options.bin_value == BinValue::Centre {
             return expected.to_vec();
         }
         let (histogram, n_peaks) = (&self.histogram, self.settings.n_peaks);
-        let mut grid = ModelGrid::new(
-            histogram.lo(),
-            histogram.width(),
-            histogram.n_bins(),
-            n_peaks,
-            BinValue::Centre,
-            false,
-        );
+        let mut grid =
+            ModelGrid::new(histogram.lo(), histogram.width(), histogram.n_bins(), n_peaks, BinValue::Centre, false);
         grid.evaluate(&parameters.map(|parameter| parameter.value));
         grid.values
     }
@@ -672,10 +497,7 @@ impl<'a> Problem<'a> {
                 }
             }
         }
-        for (k, value) in [
-            (NORM, total.value * width / gain),
-            (LAMBDA, electrons.value * gain),
-        ] {
+        for (k, value) in [(NORM, total.value * width / gain), (LAMBDA, electrons.value * gain)] {
             parameters[k] = FitParameter {
                 name: PARAMETER_NAMES[k],
                 value,
@@ -690,11 +512,7 @@ impl<'a> Problem<'a> {
 
     fn unfitted(self, objective: &impl FitObjective, used_bins: usize, ndf: i64) -> DarkCurrentFit {
         let parameters = std::array::from_fn(|k| {
-            FitParameter::unfitted(
-                k,
-                (self.bounds.lo[k], self.bounds.hi[k]),
-                self.bounds.is_fixed(k),
-            )
+            FitParameter::unfitted(k, (self.bounds.lo[k], self.bounds.hi[k]), self.bounds.is_fixed(k))
         });
         let sentence = format!(
             "the dark-current fit was not made: {} pixels in the window ({}, {}) fill {used_bins} usable bins, not more than there are free parameters",
@@ -726,11 +544,7 @@ impl<'a> Problem<'a> {
 }
 
 fn start_gain_unclipped(settings: &DarkCurrentSettings) -> f64 {
-    if settings.calibration > 0.0 {
-        settings.calibration
-    } else {
-        1.0
-    }
+    if settings.calibration > 0.0 { settings.calibration } else { 1.0 }
 }
 
 /// Probability of a larger Pearson χ² with adjacent bins merged, from the left, until 5 counts are expected.
@@ -752,38 +566,27 @@ fn p_value(histogram: &Histogram, expected: &[f64], n_determined: i64) -> f64 {
     }
     let chi2: f64 = groups.iter().map(|(h, nu)| (h - nu) * (h - nu) / nu).sum();
     let ndf = groups.len() as i64 - n_determined;
-    if ndf > 0 {
-        chi2_survival(chi2, ndf as u64)
-    } else {
-        f64::NAN
-    }
+    if ndf > 0 { chi2_survival(chi2, ndf as u64) } else { f64::NAN }
 }
 
 /// Sentences for the log (spec 03 §1.12).
 fn warnings(fit: &DarkCurrentFit, settings: &DarkCurrentSettings) -> Vec<String> {
     let mut sentences = Vec::new();
     if fit.status.has(Status::NOT_CONVERGED) {
-        sentences.push(
-            "the dark-current fit did not converge; its values are not to be trusted".to_owned(),
-        );
+        sentences.push("the dark-current fit did not converge; its values are not to be trusted".to_owned());
     }
     if fit.status.has(Status::NOT_POSITIVE_DEFINITE) {
         sentences.push(
-            "the Hessian of the dark-current fit is not positive definite: the errors are unknown and set to 0".to_owned(),
+            "the Hessian of the dark-current fit is not positive definite: the errors are unknown and set to 0"
+                .to_owned(),
         );
     }
     let at_limit = fit.parameters_at_limit();
     if !at_limit.is_empty() {
-        sentences.push(format!(
-            "dark-current fit: {} at a limit",
-            at_limit.join(", ")
-        ));
+        sentences.push(format!("dark-current fit: {} at a limit", at_limit.join(", ")));
     }
     let likelihood = settings.method == Method::Root
-        && matches!(
-            settings.options.objective,
-            ObjectiveKind::Likelihood | ObjectiveKind::Pearson
-        );
+        && matches!(settings.options.objective, ObjectiveKind::Likelihood | ObjectiveKind::Pearson);
     if likelihood {
         let (mu0, gain) = (fit.mu0().value, fit.gain().value);
         let range = (mu0 - gain, mu0 + (settings.n_peaks as f64 - 0.5) * gain);
@@ -808,27 +611,13 @@ fn warnings(fit: &DarkCurrentFit, settings: &DarkCurrentSettings) -> Vec<String>
         }
     }
     for parameter in &fit.parameters {
-        if parameter
-            .interval
-            .is_some_and(|ends| ends.contains(&IntervalEnd::Failed))
-        {
-            sentences.push(format!(
-                "the profile interval of {} could not be found",
-                parameter.name
-            ));
+        if parameter.interval.is_some_and(|ends| ends.contains(&IntervalEnd::Failed)) {
+            sentences.push(format!("the profile interval of {} could not be found", parameter.name));
         }
     }
     if settings.method == Method::Root && !settings.options.unknown.is_empty() {
-        let letters: Vec<String> = settings
-            .options
-            .unknown
-            .iter()
-            .map(char::to_string)
-            .collect();
-        sentences.push(format!(
-            "fit_options: unknown letters ignored: {}",
-            letters.join(" ")
-        ));
+        let letters: Vec<String> = settings.options.unknown.iter().map(char::to_string).collect();
+        sentences.push(format!("fit_options: unknown letters ignored: {}", letters.join(" ")));
     }
     sentences
 }

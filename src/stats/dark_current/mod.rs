@@ -43,6 +43,4 @@ pub use crate::stats::status::Status;
 pub use fit::{fit_histogram, fit_pixels};
 pub use options::{FitOptions, ObjectiveKind};
 pub use result::{DarkCurrentFit, DirectParameters, FitParameter, InElectrons, StartUsed};
-pub use settings::{
-    BinWidth, DarkCurrentSettings, Method, ParameterLimits, StartHints, automatic_window,
-};
+pub use settings::{BinWidth, DarkCurrentSettings, Method, ParameterLimits, StartHints, automatic_window};

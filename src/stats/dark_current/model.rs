@@ -20,8 +20,7 @@ use std::f64::consts::FRAC_1_SQRT_2;
 pub const N_PARAMETERS: usize = 7;
 
 /// Norm (counts), μ0, σ, λ (ADU), gain (ADU/e⁻), and the two coefficients of the linear term.
-pub const PARAMETER_NAMES: [&str; N_PARAMETERS] =
-    ["norm", "mu0", "sigma", "lambda", "gain", "CRx", "CR0"];
+pub const PARAMETER_NAMES: [&str; N_PARAMETERS] = ["norm", "mu0", "sigma", "lambda", "gain", "CRx", "CR0"];
 
 /// Index of the norm.
 pub const NORM: usize = 0;
@@ -111,14 +110,7 @@ struct Peak {
 impl ModelGrid {
     /// A grid of `n_bins` bins of width `width` from `lo`, for `n_peaks` peaks. `with_linear` fills the derivatives of
     /// the linear term too.
-    pub fn new(
-        lo: f64,
-        width: f64,
-        n_bins: usize,
-        n_peaks: usize,
-        bin_value: BinValue,
-        with_linear: bool,
-    ) -> Self {
+    pub fn new(lo: f64, width: f64, n_bins: usize, n_peaks: usize, bin_value: BinValue, with_linear: bool) -> Self {
         let column = || vec![0.0; n_bins];
         let mut derivatives: [Vec<f64>; N_PARAMETERS] = std::array::from_fn(|_| column());
         if !with_linear {
@@ -127,18 +119,7 @@ impl ModelGrid {
         }
         let ramp = (0..n_bins).map(|bin| bin as f64).collect();
         let (gaussian, values) = (column(), column());
-        Self {
-            lo,
-            width,
-            n_bins,
-            n_peaks,
-            bin_value,
-            with_linear,
-            ramp,
-            gaussian,
-            values,
-            derivatives,
-        }
+        Self { lo, width, n_bins, n_peaks, bin_value, with_linear, ramp, gaussian, values, derivatives }
     }
 
     /// Number of peaks.
@@ -171,13 +152,7 @@ impl ModelGrid {
                 poisson *= m / n as f64;
             }
             let n = n as f64;
-            let peak = Peak {
-                n,
-                centre: mu0 + n * gain,
-                scale,
-                poisson,
-                poisson_slope: below - poisson,
-            };
+            let peak = Peak { n, centre: mu0 + n * gain, scale, poisson, poisson_slope: below - poisson };
             match self.bin_value {
                 BinValue::Centre => self.add_peak_at_centres(&peak, p),
                 BinValue::Mean => self.add_peak_means(&peak, p),
@@ -195,11 +170,7 @@ impl ModelGrid {
     /// Bins whose `position` (centre or edge) lies within [`REACH`] σ of the peak.
     fn reach(&self, centre: f64, sigma: f64, margin: f64) -> (usize, usize) {
         let clamp = |x: f64| {
-            if x > 0.0 {
-                (x as usize).min(self.n_bins)
-            } else {
-                0
-            }
+            if x > 0.0 { (x as usize).min(self.n_bins) } else { 0 }
         };
         let first = (centre - REACH * sigma - self.lo) / self.width - 0.5 - margin;
         let last = (centre + REACH * sigma - self.lo) / self.width - 0.5 + margin;
@@ -253,10 +224,7 @@ impl ModelGrid {
         let m_over_gain = lambda * inverse_gain * inverse_gain;
         let n = last - first;
         // t and x at the centre of the bin first + i
-        let (t0, t_step) = (
-            (self.centre(first) - peak.centre) * inverse_sigma,
-            self.width * inverse_sigma,
-        );
+        let (t0, t_step) = ((self.centre(first) - peak.centre) * inverse_sigma, self.width * inverse_sigma);
         let (x0, x_step) = (self.centre(first), self.width);
         let ramp = &self.ramp[..n];
         let g = &self.gaussian[first..last][..n];
@@ -271,10 +239,7 @@ impl ModelGrid {
             let amplitude = peak.scale * peak.poisson;
             let over_sigma = amplitude * inverse_sigma;
             let slope = peak.scale * slope;
-            let (gain_0, gain_1) = (
-                amplitude * inverse_gain - slope * lambda * inverse_gain,
-                amplitude * n_over_sigma,
-            );
+            let (gain_0, gain_1) = (amplitude * inverse_gain - slope * lambda * inverse_gain, amplitude * n_over_sigma);
             for i in 0..n {
                 let t = t0 + t_step * ramp[i];
                 f[i] += amplitude * g[i];
@@ -320,22 +285,17 @@ impl ModelGrid {
         let linear_in_x = crx * inverse_gain;
         let weight = peak.poisson + cr0 * inverse_gain;
         let with_linear = self.with_linear || crx != 0.0 || cr0 != 0.0;
-        let mut lower =
-            Edge::at((self.centre(first) - 0.5 * self.width - peak.centre) * inverse_sigma);
+        let mut lower = Edge::at((self.centre(first) - 0.5 * self.width - peak.centre) * inverse_sigma);
         for bin in first..last {
-            let upper =
-                Edge::at((self.lo + (bin + 1) as f64 * self.width - peak.centre) * inverse_sigma);
+            let upper = Edge::at((self.lo + (bin + 1) as f64 * self.width - peak.centre) * inverse_sigma);
             let area = lower.area_to(&upper);
             let d0 = upper.phi - lower.phi;
             let d1 = upper.t * upper.phi - lower.t * lower.phi;
             // derivatives of ΔΦ with respect to the centre of the peak and to σ
             let (area_centre, area_sigma) = (-d0 * inverse_sigma, -d1 * inverse_sigma);
             let s = peak.scale;
-            let (mut value, mut d_centre, mut d_sigma) = (
-                s * weight * area,
-                s * weight * area_centre,
-                s * weight * area_sigma,
-            );
+            let (mut value, mut d_centre, mut d_sigma) =
+                (s * weight * area, s * weight * area_centre, s * weight * area_sigma);
             if with_linear {
                 let d2 = upper.t * upper.t * upper.phi - lower.t * lower.t * lower.phi;
                 let first_moment = peak.centre * area - sigma * d0;
@@ -357,8 +317,7 @@ impl ModelGrid {
             self.derivatives[MU0][bin] += d_centre;
             self.derivatives[SIGMA][bin] += d_sigma;
             self.derivatives[LAMBDA][bin] += slope;
-            self.derivatives[GAIN][bin] +=
-                value * inverse_gain + peak.n * d_centre - slope * lambda * inverse_gain;
+            self.derivatives[GAIN][bin] += value * inverse_gain + peak.n * d_centre - slope * lambda * inverse_gain;
             lower = upper;
         }
     }
@@ -376,17 +335,9 @@ struct Edge {
 impl Edge {
     fn at(t: f64) -> Self {
         if t.abs() > REACH {
-            return Self {
-                t,
-                phi: 0.0,
-                tail: 0.0,
-            };
+            return Self { t, phi: 0.0, tail: 0.0 };
         }
-        Self {
-            t,
-            phi: INV_SQRT_2PI * (-0.5 * t * t).exp(),
-            tail: 0.5 * libm::erfc(t.abs() * FRAC_1_SQRT_2),
-        }
+        Self { t, phi: INV_SQRT_2PI * (-0.5 * t * t).exp(), tail: 0.5 * libm::erfc(t.abs() * FRAC_1_SQRT_2) }
     }
 
     /// Φ(upper) − Φ(self), from the tails on the same side so that nothing cancels.
@@ -407,31 +358,13 @@ mod tests {
 
     #[test]
     fn values_of_the_specification() {
-        for (x, value) in [
-            (0.0, 1786.53445),
-            (0.65, 30.5926331),
-            (1.3, 89.3268025),
-            (2.0, 0.797738030),
-        ] {
-            assert!(
-                (density(&CHECK, 3, x) / value - 1.0).abs() < 5e-9,
-                "f({x}) = {}",
-                density(&CHECK, 3, x)
-            );
+        for (x, value) in [(0.0, 1786.53445), (0.65, 30.5926331), (1.3, 89.3268025), (2.0, 0.797738030)] {
+            assert!((density(&CHECK, 3, x) / value - 1.0).abs() < 5e-9, "f({x}) = {}", density(&CHECK, 3, x));
         }
         let mut linear = CHECK;
         (linear[CRX], linear[CR0]) = (0.001, 0.002);
-        for (x, value) in [
-            (0.0, 1789.42388),
-            (0.65, 30.6935555),
-            (1.3, 94.0943687),
-            (2.0, 0.956012648),
-        ] {
-            assert!(
-                (density(&linear, 3, x) / value - 1.0).abs() < 5e-9,
-                "f({x}) = {}",
-                density(&linear, 3, x)
-            );
+        for (x, value) in [(0.0, 1789.42388), (0.65, 30.6935555), (1.3, 94.0943687), (2.0, 0.956012648)] {
+            assert!((density(&linear, 3, x) / value - 1.0).abs() < 5e-9, "f({x}) = {}", density(&linear, 3, x));
         }
     }
 
@@ -441,13 +374,7 @@ mod tests {
         vec![
             (CHECK, -1.5, 0.05, 120, 3),
             (linear, -1.5, 0.05, 120, 3),
-            (
-                [6480.0, 0.013, 0.222, 0.984, 1.354, 0.0, 0.0],
-                -5.0,
-                0.05,
-                300,
-                5,
-            ),
+            ([6480.0, 0.013, 0.222, 0.984, 1.354, 0.0, 0.0], -5.0, 0.05, 300, 5),
             ([100.0, -0.3, 3.0, 4.0, 5.0, 0.0, 0.0], -20.0, 0.25, 200, 12),
             // σ smaller than a bin, and peaks outside the grid
             ([50.0, 0.4, 0.02, 0.5, 1.3, 0.0, 0.0], -2.0, 0.1, 40, 40),
@@ -462,10 +389,7 @@ mod tests {
             for bin in 0..n_bins {
                 let exact = density(&p, n_peaks, lo + (bin as f64 + 0.5) * width);
                 // far in the tail t²/2 ~ 700 amplifies the rounding of t
-                assert!(
-                    (grid.values[bin] - exact).abs() <= 1e-11 * exact + 1e-290,
-                    "bin {bin}: {exact}"
-                );
+                assert!((grid.values[bin] - exact).abs() <= 1e-11 * exact + 1e-290, "bin {bin}: {exact}");
             }
         }
     }
@@ -474,11 +398,7 @@ mod tests {
     fn means_equal_a_numerical_average() {
         // 5-point Gauss–Legendre in 8 slices of the bin: exact far beyond 1e-10 for a Gaussian
         let nodes = [0.0, 0.538_469_310_105_683_1, 0.906_179_845_938_664];
-        let weights = [
-            0.568_888_888_888_888_9,
-            0.478_628_670_499_366_47,
-            0.236_926_885_056_189_08,
-        ];
+        let weights = [0.568_888_888_888_888_9, 0.478_628_670_499_366_47, 0.236_926_885_056_189_08];
         for (p, lo, width, n_bins, n_peaks) in cases() {
             let mut grid = ModelGrid::new(lo, width, n_bins, n_peaks, BinValue::Mean, true);
             grid.evaluate(&p);
@@ -490,8 +410,7 @@ mod tests {
                     mean += weights[0] * density(&p, n_peaks, centre) / 64.0;
                     for (node, weight) in nodes[1..].iter().zip(&weights[1..]) {
                         mean += weight
-                            * (density(&p, n_peaks, centre - node * half)
-                                + density(&p, n_peaks, centre + node * half))
+                            * (density(&p, n_peaks, centre - node * half) + density(&p, n_peaks, centre + node * half))
                             / 64.0;
                     }
                 }
@@ -520,9 +439,7 @@ mod tests {
                     up[k] += step;
                     down[k] -= step;
                     let (up, down) = (grid_at(&up), grid_at(&down));
-                    let scale = here.derivatives[k]
-                        .iter()
-                        .fold(0.0, |m: f64, d| m.max(d.abs()));
+                    let scale = here.derivatives[k].iter().fold(0.0, |m: f64, d| m.max(d.abs()));
                     let noise = here.values.iter().fold(0.0, |m: f64, f| m.max(*f)) * 1e-15 / step;
                     for bin in 0..n_bins {
                         let difference = (up.values[bin] - down.values[bin]) / (2.0 * step);

@@ -14,22 +14,13 @@ const PEARSON_FLOOR: f64 = 1e-6;
 /// ln f, continued linearly below [`LOG_FLOOR`].
 #[inline]
 pub fn floored_ln(f: f64) -> f64 {
-    if f > LOG_FLOOR {
-        f.ln()
-    } else {
-        f / LOG_FLOOR + LOG_FLOOR.ln() - 1.0
-    }
+    if f > LOG_FLOOR { f.ln() } else { f / LOG_FLOOR + LOG_FLOOR.ln() - 1.0 }
 }
 
 /// Baker–Cousins likelihood ratio 2 Σ [f − h + h·(ln h − ln f)] over all bins.
 pub fn baker_cousins(counts: &[f64], expected: &[f64]) -> f64 {
-    let terms = counts.iter().zip(expected).map(|(&h, &f)| {
-        if h > 0.0 {
-            f - h + h * (h.ln() - floored_ln(f))
-        } else {
-            f
-        }
-    });
+    let terms =
+        counts.iter().zip(expected).map(|(&h, &f)| if h > 0.0 { f - h + h * (h.ln() - floored_ln(f)) } else { f });
     2.0 * terms.sum::<f64>()
 }
 
@@ -71,10 +62,7 @@ impl BinnedObjective {
         free: [bool; N_PARAMETERS],
     ) -> Self {
         let n = counts.len();
-        let entropy = counts
-            .iter()
-            .map(|&h| if h > 0.0 { h * h.ln() - h } else { 0.0 })
-            .collect();
+        let entropy = counts.iter().map(|&h| if h > 0.0 { h * h.ln() - h } else { 0.0 }).collect();
         Self {
             grid,
             counts,
@@ -126,8 +114,7 @@ impl BinnedObjective {
         self.grid.evaluate(&model);
         if self.parametrisation == Parametrisation::Electrons {
             let gain = p[GAIN];
-            let (norm_per_total, norm_per_gain, electrons) =
-                (self.width / gain, model[NORM] / gain, p[LAMBDA]);
+            let (norm_per_total, norm_per_gain, electrons) = (self.width / gain, model[NORM] / gain, p[LAMBDA]);
             let [d_norm, _, _, d_lambda, d_gain, ..] = &mut self.grid.derivatives;
             for ((d_norm, d_lambda), d_gain) in d_norm.iter_mut().zip(d_lambda).zip(d_gain) {
                 *d_gain += *d_lambda * electrons - *d_norm * norm_per_gain;
@@ -179,11 +166,7 @@ impl BinnedObjective {
             ObjectiveKind::Likelihood => {
                 for i in 0..n {
                     // 2[f − h + h ln h − h LOG(f)]; slope and weight are with respect to ln f where h > 0
-                    let term = if h[i] > 0.0 {
-                        f[i] + self.entropy[i] - h[i] * floored_ln(f[i])
-                    } else {
-                        f[i]
-                    };
+                    let term = if h[i] > 0.0 { f[i] + self.entropy[i] - h[i] * floored_ln(f[i]) } else { f[i] };
                     sum[i % 4] += 2.0 * term;
                     slope[i] = 2.0 * (f[i].max(LOG_FLOOR) - h[i]);
                     weight[i] = 2.0 * h[i];
@@ -192,13 +175,7 @@ impl BinnedObjective {
                 for (inverse, f) in inverse.iter_mut().zip(f) {
                     *inverse = 1.0 / f.max(LOG_FLOOR);
                 }
-                for (column, _) in self
-                    .grid
-                    .derivatives
-                    .iter_mut()
-                    .zip(self.free)
-                    .filter(|(_, free)| *free)
-                {
+                for (column, _) in self.grid.derivatives.iter_mut().zip(self.free).filter(|(_, free)| *free) {
                     for (d, inverse) in column.iter_mut().zip(&*inverse) {
                         *d *= inverse;
                     }
@@ -220,17 +197,12 @@ fn dot(a: &[f64], b: &[f64]) -> f64 {
         }
     }
     let rest: f64 = a_rest.iter().zip(b_rest).map(|(a, b)| a * b).sum();
-    ((lanes[0] + lanes[1]) + (lanes[2] + lanes[3]))
-        + ((lanes[4] + lanes[5]) + (lanes[6] + lanes[7]))
-        + rest
+    ((lanes[0] + lanes[1]) + (lanes[2] + lanes[3])) + ((lanes[4] + lanes[5]) + (lanes[6] + lanes[7])) + rest
 }
 
 impl Objective<N_PARAMETERS> for BinnedObjective {
     fn expand(&mut self, p: &Parameters) -> Expansion<N_PARAMETERS> {
-        let mut e = Expansion {
-            value: f64::INFINITY,
-            ..Expansion::ZERO
-        };
+        let mut e = Expansion { value: f64::INFINITY, ..Expansion::ZERO };
         if !Self::in_domain(p) {
             return e;
         }
@@ -277,12 +249,10 @@ mod tests {
 
     #[test]
     fn gradients_equal_differences() {
-        let counts: Vec<f64> = [
-            4, 7, 26, 67, 91, 109, 145, 137, 77, 34, 11, 2, 1, 6, 8, 22, 32, 45, 42, 34, 37, 13, 7,
-            0,
-        ]
-        .map(f64::from)
-        .to_vec();
+        let counts: Vec<f64> =
+            [4, 7, 26, 67, 91, 109, 145, 137, 77, 34, 11, 2, 1, 6, 8, 22, 32, 45, 42, 34, 37, 13, 7, 0]
+                .map(f64::from)
+                .to_vec();
         let kinds = [
             ObjectiveKind::Neyman,
             ObjectiveKind::Likelihood,
@@ -292,34 +262,20 @@ mod tests {
         ];
         for kind in kinds {
             for (parametrisation, p) in [
-                (
-                    Parametrisation::Adu,
-                    [80.0, 0.03, 0.21, 0.4, 1.18, 0.01, 0.02],
-                ),
-                (
-                    Parametrisation::Electrons,
-                    [1000.0, 0.03, 0.21, 0.35, 1.18, 0.01, 0.02],
-                ),
+                (Parametrisation::Adu, [80.0, 0.03, 0.21, 0.4, 1.18, 0.01, 0.02]),
+                (Parametrisation::Electrons, [1000.0, 0.03, 0.21, 0.35, 1.18, 0.01, 0.02]),
             ] {
                 for bin_value in [BinValue::Centre, BinValue::Mean] {
                     let grid = ModelGrid::new(-0.6, 0.1, 24, 3, bin_value, true);
-                    let mut objective = BinnedObjective::new(
-                        grid,
-                        0.1,
-                        counts.clone(),
-                        kind,
-                        parametrisation,
-                        [true; 7],
-                    );
+                    let mut objective =
+                        BinnedObjective::new(grid, 0.1, counts.clone(), kind, parametrisation, [true; 7]);
                     let here = objective.expand(&p);
                     for k in 0..7 {
                         let step = 1e-6 * p[k].abs();
                         let (mut up, mut down) = (p, p);
                         up[k] += step;
                         down[k] -= step;
-                        let difference = (objective.expand(&up).value
-                            - objective.expand(&down).value)
-                            / (2.0 * step);
+                        let difference = (objective.expand(&up).value - objective.expand(&down).value) / (2.0 * step);
                         let rounding = 1e-15 * here.value / step;
                         let error = (here.gradient[k] - difference).abs();
                         assert!(

@@ -21,10 +21,7 @@ pub enum ObjectiveKind {
 impl ObjectiveKind {
     /// The objective uses all bins, not only the non-empty ones.
     pub fn uses_empty_bins(self) -> bool {
-        matches!(
-            self,
-            Self::Likelihood | Self::Pearson | Self::UnitWeightsAll
-        )
+        matches!(self, Self::Likelihood | Self::Pearson | Self::UnitWeightsAll)
     }
 }
 
@@ -87,10 +84,7 @@ mod tests {
         assert_eq!(FitOptions::parse("qi").bin_value, BinValue::Mean);
         assert_eq!(FitOptions::parse("P").objective, ObjectiveKind::Pearson);
         assert_eq!(FitOptions::parse("W").objective, ObjectiveKind::UnitWeights);
-        assert_eq!(
-            FitOptions::parse("w W").objective,
-            ObjectiveKind::UnitWeightsAll
-        );
+        assert_eq!(FitOptions::parse("w W").objective, ObjectiveKind::UnitWeightsAll);
         assert_eq!(FitOptions::parse("LX?").unknown, ['X', '?']);
         assert_eq!(FitOptions::parse(""), FitOptions::default());
     }

@@ -1,8 +1,6 @@
 //! Result of a dark-current fit, and its conversion to electrons.
 
-use super::model::{
-    self, GAIN, LAMBDA, MU0, N_PARAMETERS, NORM, PARAMETER_NAMES, Parameters, SIGMA,
-};
+use super::model::{self, GAIN, LAMBDA, MU0, N_PARAMETERS, NORM, PARAMETER_NAMES, Parameters, SIGMA};
 use super::settings::Method;
 use crate::stats::bounded_search::IntervalEnd;
 use crate::stats::histogram::Histogram;
@@ -178,11 +176,7 @@ impl DarkCurrentFit {
     /// Correlation of two parameters; 0 when one has no error.
     pub fn correlation(&self, j: usize, k: usize) -> f64 {
         let scale = (self.covariance[j][j] * self.covariance[k][k]).sqrt();
-        if scale > 0.0 {
-            self.covariance[j][k] / scale
-        } else {
-            0.0
-        }
+        if scale > 0.0 { self.covariance[j][k] / scale } else { 0.0 }
     }
 
     /// μ0 in e⁻.
@@ -206,31 +200,19 @@ impl DarkCurrentFit {
         let (a, b) = (p.error / g.value, p.value * g.error / (g.value * g.value));
         let c = &self.covariance;
         let (g1, g2) = (g.value, g.value * g.value);
-        let variance = c[k][k] / g2 + p.value * p.value * c[GAIN][GAIN] / (g2 * g2)
-            - 2.0 * p.value * c[k][GAIN] / (g2 * g1);
-        InElectrons {
-            value: p.value / g.value,
-            error: a.hypot(b),
-            error_with_covariance: variance.max(0.0).sqrt(),
-        }
+        let variance =
+            c[k][k] / g2 + p.value * p.value * c[GAIN][GAIN] / (g2 * g2) - 2.0 * p.value * c[k][GAIN] / (g2 * g1);
+        InElectrons { value: p.value / g.value, error: a.hypot(b), error_with_covariance: variance.max(0.0).sqrt() }
     }
 
     /// Names of free parameters that rest on a limit.
     pub fn parameters_at_limit(&self) -> Vec<&'static str> {
-        self.parameters
-            .iter()
-            .filter(|p| p.at_limit)
-            .map(|p| p.name)
-            .collect()
+        self.parameters.iter().filter(|p| p.at_limit).map(|p| p.name).collect()
     }
 }
 
 fn per_ndf(value: f64, ndf: i64) -> f64 {
-    if ndf > 0 && value.is_finite() {
-        value / ndf as f64
-    } else {
-        -999.0
-    }
+    if ndf > 0 && value.is_finite() { value / ndf as f64 } else { -999.0 }
 }
 
 impl FitParameter {

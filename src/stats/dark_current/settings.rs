@@ -27,9 +27,7 @@ impl Method {
             "root" => Ok(Self::Root),
             "binned" => Ok(Self::Binned),
             "unbinned" => Ok(Self::Unbinned),
-            _ => Err(StatsError::UnknownMethod {
-                name: name.to_owned(),
-            }),
+            _ => Err(StatsError::UnknownMethod { name: name.to_owned() }),
         }
     }
 
@@ -55,11 +53,7 @@ pub enum BinWidth {
 impl BinWidth {
     /// From the configuration key `binning_size`: automatic when ≤ 0.
     pub fn from_size(size: f64) -> Self {
-        if size > 0.0 {
-            Self::Width(size)
-        } else {
-            Self::Automatic
-        }
+        if size > 0.0 { Self::Width(size) } else { Self::Automatic }
     }
 
     /// Number of bins for `pixels` values strictly inside `window`.
@@ -72,14 +66,7 @@ impl BinWidth {
             Self::Width(width) => ((window.1 - window.0).abs() / width) as usize,
             Self::Automatic => (2.0 * (pixels as f64).sqrt()) as usize,
         };
-        if (1..=MAX_BINS).contains(&n_bins) {
-            Ok(n_bins)
-        } else {
-            Err(StatsError::BinCount {
-                n_bins,
-                max: MAX_BINS,
-            })
-        }
+        if (1..=MAX_BINS).contains(&n_bins) { Ok(n_bins) } else { Err(StatsError::BinCount { n_bins, max: MAX_BINS }) }
     }
 }
 
@@ -98,12 +85,7 @@ pub struct ParameterLimits {
 
 impl Default for ParameterLimits {
     fn default() -> Self {
-        Self {
-            mu0: (-1.0, 1.0),
-            sigma: (0.001, 100.0),
-            lambda: (0.001, 10.0),
-            gain: (1.0, 100.0),
-        }
+        Self { mu0: (-1.0, 1.0), sigma: (0.001, 100.0), lambda: (0.001, 10.0), gain: (1.0, 100.0) }
     }
 }
 
@@ -120,11 +102,7 @@ pub struct StartHints {
 
 impl Default for StartHints {
     fn default() -> Self {
-        Self {
-            mu0: None,
-            sigma_electrons: 0.2,
-            lambda_electrons: None,
-        }
+        Self { mu0: None, sigma_electrons: 0.2, lambda_electrons: None }
     }
 }
 
@@ -187,11 +165,7 @@ pub fn automatic_window(
     let lower = given(x_min).unwrap_or(-calibration);
     let upper = given(x_max).unwrap_or_else(|| match n_sigma_fit {
         Some(n_sigma) => {
-            let zero_peak: Vec<f64> = pixels
-                .iter()
-                .copied()
-                .filter(|&q| q < calibration)
-                .collect();
+            let zero_peak: Vec<f64> = pixels.iter().copied().filter(|&q| q < calibration).collect();
             let spread = robust::std_deviation(&zero_peak, robust::Ddof::Population);
             let spread = if spread.is_nan() { 0.0 } else { spread };
             (n_peaks as f64 - 1.0) * calibration + n_sigma * spread
@@ -216,29 +190,10 @@ mod tests {
 
     #[test]
     fn automatic_windows() {
-        assert_eq!(
-            automatic_window(None, Some(f64::NAN), 10.0, 5, None, &[]),
-            (-10.0, 50.0)
-        );
-        assert_eq!(
-            automatic_window(Some(-1.0), Some(2.0), 10.0, 5, Some(3.0), &[]),
-            (-1.0, 2.0)
-        );
+        assert_eq!(automatic_window(None, Some(f64::NAN), 10.0, 5, None, &[]), (-10.0, 50.0));
+        assert_eq!(automatic_window(Some(-1.0), Some(2.0), 10.0, 5, Some(3.0), &[]), (-1.0, 2.0));
         // pixels ±1 around zero and one electron: s0 = 1
-        assert_eq!(
-            automatic_window(
-                None,
-                None,
-                10.0,
-                2,
-                Some(3.0),
-                &[-1.0, 1.0, 1.0, -1.0, 10.0]
-            ),
-            (-10.0, 13.0)
-        );
-        assert_eq!(
-            automatic_window(None, None, 10.0, 2, Some(3.0), &[]),
-            (-10.0, 10.0)
-        );
+        assert_eq!(automatic_window(None, None, 10.0, 2, Some(3.0), &[-1.0, 1.0, 1.0, -1.0, 10.0]), (-10.0, 13.0));
+        assert_eq!(automatic_window(None, None, 10.0, 2, Some(3.0), &[]), (-10.0, 10.0));
     }
 }

@@ -30,18 +30,11 @@ fn golden() -> Histogram {
 /// Some bins of the golden histogram as a histogram of their own.
 fn golden_part(first: usize, last: usize) -> Histogram {
     let whole = golden();
-    Histogram::from_counts(
-        whole.edge(first),
-        whole.edge(last + 1),
-        whole.counts()[first..=last].to_vec(),
-    )
-    .unwrap()
+    Histogram::from_counts(whole.edge(first), whole.edge(last + 1), whole.counts()[first..=last].to_vec()).unwrap()
 }
 
 fn tiny() -> Histogram {
-    let counts = [
-        4, 7, 26, 67, 91, 109, 145, 137, 77, 34, 11, 2, 1, 6, 8, 22, 32, 45, 42, 34, 37, 13, 7, 0,
-    ];
+    let counts = [4, 7, 26, 67, 91, 109, 145, 137, 77, 34, 11, 2, 1, 6, 8, 22, 32, 45, 42, 34, 37, 13, 7, 0];
     Histogram::from_counts(-0.6, 1.8, counts.to_vec()).unwrap()
 }
 
@@ -53,12 +46,7 @@ fn real(options: &str, n_peaks: usize) -> DarkCurrentSettings {
         bin_width: BinWidth::Width(0.05),
         n_peaks,
         calibration: 1.0,
-        limits: ParameterLimits {
-            mu0: (-1.0, 1.0),
-            sigma: (0.001, 0.5),
-            lambda: (1e-4, 2.0),
-            gain: (0.8, 1.8),
-        },
+        limits: ParameterLimits { mu0: (-1.0, 1.0), sigma: (0.001, 0.5), lambda: (1e-4, 2.0), gain: (0.8, 1.8) },
         ..Default::default()
     }
 }
@@ -67,30 +55,18 @@ fn real(options: &str, n_peaks: usize) -> DarkCurrentSettings {
 fn toy(options: &str, n_peaks: usize, window: (f64, f64)) -> DarkCurrentSettings {
     DarkCurrentSettings {
         window,
-        limits: ParameterLimits {
-            mu0: (-1.0, 1.0),
-            sigma: (0.001, 100.0),
-            lambda: (0.001, 10.0),
-            gain: (0.8, 1.8),
-        },
+        limits: ParameterLimits { mu0: (-1.0, 1.0), sigma: (0.001, 100.0), lambda: (0.001, 10.0), gain: (0.8, 1.8) },
         ..real(options, n_peaks)
     }
 }
 
 fn fixed_gain(gain: f64, settings: DarkCurrentSettings) -> DarkCurrentSettings {
-    DarkCurrentSettings {
-        free_gain: false,
-        calibration: gain,
-        ..settings
-    }
+    DarkCurrentSettings { free_gain: false, calibration: gain, ..settings }
 }
 
 #[track_caller]
 fn assert_close(what: &str, value: f64, expected: f64, tolerance: f64) {
-    assert!(
-        (value - expected).abs() <= tolerance,
-        "{what}: {value} instead of {expected} (± {tolerance:e})"
-    );
+    assert!((value - expected).abs() <= tolerance, "{what}: {value} instead of {expected} (± {tolerance:e})");
 }
 
 /// Half a unit of the last of the digits given for `x`.
@@ -105,15 +81,7 @@ fn digits(x: f64, significant: i32) -> f64 {
 fn golden_histogram() {
     let fit = fit_histogram(&golden(), &real("Q", 2)).unwrap();
     assert_eq!(fit.status, Status(0), "{:?}", fit.warnings);
-    assert_eq!(
-        (
-            fit.included_pixels,
-            fit.histogram.n_bins(),
-            fit.used_bins,
-            fit.ndf
-        ),
-        (194_594, 300, 240, 235)
-    );
+    assert_eq!((fit.included_pixels, fit.histogram.n_bins(), fit.used_bins, fit.ndf), (194_594, 300, 240, 235));
     assert_close("norm_guess", fit.norm_guess, 648.6466667, 1e-7);
     // the true minimum of an independent minimiser; parameters within 0.002 of their errors, errors within 1e-3
     let expected = [
@@ -124,10 +92,7 @@ fn golden_histogram() {
         (1.35382083, 0.00120245),
     ];
     for (parameter, (value, error)) in fit.parameters.iter().zip(expected) {
-        println!(
-            "{}: {} ± {}",
-            parameter.name, parameter.value, parameter.error
-        );
+        println!("{}: {} ± {}", parameter.name, parameter.value, parameter.error);
         assert_close(parameter.name, parameter.value, value, 0.002 * error);
         assert_close(parameter.name, parameter.error, error, 1e-3 * error);
     }
@@ -135,31 +100,15 @@ fn golden_histogram() {
     assert_close("χ²", fit.objective, 48126.852742119, 1e-5);
     assert_close("chi2", fit.chi2(), 24650.7810, 1e-5 * 24650.7810);
     // what the reference stored
-    let stored = [
-        6480.4214190514,
-        0.012902655258624,
-        0.222417333689224,
-        0.984333648958673,
-        1.353821203431930,
-    ];
+    let stored = [6480.4214190514, 0.012902655258624, 0.222417333689224, 0.984333648958673, 1.353821203431930];
     for (parameter, value) in fit.parameters.iter().zip(stored) {
-        assert_close(
-            parameter.name,
-            parameter.value,
-            value,
-            0.002 * parameter.error,
-        );
+        assert_close(parameter.name, parameter.value, value, 0.002 * parameter.error);
     }
     // conversion to electrons and correlations (lesson d)
     let electrons = fit.lambda_in_electrons();
     assert_close("λ/g", electrons.value, 0.727078, 1e-6);
     assert_close("its error", electrons.error, 0.003967, 4e-6);
-    assert_close(
-        "its error with covariance",
-        electrons.error_with_covariance,
-        0.003863,
-        4e-6,
-    );
+    assert_close("its error with covariance", electrons.error_with_covariance, 0.003863, 4e-6);
     assert_close("corr(λ, g)", fit.correlation(LAMBDA, GAIN), 0.16, 0.005);
     assert_close("corr(μ0, g)", fit.correlation(MU0, GAIN), -0.60, 0.005);
     assert_close("corr(N, λ)", fit.correlation(NORM, LAMBDA), 0.46, 0.005);
@@ -176,10 +125,7 @@ fn golden_histogram_other_settings() {
     assert_close("σ error", fit.sigma().error, 0.00044936, 5e-7);
     assert_close("λ", fit.lambda().value, 0.98154661, 1e-5);
     assert_close("λ error", fit.lambda().error, 0.00521511, 5.3e-6);
-    assert_eq!(
-        (fit.gain().value, fit.gain().error, fit.ndf),
-        (1.35, 0.0, 236)
-    );
+    assert_eq!((fit.gain().value, fit.gain().error, fit.ndf), (1.35, 0.0, 236));
     assert_close("χ²", fit.objective, 48136.9525, 1e-4);
     assert_close("chi2", fit.chi2(), 24583.097, 1e-5 * 24583.0);
 
@@ -192,12 +138,7 @@ fn golden_histogram_other_settings() {
         (GAIN, 1.353072, 0.000645),
     ] {
         let parameter = &fit.parameters[k];
-        assert_close(
-            parameter.name,
-            parameter.value,
-            value,
-            0.005 * parameter.error + digits(value, 7),
-        );
+        assert_close(parameter.name, parameter.value, value, 0.005 * parameter.error + digits(value, 7));
         if error.is_finite() {
             assert_close("error", parameter.error, error, 1e-3 * error);
         }
@@ -214,12 +155,7 @@ fn golden_histogram_other_settings() {
         (GAIN, 1.353076, 0.000635),
     ] {
         let parameter = &fit.parameters[k];
-        assert_close(
-            parameter.name,
-            parameter.value,
-            value,
-            0.005 * parameter.error + digits(value, 7),
-        );
+        assert_close(parameter.name, parameter.value, value, 0.005 * parameter.error + digits(value, 7));
         if error.is_finite() {
             assert_close("error", parameter.error, error, 1e-3 * error);
         }
@@ -227,15 +163,7 @@ fn golden_histogram_other_settings() {
     assert_close("χ²", fit.objective, 6214.857, 6e-4);
 
     for (first, last, n_peaks, values, errors, objective, ndf) in [
-        (
-            87,
-            139,
-            2,
-            [6504.082, 0.0129768, 0.2239529, 0.9823217, 1.353083],
-            [20.77, 0.005282, 0.001197],
-            657.513,
-            48,
-        ),
+        (87, 139, 2, [6504.082, 0.0129768, 0.2239529, 0.9823217, 1.353083], [20.77, 0.005282, 0.001197], 657.513, 48),
         (
             87,
             299,
@@ -248,12 +176,7 @@ fn golden_histogram_other_settings() {
     ] {
         let fit = fit_histogram(&golden_part(first, last), &real("L", n_peaks)).unwrap();
         for (parameter, value) in fit.parameters.iter().zip(values) {
-            assert_close(
-                parameter.name,
-                parameter.value,
-                value,
-                0.005 * parameter.error + digits(value, 7),
-            );
+            assert_close(parameter.name, parameter.value, value, 0.005 * parameter.error + digits(value, 7));
         }
         for (k, error) in [(NORM, errors[0]), (LAMBDA, errors[1]), (GAIN, errors[2])] {
             assert_close("error", fit.parameters[k].error, error, 1e-3 * error);
@@ -269,20 +192,13 @@ fn golden_histogram_other_settings() {
 
     // a likelihood over peaks that are not modelled runs to the limits, and says so
     let fit = fit_histogram(&golden(), &real("L", 2)).unwrap();
-    println!(
-        "L, K = 2: {:?} {:?} {}",
-        fit.values(),
-        fit.status,
-        fit.chi2()
-    );
+    println!("L, K = 2: {:?} {:?} {}", fit.values(), fit.status, fit.chi2());
     assert_eq!((fit.sigma().value, fit.gain().value), (0.5, 1.8));
     assert_close("μ0", fit.mu0().value, 0.810, 6e-4);
     assert_close("chi2", fit.chi2(), 2078.6, 0.06);
     assert!(fit.status.has(Status::AT_LIMIT) && fit.status.is_usable());
     assert!(
-        fit.warnings
-            .iter()
-            .any(|sentence| sentence.contains("outside the 2 modelled peaks")),
+        fit.warnings.iter().any(|sentence| sentence.contains("outside the 2 modelled peaks")),
         "{:?}",
         fit.warnings
     );
@@ -291,12 +207,7 @@ fn golden_histogram_other_settings() {
 #[test]
 fn tiny_histogram() {
     let settings = |options, n_peaks| DarkCurrentSettings {
-        limits: ParameterLimits {
-            mu0: (-1.0, 1.0),
-            sigma: (0.001, 1.0),
-            lambda: (0.001, 2.0),
-            gain: (0.8, 1.8),
-        },
+        limits: ParameterLimits { mu0: (-1.0, 1.0), sigma: (0.001, 1.0), lambda: (0.001, 2.0), gain: (0.8, 1.8) },
         window_peaks: false,
         window: (-0.6, 1.8),
         bin_width: BinWidth::Width(0.1),
@@ -335,12 +246,7 @@ fn tiny_histogram() {
     ] {
         let fit = fit_histogram(&tiny(), &settings).unwrap();
         for ((parameter, value), error) in fit.parameters.iter().zip(values).zip(errors) {
-            assert_close(
-                parameter.name,
-                parameter.value,
-                value,
-                1e-3 * parameter.error + digits(value, 6),
-            );
+            assert_close(parameter.name, parameter.value, value, 1e-3 * parameter.error + digits(value, 6));
             if error.is_finite() {
                 assert_close("error", parameter.error, error, 1e-3 * error);
             }
@@ -348,28 +254,11 @@ fn tiny_histogram() {
         assert_eq!(fit.ndf, ndf);
         // away from the minimum of its own objective the quoted number moves with the parameters (data/README: 3e-5)
         let first_order = settings.options.objective == ObjectiveKind::Neyman;
-        assert_close(
-            "chi2",
-            fit.chi2(),
-            chi2,
-            if first_order {
-                3e-5 * chi2
-            } else {
-                1e-6 * chi2
-            },
-        );
+        assert_close("chi2", fit.chi2(), chi2, if first_order { 3e-5 * chi2 } else { 1e-6 * chi2 });
     }
-    assert_close(
-        "χ²",
-        fit_histogram(&tiny(), &settings("Q", 2)).unwrap().objective,
-        24.42334,
-        6e-6,
-    );
+    assert_close("χ²", fit_histogram(&tiny(), &settings("Q", 2)).unwrap().objective, 24.42334, 6e-6);
 
-    let binned = DarkCurrentSettings {
-        method: Method::Binned,
-        ..settings("", 2)
-    };
+    let binned = DarkCurrentSettings { method: Method::Binned, ..settings("", 2) };
     let fit = fit_histogram(&tiny(), &binned).unwrap();
     let direct = fit.direct.unwrap();
     assert_close("N_tot", direct.n_total.value, 1006.20, 0.006);
@@ -396,10 +285,7 @@ struct Toy {
 /// Seeded pixels of spec 03 §1.10.
 fn toy_pixels(seed: u64, mu0: f64, gain: f64, sigma: f64, mean: f64) -> Toy {
     let mut random = SplitMix64(seed);
-    let mut toy = Toy {
-        pixels: Vec::new(),
-        electrons: vec![0; 12],
-    };
+    let mut toy = Toy { pixels: Vec::new(), electrons: vec![0; 12] };
     for _ in 0..20_000 {
         let (u1, u2, u3) = (random.uniform(), random.uniform(), random.uniform());
         let zeta = (-2.0 * (1.0 - u1).ln()).sqrt() * (2.0 * std::f64::consts::PI * u2).cos();
@@ -421,19 +307,12 @@ fn toy_b() -> Toy {
 #[test]
 fn the_generator_repeats() {
     let (a, b) = (toy_a(), toy_b());
-    for (q, value) in
-        a.pixels
-            .iter()
-            .zip([0.05293238, -0.11681309, -0.08226895, 0.19662782, 1.58930665])
-    {
+    for (q, value) in a.pixels.iter().zip([0.05293238, -0.11681309, -0.08226895, 0.19662782, 1.58930665]) {
         assert_close("q", *q, value, 5.1e-9);
     }
     assert_close("sum", a.pixels.iter().sum(), 1671.43057315, 1e-7);
     assert_eq!(a.electrons[..4], [19024, 951, 24, 1]);
-    assert_eq!(
-        a.pixels.iter().filter(|&&q| q > -1.5 && q < 4.5).count(),
-        20000
-    );
+    assert_eq!(a.pixels.iter().filter(|&&q| q > -1.5 && q < 4.5).count(), 20000);
     assert_close("sum", b.pixels.iter().sum(), 16314.81159191, 1e-7);
     assert_eq!(b.electrons[..7], [11085, 6460, 1995, 392, 60, 7, 1]);
     let inside = |lo, hi| b.pixels.iter().filter(|&&q| q > lo && q < hi).count();
@@ -482,15 +361,7 @@ fn toys() {
             1.78651,
             46.8119,
         ),
-        (
-            &a,
-            toy("L", 2, wide_a),
-            [747.742, 0.018550, 0.225087, 0.068327, 1.339044],
-            [nan; 5],
-            115,
-            7.30415,
-            nan,
-        ),
+        (&a, toy("L", 2, wide_a), [747.742, 0.018550, 0.225087, 0.068327, 1.339044], [nan; 5], 115, 7.30415, nan),
         (
             &b,
             toy("L", 6, wide_b),
@@ -521,30 +392,15 @@ fn toys() {
     ] {
         let fit = fit_pixels(pixels, &settings).unwrap();
         for ((parameter, value), error) in fit.parameters.iter().zip(values).zip(errors) {
-            assert_close(
-                parameter.name,
-                parameter.value,
-                value,
-                0.005 * parameter.error + digits(value, 6),
-            );
+            assert_close(parameter.name, parameter.value, value, 0.005 * parameter.error + digits(value, 6));
             if error.is_finite() {
                 // four digits are given
-                assert_close(
-                    "error",
-                    parameter.error,
-                    error,
-                    1e-3 * error + digits(error, 4),
-                );
+                assert_close("error", parameter.error, error, 1e-3 * error + digits(error, 4));
             }
         }
         assert_eq!((fit.ndf, fit.status), (ndf, Status(0)));
         let first_order = settings.options.objective == ObjectiveKind::Neyman;
-        assert_close(
-            "chi2",
-            fit.chi2(),
-            chi2,
-            if first_order { 3e-5 } else { 5e-6 } * chi2,
-        );
+        assert_close("chi2", fit.chi2(), chi2, if first_order { 3e-5 } else { 5e-6 } * chi2);
         if objective.is_finite() {
             assert_close("χ²", fit.objective, objective, 1e-4);
         }
@@ -554,32 +410,17 @@ fn toys() {
 #[test]
 fn improved_fits() {
     let (a, b) = (toy_a().pixels, toy_b().pixels);
-    let settings = |method, n_peaks, window| DarkCurrentSettings {
-        method,
-        window_peaks: false,
-        ..toy("", n_peaks, window)
-    };
+    let settings =
+        |method, n_peaks, window| DarkCurrentSettings { method, window_peaks: false, ..toy("", n_peaks, window) };
     let (wide_a, wide_b, narrow_b) = ((-1.5, 4.5), (-1.0, 7.0), (-1.0, 2.0));
     let nan = f64::NAN;
-    type Case<'a> = (
-        &'a [f64],
-        DarkCurrentSettings,
-        (f64, f64),
-        [(f64, f64); 4],
-        (f64, f64),
-        f64,
-    );
+    type Case<'a> = (&'a [f64], DarkCurrentSettings, (f64, f64), [(f64, f64); 4], (f64, f64), f64);
     let cases: [Case; 5] = [
         (
             &a,
             settings(Method::Binned, 6, wide_a),
             (20000.0, 141.42),
-            [
-                (0.0182941, 0.0015941),
-                (0.2188581, 0.0011059),
-                (0.0500884, 0.0015902),
-                (1.3030476, 0.0071236),
-            ],
+            [(0.0182941, 0.0015941), (0.2188581, 0.0011059), (0.0500884, 0.0015902), (1.3030476, 0.0071236)],
             (-0.0015735, 0.0016070),
             73.10148,
         ),
@@ -587,12 +428,7 @@ fn improved_fits() {
             &a,
             settings(Method::Unbinned, 6, wide_a),
             (nan, nan),
-            [
-                (0.0183139, 0.0015889),
-                (0.2186256, 0.0010997),
-                (0.0500915, 0.0015902),
-                (1.3028038, 0.0071011),
-            ],
+            [(0.0183139, 0.0015889), (0.2186256, 0.0010997), (0.0500915, 0.0015902), (1.3028038, 0.0071011)],
             (nan, nan),
             3913.99888,
         ),
@@ -600,12 +436,7 @@ fn improved_fits() {
             &b,
             settings(Method::Binned, 6, wide_b),
             (19999.6, 141.43),
-            [
-                (0.0111369, 0.0018008),
-                (0.2005592, 0.0010111),
-                (0.5953074, 0.0054663),
-                (1.3515108, 0.0018461),
-            ],
+            [(0.0111369, 0.0018008), (0.2005592, 0.0010111), (0.5953074, 0.0054663), (1.3515108, 0.0018461)],
             (-0.0054494, 0.0054831),
             133.93159,
         ),
@@ -613,12 +444,7 @@ fn improved_fits() {
             &b,
             settings(Method::Unbinned, 6, wide_b),
             (nan, nan),
-            [
-                (0.0110280, 0.0017949),
-                (0.2004476, 0.0010053),
-                (0.5953277, 0.0054663),
-                (1.3515102, 0.0018404),
-            ],
+            [(0.0110280, 0.0017949), (0.2004476, 0.0010053), (0.5953277, 0.0054663), (1.3515102, 0.0018404)],
             (nan, nan),
             33181.67987,
         ),
@@ -626,53 +452,25 @@ fn improved_fits() {
             &b,
             settings(Method::Binned, 2, narrow_b),
             (19854.8, 164.1),
-            [
-                (0.0116265, 0.0019130),
-                (0.2003907, 0.0010861),
-                (0.5827869, 0.0091285),
-                (1.3508280, 0.0031613),
-            ],
+            [(0.0116265, 0.0019130), (0.2003907, 0.0010861), (0.5827869, 0.0091285), (1.3508280, 0.0031613)],
             (-0.0090637, 0.0091941),
             38.49556,
         ),
     ];
     for (pixels, settings, (total, total_error), rest, (down, up), objective) in cases {
         let fit = fit_pixels(pixels, &settings).unwrap();
-        println!(
-            "{} {:?}: objective {} p {}",
-            settings.method.name(),
-            settings.window,
-            fit.objective,
-            fit.p_value
-        );
+        println!("{} {:?}: objective {} p {}", settings.method.name(), settings.window, fit.objective, fit.p_value);
         assert!(fit.status.is_good(), "{:?}", fit.warnings);
         let direct = fit.direct.unwrap();
         if total.is_finite() {
-            assert_close(
-                "N_tot",
-                direct.n_total.value,
-                total,
-                0.005 * total_error + 0.05,
-            );
-            assert_close(
-                "N_tot error",
-                direct.n_total.error,
-                total_error,
-                1e-3 * total_error,
-            );
+            assert_close("N_tot", direct.n_total.value, total, 0.005 * total_error + 0.05);
+            assert_close("N_tot error", direct.n_total.error, total_error, 1e-3 * total_error);
         } else {
             // the likelihood of the counts fixes N_tot as well: nearly all pixels are in the window
-            assert_close(
-                "N_tot",
-                direct.n_total.value,
-                fit.included_pixels as f64,
-                5.0,
-            );
+            assert_close("N_tot", direct.n_total.value, fit.included_pixels as f64, 5.0);
             assert_close("N_tot error", direct.n_total.error, 141.4, 0.5);
         }
-        for (parameter, (value, error)) in [fit.mu0(), fit.sigma(), &direct.electrons, fit.gain()]
-            .into_iter()
-            .zip(rest)
+        for (parameter, (value, error)) in [fit.mu0(), fit.sigma(), &direct.electrons, fit.gain()].into_iter().zip(rest)
         {
             assert_close(parameter.name, parameter.value, value, 0.005 * error);
             assert_close("error", parameter.error, error, 1e-3 * error);
@@ -685,12 +483,7 @@ fn improved_fits() {
         }
         assert_close("objective", fit.objective, objective, 1.1e-5);
         // quoted in ADU: MEDC = L·g with its error
-        assert_close(
-            "λ",
-            fit.lambda().value,
-            direct.electrons.value * fit.gain().value,
-            1e-12,
-        );
+        assert_close("λ", fit.lambda().value, direct.electrons.value * fit.gain().value, 1e-12);
         assert_close(
             "λ/g",
             fit.lambda_in_electrons().error_with_covariance,
@@ -707,32 +500,20 @@ fn profile_intervals_of_the_compatible_fit() {
     for parameter in &fit.parameters[..5] {
         let (down, up) = parameter.profile_errors().unwrap();
         println!("{} {:e} {down:e} {up:e}", parameter.name, parameter.error);
-        assert!(
-            (down / parameter.error + 1.0).abs() < 0.02
-                && (up / parameter.error - 1.0).abs() < 0.02
-        );
+        assert!((down / parameter.error + 1.0).abs() < 0.02 && (up / parameter.error - 1.0).abs() < 0.02);
     }
     // near a limit the lower end is the limit
     let mut settings = toy("LE", 6, (-1.0, 7.0));
     settings.limits.mu0.0 = fit.mu0().value - 0.2 * fit.mu0().error;
     let near = fit_pixels(&toy_b().pixels, &settings).unwrap();
-    assert!(matches!(
-        near.mu0().interval.unwrap()[0],
-        IntervalEnd::AtLimit(_)
-    ));
+    assert!(matches!(near.mu0().interval.unwrap()[0], IntervalEnd::AtLimit(_)));
 }
 
 /// Pixels of the real image with the recorded pedestals removed.
 fn real_pixels() -> Option<Vec<Vec<f64>>> {
     let pixels = test_data::real_image(1)?;
     let mu = test_data::recorded_nested("info", "EXT1_pedestal_mu_row_ADU")?;
-    Some(
-        pixels
-            .chunks_exact(640)
-            .zip(&mu[0])
-            .map(|(row, mu)| row.iter().map(|q| q - mu).collect())
-            .collect(),
-    )
+    Some(pixels.chunks_exact(640).zip(&mu[0]).map(|(row, mu)| row.iter().map(|q| q - mu).collect()).collect())
 }
 
 #[test]
@@ -742,13 +523,7 @@ fn real_image_histogram() {
     let fit = fit_pixels(&pixels, &real("Q", 2)).unwrap();
     assert_eq!(fit.included_pixels, 194_594);
     // float32 pedestals move one pixel across the edge 5.9 (spec 03 §1.10)
-    let moved: u64 = fit
-        .histogram
-        .counts()
-        .iter()
-        .zip(golden().counts())
-        .map(|(a, b)| a.abs_diff(*b))
-        .sum();
+    let moved: u64 = fit.histogram.counts().iter().zip(golden().counts()).map(|(a, b)| a.abs_diff(*b)).sum();
     assert!(moved <= 2, "{moved}");
     assert_close("gain", fit.gain().value, 1.353821, 0.002 * 0.0012);
 }
@@ -757,54 +532,28 @@ fn real_image_histogram() {
 fn slices_of_the_real_image() {
     // spec 03 §2.4; compare values to 1e-3
     let Some(rows) = real_pixels() else { return };
-    let slice =
-        |first: usize| -> Vec<f64> { rows[first..first + 10].iter().flatten().copied().collect() };
-    let settings = |options| DarkCurrentSettings {
-        window: (-0.65, 2.0),
-        ..real(options, 2)
-    };
+    let slice = |first: usize| -> Vec<f64> { rows[first..first + 10].iter().flatten().copied().collect() };
+    let settings = |options| DarkCurrentSettings { window: (-0.65, 2.0), ..real(options, 2) };
     for (first, options, included, mu0, sigma, lambda, gain, electrons, chi2, ndf) in [
-        (
-            3, "L", 6067, 0.001412, 0.194790, 0.362989, 1.346294, 0.26962, 0.94976, 47,
-        ),
-        (
-            3, "Q", 6067, 0.001362, 0.193462, 0.359571, 1.345243, 0.26729, 0.99051, 46,
-        ),
-        (
-            103, "L", 5123, -0.000603, 0.215623, 0.884733, 1.343571, 0.65849, 1.00969, 47,
-        ),
-        (
-            203, "L", 4112, 0.001522, 0.220486, 1.402741, 1.345562, 1.04249, 1.04795, 47,
-        ),
-        (
-            303, "L", 3229, 0.067957, 0.280694, 2.0, 1.365797, 1.46, 1.30407, 47,
-        ),
+        (3, "L", 6067, 0.001412, 0.194790, 0.362989, 1.346294, 0.26962, 0.94976, 47),
+        (3, "Q", 6067, 0.001362, 0.193462, 0.359571, 1.345243, 0.26729, 0.99051, 46),
+        (103, "L", 5123, -0.000603, 0.215623, 0.884733, 1.343571, 0.65849, 1.00969, 47),
+        (203, "L", 4112, 0.001522, 0.220486, 1.402741, 1.345562, 1.04249, 1.04795, 47),
+        (303, "L", 3229, 0.067957, 0.280694, 2.0, 1.365797, 1.46, 1.30407, 47),
     ] {
         let fit = fit_pixels(&slice(first), &settings(options)).unwrap();
-        assert_eq!(
-            (fit.histogram.n_bins(), fit.included_pixels, fit.ndf),
-            (52, included, ndf)
-        );
+        assert_eq!((fit.histogram.n_bins(), fit.included_pixels, fit.ndf), (52, included, ndf));
         assert_close("μ0", fit.mu0().value, mu0, 1e-4);
         assert_close("σ", fit.sigma().value, sigma, 1e-4);
         assert_close("λ", fit.lambda().value, lambda, 1e-4);
         assert_close("g", fit.gain().value, gain, 1e-4);
-        assert_close(
-            "λ/g",
-            fit.lambda_in_electrons().value,
-            electrons,
-            if lambda == 2.0 { 5e-3 } else { 1e-4 },
-        );
+        assert_close("λ/g", fit.lambda_in_electrons().value, electrons, if lambda == 2.0 { 5e-3 } else { 1e-4 });
         assert_close("chi2", fit.chi2(), chi2, 1e-4);
         assert_eq!(fit.status.has(Status::AT_LIMIT), lambda == 2.0);
         assert_eq!(fit.lambda().at_limit, lambda == 2.0);
     }
     // the improved fit of rows 103…112 (spec 03 §1.11)
-    let improved = DarkCurrentSettings {
-        method: Method::Binned,
-        window_peaks: false,
-        ..settings("")
-    };
+    let improved = DarkCurrentSettings { method: Method::Binned, window_peaks: false, ..settings("") };
     let fit = fit_pixels(&slice(103), &improved).unwrap();
     let direct = fit.direct.unwrap();
     for (parameter, value, error) in [
@@ -814,12 +563,7 @@ fn slices_of_the_real_image() {
         (&direct.electrons, 0.658293, 0.018827),
         (fit.gain(), 1.343533, 0.006214),
     ] {
-        assert_close(
-            parameter.name,
-            parameter.value,
-            value,
-            0.005 * error + digits(value, 5),
-        );
+        assert_close(parameter.name, parameter.value, value, 0.005 * error + digits(value, 5));
         assert_close("error", parameter.error, error, 1e-3 * error);
     }
     let (down, up) = direct.electrons.profile_errors().unwrap();
@@ -841,12 +585,7 @@ fn golden_variants() {
     let mut compared = 0;
     for (name, variant) in variants.as_object().unwrap() {
         let parameter = |key: &str| variant["params"][key].as_f64();
-        let limits = |key: &str| {
-            (
-                parameter(&format!("{key}_min")).unwrap(),
-                parameter(&format!("{key}_max")).unwrap(),
-            )
-        };
+        let limits = |key: &str| (parameter(&format!("{key}_min")).unwrap(), parameter(&format!("{key}_max")).unwrap());
         let settings = DarkCurrentSettings {
             options: FitOptions::parse(variant["params"]["fit_options"].as_str().unwrap()),
             window: automatic_window(parameter("x_min"), parameter("x_max"), 5.0, 3, None, &[]),
@@ -860,59 +599,27 @@ fn golden_variants() {
                 lambda: limits("dc"),
                 gain: limits("gain"),
             },
-            linear_term: variant["params"]["add_linear_DQ"]
-                .as_bool()
-                .unwrap_or(false)
-                .then_some((0.0, 0.0)),
+            linear_term: variant["params"]["add_linear_DQ"].as_bool().unwrap_or(false).then_some((0.0, 0.0)),
             ..Default::default()
         };
         // the arrays include under- and overflow
-        let (counts, edges) = (
-            &histograms[&format!("{name}/counts")],
-            &histograms[&format!("{name}/edges")],
-        );
-        let counts: Vec<u64> = counts[1..counts.len() - 1]
-            .iter()
-            .map(|&count| count as u64)
-            .collect();
+        let (counts, edges) = (&histograms[&format!("{name}/counts")], &histograms[&format!("{name}/edges")]);
+        let counts: Vec<u64> = counts[1..counts.len() - 1].iter().map(|&count| count as u64).collect();
         let included: u64 = counts.iter().sum();
         assert_eq!(variant["included_pixels"].as_u64(), Some(included));
-        assert_eq!(
-            settings
-                .bin_width
-                .n_bins(settings.window, included as usize),
-            Ok(counts.len()),
-            "{name}"
-        );
+        assert_eq!(settings.bin_width.n_bins(settings.window, included as usize), Ok(counts.len()), "{name}");
         let histogram = Histogram::from_counts(edges[0], edges[counts.len()], counts).unwrap();
         let fit = fit_histogram(&histogram, &settings).unwrap();
 
         assert_eq!(variant["ndf"].as_i64(), Some(fit.ndf), "{name}");
-        assert_close(
-            "norm_guess",
-            fit.norm_guess,
-            variant["norm_guess"].as_f64().unwrap(),
-            1e-9,
-        );
-        assert_close(
-            "sigma_guess",
-            fit.sigma_guess,
-            variant["sigma_guess"].as_f64().unwrap(),
-            1e-12,
-        );
+        assert_close("norm_guess", fit.norm_guess, variant["norm_guess"].as_f64().unwrap(), 1e-9);
+        assert_close("sigma_guess", fit.sigma_guess, variant["sigma_guess"].as_f64().unwrap(), 1e-12);
         let chi2 = variant["chi2_attr"].as_f64().unwrap();
         // one peak leaves norm, λ and gain degenerate: there the reference stops somewhere in the valley
         let degenerate = name.starts_with("npeaks1");
         let mut worst: (f64, f64) = (0.0, 0.0);
-        for (parameter, golden) in fit
-            .parameters
-            .iter()
-            .zip(variant["fit"].as_array().unwrap())
-        {
-            let (value, error) = (
-                golden["value"].as_f64().unwrap(),
-                golden["error"].as_f64().unwrap(),
-            );
+        for (parameter, golden) in fit.parameters.iter().zip(variant["fit"].as_array().unwrap()) {
+            let (value, error) = (golden["value"].as_f64().unwrap(), golden["error"].as_f64().unwrap());
             if degenerate {
                 continue;
             }
@@ -942,21 +649,14 @@ fn golden_variants() {
 fn minos_agrees_with_minuit() {
     // the tiny histogram by likelihood: Minuit as an independent witness, to its own tolerance of the crossing
     let settings = DarkCurrentSettings {
-        limits: ParameterLimits {
-            mu0: (-1.0, 1.0),
-            sigma: (0.001, 1.0),
-            lambda: (0.001, 2.0),
-            gain: (0.8, 1.8),
-        },
+        limits: ParameterLimits { mu0: (-1.0, 1.0), sigma: (0.001, 1.0), lambda: (0.001, 2.0), gain: (0.8, 1.8) },
         ..real("LE", 2)
     };
     let histogram = tiny();
     let fit = fit_histogram(&histogram, &settings).unwrap();
     let objective = |p: &[f64]| {
         let p = [p[0], p[1], p[2], p[3], p[4], 0.0, 0.0];
-        let expected: Vec<f64> = (0..24)
-            .map(|bin| density(&p, 2, histogram.centre(bin)))
-            .collect();
+        let expected: Vec<f64> = (0..24).map(|bin| density(&p, 2, histogram.centre(bin))).collect();
         objective::baker_cousins(&histogram.contents(), &expected)
     };
     let mut search = minuit2::MnMigrad::new().tolerance(1e-3);
@@ -968,12 +668,8 @@ fn minos_agrees_with_minuit() {
     assert!((minimum.fval() - fit.objective).abs() < 1e-5);
     let minos = minuit2::MnMinos::new(&objective, &minimum).with_tolerance(0.01);
     for (k, parameter) in fit.parameters[..5].iter().enumerate() {
-        let ((down, up), (minuit_down, minuit_up)) =
-            (parameter.profile_errors().unwrap(), minos.errors(k));
-        println!(
-            "{}: {down} {up}, Minuit {minuit_down} {minuit_up}",
-            parameter.name
-        );
+        let ((down, up), (minuit_down, minuit_up)) = (parameter.profile_errors().unwrap(), minos.errors(k));
+        println!("{}: {down} {up}, Minuit {minuit_down} {minuit_up}", parameter.name);
         assert!((down / minuit_down - 1.0).abs() < 5e-3 && (up / minuit_up - 1.0).abs() < 5e-3);
         assert!((minimum.user_state().errors()[k] / parameter.error - 1.0).abs() < 5e-3);
     }
@@ -983,28 +679,20 @@ fn minos_agrees_with_minuit() {
 fn repeated_toys_are_unbiased() {
     // 100 images of 2000 pixels, L = 0.3 e⁻, gain 1.3, noise 0.2: pull mean 0 ± 0.1, width 1 ± 0.071
     for method in [Method::Binned, Method::Unbinned] {
-        let settings = DarkCurrentSettings {
-            method,
-            ..toy("", 4, (-1.5, 6.0))
-        };
+        let settings = DarkCurrentSettings { method, ..toy("", 4, (-1.5, 6.0)) };
         let pulls: Vec<[f64; 3]> = (0..100)
             .map(|seed| {
                 let mut random = SplitMix64(seed);
                 let pixels: Vec<f64> = (0..2000)
                     .map(|_| {
-                        let k =
-                            crate::stats::distributions::poisson_quantile(random.uniform(), 0.3);
+                        let k = crate::stats::distributions::poisson_quantile(random.uniform(), 0.3);
                         1.3 * k as f64 + 0.2 * random.gaussian()
                     })
                     .collect();
                 let fit = fit_pixels(&pixels, &settings).unwrap();
                 let electrons = fit.direct.unwrap().electrons;
                 let pull = |p: &FitParameter, truth: f64| (p.value - truth) / p.error;
-                [
-                    pull(&electrons, 0.3),
-                    pull(fit.gain(), 1.3),
-                    pull(fit.sigma(), 0.2),
-                ]
+                [pull(&electrons, 0.3), pull(fit.gain(), 1.3), pull(fit.sigma(), 0.2)]
             })
             .collect();
         for k in 0..3 {
@@ -1029,20 +717,8 @@ fn low_dark_current_with_wide_peaks() {
                     10.0 * k as f64 + 3.0 * random.gaussian()
                 })
                 .collect();
-            let fit = fit_pixels(
-                &pixels,
-                &DarkCurrentSettings {
-                    method,
-                    ..Default::default()
-                },
-            )
-            .unwrap();
-            assert!(
-                fit.status.is_good(),
-                "{} {seed}: {:?}",
-                method.name(),
-                fit.warnings
-            );
+            let fit = fit_pixels(&pixels, &DarkCurrentSettings { method, ..Default::default() }).unwrap();
+            assert!(fit.status.is_good(), "{} {seed}: {:?}", method.name(), fit.warnings);
             assert!(
                 (fit.gain().value - 10.0).abs() < 5.0 * fit.gain().error,
                 "{} {seed}: {:?}",
@@ -1058,22 +734,13 @@ fn low_dark_current_with_wide_peaks() {
 #[test]
 fn too_few_data_and_wrong_settings() {
     let none = fit_pixels(&[], &toy("L", 2, (-1.0, 2.0))).unwrap();
-    assert_eq!(
-        (none.status, none.chi2(), none.was_made()),
-        (Status(Status::TOO_FEW_DATA), -999.0, false)
-    );
+    assert_eq!((none.status, none.chi2(), none.was_made()), (Status(Status::TOO_FEW_DATA), -999.0, false));
     assert_eq!(none.warnings.len(), 1);
     assert!(!none.status.is_usable());
     let few = fit_pixels(&[0.0, 0.1, 0.2, 1.3], &toy("Q", 2, (-1.0, 2.0))).unwrap();
     assert_eq!(few.status, Status(Status::TOO_FEW_DATA));
-    let automatic = DarkCurrentSettings {
-        bin_width: BinWidth::Automatic,
-        ..toy("L", 2, (-1.0, 2.0))
-    };
-    assert_eq!(
-        fit_pixels(&[f64::NAN; 3], &automatic).unwrap().status,
-        Status(Status::TOO_FEW_DATA)
-    );
+    let automatic = DarkCurrentSettings { bin_width: BinWidth::Automatic, ..toy("L", 2, (-1.0, 2.0)) };
+    assert_eq!(fit_pixels(&[f64::NAN; 3], &automatic).unwrap().status, Status(Status::TOO_FEW_DATA));
     let wrong = |change: fn(&mut DarkCurrentSettings)| {
         let mut settings = toy("L", 2, (-1.0, 2.0));
         change(&mut settings);
@@ -1084,13 +751,7 @@ fn too_few_data_and_wrong_settings() {
     assert!(wrong(|s| s.bin_width = BinWidth::Width(100.0)).is_err());
     assert!(wrong(|s| s.limits.sigma = (1.0, 0.5)).is_err());
     assert!(wrong(|s| s.n_peaks = 0).is_err());
-    assert!(
-        wrong(|s| s.options = FitOptions::parse("LX"))
-            .unwrap()
-            .warnings
-            .iter()
-            .any(|w| w.contains('X'))
-    );
+    assert!(wrong(|s| s.options = FitOptions::parse("LX")).unwrap().warnings.iter().any(|w| w.contains('X')));
     assert!(Method::from_name("Binned").is_ok() && Method::from_name("scan").is_err());
 }
 

@@ -45,17 +45,8 @@ struct Probability {
 impl UnbinnedObjective {
     /// Objective for the pixels strictly inside `window`; electrons 0…`n_max`.
     pub fn new(pixels: &[f64], window: (f64, f64), n_max: usize) -> Self {
-        let pixels = pixels
-            .iter()
-            .copied()
-            .filter(|&q| q > window.0 && q < window.1)
-            .collect();
-        Self {
-            pixels,
-            window,
-            n_max,
-            poisson: vec![0.0; n_max + 1],
-        }
+        let pixels = pixels.iter().copied().filter(|&q| q > window.0 && q < window.1).collect();
+        Self { pixels, window, n_max, poisson: vec![0.0; n_max + 1] }
     }
 
     /// Pixels in the window.
@@ -89,10 +80,7 @@ impl UnbinnedObjective {
         let mut z = Probability::default();
         for n in 0..=self.n_max {
             let centre = mu0 + n as f64 * gain;
-            let (a, b) = (
-                (self.window.0 - centre) / sigma,
-                (self.window.1 - centre) / sigma,
-            );
+            let (a, b) = ((self.window.0 - centre) / sigma, (self.window.1 - centre) / sigma);
             let area = normal_interval(a, b);
             let (phi_a, phi_b) = (normal_density(a), normal_density(b));
             let d_centre = self.poisson[n] * (phi_a - phi_b) / sigma;
@@ -160,13 +148,7 @@ impl UnbinnedObjective {
 
 impl UnbinnedObjective {
     /// Σ ln p, Σ of the scores and of their outer products (lower triangle) over some pixels.
-    fn sum(
-        &self,
-        pixels: &[f64],
-        p: &Parameters,
-        log_z: &Parameters,
-        with_curvature: bool,
-    ) -> Expansion<N_PARAMETERS> {
+    fn sum(&self, pixels: &[f64], p: &Parameters, log_z: &Parameters, with_curvature: bool) -> Expansion<N_PARAMETERS> {
         let step = p[GAIN] / p[SIGMA];
         let bend = (-step * step).exp();
         let mut sums = Expansion::ZERO;
@@ -192,12 +174,8 @@ impl UnbinnedObjective {
     }
 
     fn evaluate(&mut self, p: &Parameters, with_curvature: bool) -> Expansion<N_PARAMETERS> {
-        let mut e = Expansion {
-            value: f64::INFINITY,
-            ..Expansion::ZERO
-        };
-        if !(p.iter().all(|x| x.is_finite()) && p[SIGMA] > 0.0 && p[GAIN] > 0.0 && p[LAMBDA] >= 0.0)
-        {
+        let mut e = Expansion { value: f64::INFINITY, ..Expansion::ZERO };
+        if !(p.iter().all(|x| x.is_finite()) && p[SIGMA] > 0.0 && p[GAIN] > 0.0 && p[LAMBDA] >= 0.0) {
             return e;
         }
         self.set_poisson(p[LAMBDA]);
@@ -253,8 +231,7 @@ mod tests {
         let mut random = SplitMix64(9);
         (0..n)
             .map(|_| {
-                let electrons =
-                    crate::stats::distributions::poisson_quantile(random.uniform(), 0.6);
+                let electrons = crate::stats::distributions::poisson_quantile(random.uniform(), 0.6);
                 0.01 + 1.35 * electrons as f64 + 0.2 * random.gaussian()
             })
             .collect()
@@ -267,44 +244,27 @@ mod tests {
         let window = (-1.0, 7.0);
         let gauss = crate::stats::distributions::gaussian;
         let poisson = |n: u64| crate::stats::distributions::poisson_probability(n, p[LAMBDA]);
-        let density = |q: f64| {
-            (0..=8u64)
-                .map(|n| poisson(n) * gauss(q, p[MU0] + n as f64 * p[GAIN], p[SIGMA]))
-                .sum::<f64>()
-        };
+        let density =
+            |q: f64| (0..=8u64).map(|n| poisson(n) * gauss(q, p[MU0] + n as f64 * p[GAIN], p[SIGMA])).sum::<f64>();
         let z: f64 = (0..=8u64)
             .map(|n| {
                 let centre = p[MU0] + n as f64 * p[GAIN];
-                poisson(n)
-                    * normal_interval(
-                        (window.0 - centre) / p[SIGMA],
-                        (window.1 - centre) / p[SIGMA],
-                    )
+                poisson(n) * normal_interval((window.0 - centre) / p[SIGMA], (window.1 - centre) / p[SIGMA])
             })
             .sum();
-        let inside: Vec<f64> = sample
-            .iter()
-            .copied()
-            .filter(|&q| q > window.0 && q < window.1)
-            .collect();
+        let inside: Vec<f64> = sample.iter().copied().filter(|&q| q > window.0 && q < window.1).collect();
         let slow = -2.0 * inside.iter().map(|&q| (density(q) / z).ln()).sum::<f64>();
         let mut objective = UnbinnedObjective::new(&sample, window, 8);
         let fast = objective.expand(&p);
-        assert!(
-            (fast.value / slow - 1.0).abs() < 1e-12,
-            "{} {slow}",
-            fast.value
-        );
+        assert!((fast.value / slow - 1.0).abs() < 1e-12, "{} {slow}", fast.value);
         for k in MU0..=GAIN {
             let step = 1e-6 * p[k];
             let (mut up, mut down) = (p, p);
             up[k] += step;
             down[k] -= step;
-            let difference =
-                (objective.expand(&up).value - objective.expand(&down).value) / (2.0 * step);
+            let difference = (objective.expand(&up).value - objective.expand(&down).value) / (2.0 * step);
             assert!(
-                (fast.gradient[k] - difference).abs()
-                    < 1e-5 * difference.abs() + 1e-13 * slow / step,
+                (fast.gradient[k] - difference).abs() < 1e-5 * difference.abs() + 1e-13 * slow / step,
                 "{k}: {} {difference}",
                 fast.gradient[k]
             );
@@ -316,10 +276,7 @@ mod tests {
         let sample = pixels(3 * PARALLEL / 2);
         let p = [1.0, 0.02, 0.21, 0.55, 1.33, 0.0, 0.0];
         let with_threads = |n: usize| {
-            let pool = rayon::ThreadPoolBuilder::new()
-                .num_threads(n)
-                .build()
-                .unwrap();
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(n).build().unwrap();
             pool.install(|| UnbinnedObjective::new(&sample, (-1.0, 7.0), 8).expand(&p))
         };
         assert_eq!(with_threads(1), with_threads(3));

@@ -96,11 +96,7 @@ pub struct GaussianFit {
 impl GaussianFit {
     /// χ²/NDF, or −999 without degrees of freedom (the mark the reference uses).
     pub fn chi2_per_ndf(&self) -> f64 {
-        if self.ndf > 0 && self.chi2.is_finite() {
-            self.chi2 / self.ndf as f64
-        } else {
-            -999.0
-        }
+        if self.ndf > 0 && self.chi2.is_finite() { self.chi2 / self.ndf as f64 } else { -999.0 }
     }
 
     /// μ and σ come from a converged fit with degrees of freedom.
@@ -113,13 +109,7 @@ impl GaussianFit {
         self.mu_at_limit || self.sigma_at_limit
     }
 
-    fn without_fit(
-        outcome: Outcome,
-        mu: f64,
-        sigma: f64,
-        n_values: usize,
-        range: (f64, f64),
-    ) -> Self {
+    fn without_fit(outcome: Outcome, mu: f64, sigma: f64, n_values: usize, range: (f64, f64)) -> Self {
         Self {
             amplitude: f64::NAN,
             mu,
@@ -158,17 +148,10 @@ impl GaussianFitter {
     /// Fits the histogram of `sample` (NaN left out).
     pub fn fit(&mut self, sample: &[f64], settings: GaussianFitSettings) -> GaussianFit {
         self.values.clear();
-        self.values
-            .extend(sample.iter().copied().filter(|x| !x.is_nan()));
+        self.values.extend(sample.iter().copied().filter(|x| !x.is_nan()));
         let n = self.values.len();
         let Some((lo, hi)) = robust::min_max(&self.values).filter(|_| n >= 2) else {
-            return GaussianFit::without_fit(
-                Outcome::TooFewValues,
-                f64::NAN,
-                f64::NAN,
-                n,
-                (f64::NAN, f64::NAN),
-            );
+            return GaussianFit::without_fit(Outcome::TooFewValues, f64::NAN, f64::NAN, n, (f64::NAN, f64::NAN));
         };
         if lo == hi {
             return GaussianFit::without_fit(Outcome::ConstantSample, lo, 0.0, n, (lo, hi));
@@ -214,30 +197,16 @@ impl GaussianFitter {
         let ndf = self.bins.len() as i64 - 3;
         if ndf <= 0 {
             // from the sample in its own order: the buffer was reordered by selections
-            let (mean_free, spread) = (
-                robust::median_in_place(&mut self.values),
-                robust::std_deviation(sample, Ddof::Population),
-            );
-            let mut fit =
-                GaussianFit::without_fit(Outcome::NoDegreesOfFreedom, mean_free, spread, n, range);
+            let (mean_free, spread) =
+                (robust::median_in_place(&mut self.values), robust::std_deviation(sample, Ddof::Population));
+            let mut fit = GaussianFit::without_fit(Outcome::NoDegreesOfFreedom, mean_free, spread, n, range);
             fit.ndf = ndf;
             return fit;
         }
-        let limits = Box2 {
-            mu: start.mu_limits,
-            sigma: start.sigma_limits,
-        };
-        let solution = solver::minimise(
-            &self.bins,
-            [start.amplitude, start.mu, start.sigma],
-            &limits,
-        );
+        let limits = Box2 { mu: start.mu_limits, sigma: start.sigma_limits };
+        let solution = solver::minimise(&self.bins, [start.amplitude, start.mu, start.sigma], &limits);
         let errors = solver::errors(&self.bins, &solution, &limits);
-        let Solution {
-            parameters: [amplitude, mu, sigma],
-            chi2,
-            converged,
-        } = solution;
+        let Solution { parameters: [amplitude, mu, sigma], chi2, converged } = solution;
         GaussianFit {
             amplitude,
             mu,
@@ -250,11 +219,7 @@ impl GaussianFitter {
             ndf,
             mu_at_limit: errors.mu_at_limit,
             sigma_at_limit: errors.sigma_at_limit,
-            outcome: if converged {
-                Outcome::Converged
-            } else {
-                Outcome::NotConverged
-            },
+            outcome: if converged { Outcome::Converged } else { Outcome::NotConverged },
             n_values: n,
             n_bins: 0,
             range,

@@ -177,8 +177,7 @@ fn free_parameters(p: &[f64; 3], gradient: &[f64; 3], limits: &Box2) -> ([usize;
     let mut n = 0;
     for k in 0..3 {
         let (lo, hi) = limits.interval(k);
-        let held =
-            (p[k] <= lo && gradient[k] > 0.0) || (p[k] >= hi && gradient[k] < 0.0) || lo >= hi;
+        let held = (p[k] <= lo && gradient[k] > 0.0) || (p[k] >= hi && gradient[k] < 0.0) || lo >= hi;
         if !held {
             free[n] = k;
             n += 1;
@@ -188,12 +187,7 @@ fn free_parameters(p: &[f64; 3], gradient: &[f64; 3], limits: &Box2) -> ([usize;
 }
 
 /// Solves (matrix + damping·diag(matrix))·step = −gradient for the free parameters; zero for the others.
-fn damped_step(
-    matrix: &Matrix<3>,
-    gradient: &[f64; 3],
-    damping: f64,
-    free: &[usize],
-) -> Option<[f64; 3]> {
+fn damped_step(matrix: &Matrix<3>, gradient: &[f64; 3], damping: f64, free: &[usize]) -> Option<[f64; 3]> {
     let mut packed = [[0.0; 3]; 3];
     let mut rhs = [0.0; 3];
     for (i, &row) in free.iter().enumerate() {
@@ -214,9 +208,7 @@ fn damped_step(
 fn negligible(step: &[f64; 3], p: &[f64; 3]) -> bool {
     // μ may be any number, its scale is σ
     let scales = [p[0].abs(), p[2], p[2]];
-    step.iter()
-        .zip(scales)
-        .all(|(step, scale)| step.abs() <= STEP_TOLERANCE * scale + f64::MIN_POSITIVE)
+    step.iter().zip(scales).all(|(step, scale)| step.abs() <= STEP_TOLERANCE * scale + f64::MIN_POSITIVE)
 }
 
 /// Local minimum of χ² reached from `start` (A, μ, σ) inside `limits`.
@@ -228,18 +220,10 @@ pub fn minimise(bins: &BinnedGaussian, start: [f64; 3], limits: &Box2) -> Soluti
     let mut newton = false;
     let mut handover = HANDOVER;
     let mut flat_steps = 0;
-    let end = |parameters, chi2, converged| Solution {
-        parameters,
-        chi2,
-        converged,
-    };
+    let end = |parameters, chi2, converged| Solution { parameters, chi2, converged };
     for _ in 0..MAX_STEPS {
         let (free, n_free) = free_parameters(&p, &here.gradient, limits);
-        let (matrix, damped) = if newton {
-            (here.hessian(), 0.0)
-        } else {
-            (here.gauss_newton, damping)
-        };
+        let (matrix, damped) = if newton { (here.hessian(), 0.0) } else { (here.gauss_newton, damping) };
         let Some(step) = damped_step(&matrix, &here.gradient, damped, &free[..n_free]) else {
             if newton {
                 // not convex here: back to the matrix that always is, and longer with it
@@ -265,11 +249,7 @@ pub fn minimise(bins: &BinnedGaussian, start: [f64; 3], limits: &Box2) -> Soluti
             if !newton {
                 let slope = (0..3).map(|k| moved[k] * here.gradient[k]).sum::<f64>();
                 let predicted = -2.0 * slope - small_matrix::bilinear(&matrix, &moved, &moved, 3);
-                let ratio = if predicted > 0.0 {
-                    gained / predicted
-                } else {
-                    0.0
-                };
+                let ratio = if predicted > 0.0 { gained / predicted } else { 0.0 };
                 damping *= (1.0 - (2.0 * ratio - 1.0).powi(3)).clamp(1.0 / 3.0, 2.0);
                 growth = 2.0;
             }
@@ -299,9 +279,7 @@ pub fn minimise(bins: &BinnedGaussian, start: [f64; 3], limits: &Box2) -> Soluti
 fn negligible_gradient(here: &Expansion, p: &[f64; 3], limits: &Box2) -> bool {
     let (free, n_free) = free_parameters(p, &here.gradient, limits);
     match damped_step(&here.hessian(), &here.gradient, 0.0, &free[..n_free]) {
-        Some(step) => {
-            -(0..3).map(|k| step[k] * here.gradient[k]).sum::<f64>() <= 1e-14 * here.chi2 + 1e-300
-        }
+        Some(step) => -(0..3).map(|k| step[k] * here.gradient[k]).sum::<f64>() <= 1e-14 * here.chi2 + 1e-300,
         None => false,
     }
 }

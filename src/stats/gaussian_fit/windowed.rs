@@ -19,12 +19,7 @@ pub struct WindowSettings {
 
 impl Default for WindowSettings {
     fn default() -> Self {
-        Self {
-            n_sigma: 7.0,
-            use_mad: true,
-            distance: None,
-            n_min: 50,
-        }
+        Self { n_sigma: 7.0, use_mad: true, distance: None, n_min: 50 }
     }
 }
 
@@ -53,44 +48,21 @@ pub fn windowed_estimate(sample: &[f64], settings: WindowSettings) -> WindowedEs
     let values = robust::present(sample);
     let (centre, mad) = robust::median_and_mad(&values);
     let spread = if settings.use_mad { mad } else { mad * 1.4826 };
-    let mut window = (
-        centre - settings.n_sigma * spread,
-        centre + settings.n_sigma * spread,
-    );
+    let mut window = (centre - settings.n_sigma * spread, centre + settings.n_sigma * spread);
     if values.len() > settings.n_min {
-        match highest_peak(
-            &values,
-            window,
-            settings.distance.unwrap_or(spread * settings.n_sigma),
-        ) {
+        match highest_peak(&values, window, settings.distance.unwrap_or(spread * settings.n_sigma)) {
             Some(edge) => {
                 let half = (0.5 * settings.n_sigma).round_ties_even() * spread;
                 window = (edge - half, edge + half);
             }
             None => {
-                return WindowedEstimate {
-                    mu: centre,
-                    sigma: spread,
-                    n_values: values.len(),
-                    window,
-                    no_peak: true,
-                };
+                return WindowedEstimate { mu: centre, sigma: spread, n_values: values.len(), window, no_peak: true };
             }
         }
     }
-    let inside: Vec<f64> = values
-        .iter()
-        .copied()
-        .filter(|&x| x > window.0 && x < window.1)
-        .collect();
+    let inside: Vec<f64> = values.iter().copied().filter(|&x| x > window.0 && x < window.1).collect();
     let (mu, sigma) = robust::mean_and_std(&inside, Ddof::Population);
-    WindowedEstimate {
-        mu,
-        sigma,
-        n_values: inside.len(),
-        window,
-        no_peak: false,
-    }
+    WindowedEstimate { mu, sigma, n_values: inside.len(), window, no_peak: false }
 }
 
 /// Left edge of the highest prominent bin of the density histogram in `window`.
@@ -101,11 +73,8 @@ fn highest_peak(values: &[f64], window: (f64, f64), distance: f64) -> Option<f64
     let mut smallest = 0.1;
     // a density has a largest value of 1/width; below its last bit nothing more can appear
     while smallest > f64::EPSILON / histogram.width() {
-        let conditions = PeakConditions {
-            height: Some(0.0),
-            distance: Some(distance.max(1.0)),
-            prominence: Some(smallest),
-        };
+        let conditions =
+            PeakConditions { height: Some(0.0), distance: Some(distance.max(1.0)), prominence: Some(smallest) };
         let mut highest: Option<(f64, usize)> = None;
         for peak in find_peaks(&density, conditions) {
             if highest.is_none_or(|(height, _)| peak.height > height) {
@@ -126,29 +95,16 @@ mod tests {
     use crate::stats::distributions::normal_quantile;
 
     fn quantiles(from: usize, to: usize) -> Vec<f64> {
-        (from..=to)
-            .map(|j| 1000.0 + 2.5 * normal_quantile((j as f64 - 0.5) / 200.0))
-            .collect()
+        (from..=to).map(|j| 1000.0 + 2.5 * normal_quantile((j as f64 - 0.5) / 200.0)).collect()
     }
 
     #[test]
     fn examples_of_the_specification() {
         // spec 02 §3.4, all digits given there
-        let wide = windowed_estimate(
-            &quantiles(1, 200),
-            WindowSettings {
-                distance: Some(1.0),
-                ..Default::default()
-            },
-        );
+        let wide = windowed_estimate(&quantiles(1, 200), WindowSettings { distance: Some(1.0), ..Default::default() });
         assert!((wide.mu - 999.877689).abs() < 5e-7 && (wide.sigma - 2.362178).abs() < 5e-7);
         assert_eq!(wide.n_values, 196);
-        let narrow = WindowSettings {
-            n_sigma: 3.0,
-            use_mad: false,
-            distance: Some(1.0),
-            ..Default::default()
-        };
+        let narrow = WindowSettings { n_sigma: 3.0, use_mad: false, distance: Some(1.0), ..Default::default() };
         let narrow = windowed_estimate(&quantiles(1, 200), narrow);
         assert!((narrow.mu - 999.751503).abs() < 5e-7 && (narrow.sigma - 2.127321).abs() < 5e-7);
         assert_eq!(narrow.n_values, 186);
@@ -159,14 +115,7 @@ mod tests {
     #[test]
     fn samples_without_spread_do_not_fail() {
         let constant = windowed_estimate(&[4.0; 60], WindowSettings::default());
-        assert_eq!(
-            (constant.mu, constant.sigma, constant.no_peak),
-            (4.0, 0.0, true)
-        );
-        assert!(
-            windowed_estimate(&[], WindowSettings::default())
-                .mu
-                .is_nan()
-        );
+        assert_eq!((constant.mu, constant.sigma, constant.no_peak), (4.0, 0.0, true));
+        assert!(windowed_estimate(&[], WindowSettings::default()).mu.is_nan());
     }
 }

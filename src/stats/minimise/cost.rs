@@ -68,8 +68,7 @@ impl<'a, M: FnMut(&[f64], &mut [f64])> VectorCost<'a, M> {
         match &self.kind {
             VectorKind::LeastSquares(weights) => {
                 let used = pairs.zip(weights).filter(|(_, weight)| **weight > 0.0);
-                used.map(|((y, f), weight)| (y - f) * (y - f) * weight)
-                    .sum()
+                used.map(|((y, f), weight)| (y - f) * (y - f) * weight).sum()
             }
             VectorKind::Poisson => {
                 let term = |(&h, &f): (&f64, &f64)| {
@@ -117,10 +116,7 @@ impl<M: FnMut(&[f64], &mut [f64])> Cost for VectorCost<'_, M> {
 
 impl<M: FnMut(&[f64], &mut [f64])> Objective<MAX_PARAMETERS> for VectorCost<'_, M> {
     fn expand(&mut self, p: &Point) -> Expansion<MAX_PARAMETERS> {
-        let mut e = Expansion {
-            value: self.value(p),
-            ..Expansion::ZERO
-        };
+        let mut e = Expansion { value: self.value(p), ..Expansion::ZERO };
         if !e.value.is_finite() {
             return e;
         }
@@ -177,22 +173,13 @@ impl<'a> ScalarCost<'a> {
         bounds: &Bounds<MAX_PARAMETERS>,
         scales: Point,
     ) -> Self {
-        Self {
-            function,
-            bounds: *bounds,
-            steps: scales.map(|scale| 0.03 * scale),
-            kept: None,
-        }
+        Self { function, bounds: *bounds, steps: scales.map(|scale| 0.03 * scale), kept: None }
     }
 
     /// Centre of the differences in parameter `k`: `p[k]`, or so far inside that both neighbours respect the limits.
     fn centre(&self, p: &Point, k: usize, step: f64) -> f64 {
         let (lo, hi) = (self.bounds.lo[k] + step, self.bounds.hi[k] - step);
-        if lo > hi {
-            0.5 * (self.bounds.lo[k] + self.bounds.hi[k])
-        } else {
-            p[k].max(lo).min(hi)
-        }
+        if lo > hi { 0.5 * (self.bounds.lo[k] + self.bounds.hi[k]) } else { p[k].max(lo).min(hi) }
     }
 }
 
@@ -212,16 +199,11 @@ impl Cost for ScalarCost<'_> {
 
 impl Objective<MAX_PARAMETERS> for ScalarCost<'_> {
     fn expand(&mut self, p: &Point) -> Expansion<MAX_PARAMETERS> {
-        let mut e = Expansion {
-            value: self.value(p),
-            ..Expansion::ZERO
-        };
+        let mut e = Expansion { value: self.value(p), ..Expansion::ZERO };
         if !e.value.is_finite() {
             return e;
         }
-        let free: Vec<usize> = (0..MAX_PARAMETERS)
-            .filter(|&k| !self.bounds.is_fixed(k))
-            .collect();
+        let free: Vec<usize> = (0..MAX_PARAMETERS).filter(|&k| !self.bounds.is_fixed(k)).collect();
         let mut centre = *p;
         for &k in &free {
             let range = self.bounds.hi[k] - self.bounds.lo[k];
@@ -254,16 +236,11 @@ impl Objective<MAX_PARAMETERS> for ScalarCost<'_> {
                 let (hr, hc) = (self.steps[row], self.steps[col]);
                 let mut corner = |r: f64, c: f64| {
                     let mut q = *p;
-                    q[row] = (centre[row] + r * hr)
-                        .max(self.bounds.lo[row])
-                        .min(self.bounds.hi[row]);
-                    q[col] = (centre[col] + c * hc)
-                        .max(self.bounds.lo[col])
-                        .min(self.bounds.hi[col]);
+                    q[row] = (centre[row] + r * hr).max(self.bounds.lo[row]).min(self.bounds.hi[row]);
+                    q[col] = (centre[col] + c * hc).max(self.bounds.lo[col]).min(self.bounds.hi[col]);
                     (self.function)(&q)
                 };
-                let mixed =
-                    corner(1.0, 1.0) + corner(-1.0, -1.0) - corner(1.0, -1.0) - corner(-1.0, 1.0);
+                let mixed = corner(1.0, 1.0) + corner(-1.0, -1.0) - corner(1.0, -1.0) - corner(-1.0, 1.0);
                 let mixed = mixed / (4.0 * hr * hc);
                 e.curvature[row][col] = if mixed.is_finite() { mixed } else { 0.0 };
                 e.curvature[col][row] = e.curvature[row][col];
@@ -287,11 +264,8 @@ fn make_positive(curvature: &mut Matrix<MAX_PARAMETERS>, free: &[usize]) {
     }
     for &row in free {
         for &col in free {
-            curvature[row][col] = if row == col && curvature[row][row].is_finite() {
-                curvature[row][row].abs()
-            } else {
-                0.0
-            };
+            curvature[row][col] =
+                if row == col && curvature[row][row].is_finite() { curvature[row][row].abs() } else { 0.0 };
         }
     }
 }

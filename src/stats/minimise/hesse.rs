@@ -26,11 +26,7 @@ pub(super) fn second_derivatives(
     for &k in free {
         let room = (reached.p[k] - bounds.lo[k]).min(bounds.hi[k] - reached.p[k]);
         let curvature = reached.at.curvature[k][k];
-        let mut step = if curvature > 0.0 {
-            (2.0 * rise / curvature).sqrt()
-        } else {
-            cost.scale(k)
-        };
+        let mut step = if curvature > 0.0 { (2.0 * rise / curvature).sqrt() } else { cost.scale(k) };
         for _ in 0..4 {
             step = step.min(0.9 * room).max(f64::MIN_POSITIVE);
             let mut at = |x: f64| {
@@ -38,8 +34,7 @@ pub(super) fn second_derivatives(
                 q[k] = x;
                 cost.value(&q)
             };
-            let second =
-                (at(reached.p[k] + step) + at(reached.p[k] - step) - 2.0 * middle) / (step * step);
+            let second = (at(reached.p[k] + step) + at(reached.p[k] - step) - 2.0 * middle) / (step * step);
             hessian[k][k] = second;
             steps[k] = step;
             let better = (2.0 * rise / second.abs()).sqrt();
@@ -57,8 +52,7 @@ pub(super) fn second_derivatives(
                 q[col] += c * steps[col];
                 cost.value(&q)
             };
-            let mixed =
-                corner(1.0, 1.0) + corner(-1.0, -1.0) - corner(1.0, -1.0) - corner(-1.0, 1.0);
+            let mixed = corner(1.0, 1.0) + corner(-1.0, -1.0) - corner(1.0, -1.0) - corner(-1.0, 1.0);
             hessian[row][col] = mixed / (4.0 * steps[row] * steps[col]);
             hessian[col][row] = hessian[row][col];
         }

@@ -35,9 +35,7 @@ mod hesse;
 #[cfg(test)]
 mod tests;
 
-use crate::stats::bounded_search::{
-    Bounds, Reached, covariance, descend, estimated_distance, profile_interval,
-};
+use crate::stats::bounded_search::{Bounds, Reached, covariance, descend, estimated_distance, profile_interval};
 use crate::stats::error::StatsError;
 use crate::stats::status::Status;
 use cost::{ScalarCost, VectorCost, VectorKind};
@@ -59,13 +57,7 @@ impl Parameter {
     /// A free parameter with a start value and a first step (about its expected error; it sets the scale of numerical
     /// derivatives near zero).
     pub fn new(name: impl Into<String>, start: f64, step: f64) -> Self {
-        Self {
-            name: name.into(),
-            start,
-            step,
-            limits: (f64::NEG_INFINITY, f64::INFINITY),
-            fixed: false,
-        }
+        Self { name: name.into(), start, step, limits: (f64::NEG_INFINITY, f64::INFINITY), fixed: false }
     }
 
     /// The same within limits; an infinite end is no limit. The start value is moved inside.
@@ -118,18 +110,12 @@ pub struct FitResult {
 impl FitResult {
     /// Value of a parameter.
     pub fn value(&self, name: &str) -> Option<f64> {
-        self.parameters
-            .iter()
-            .find(|p| p.name == name)
-            .map(|p| p.value)
+        self.parameters.iter().find(|p| p.name == name).map(|p| p.value)
     }
 
     /// Error of a parameter.
     pub fn error(&self, name: &str) -> Option<f64> {
-        self.parameters
-            .iter()
-            .find(|p| p.name == name)
-            .map(|p| p.error)
+        self.parameters.iter().find(|p| p.name == name).map(|p| p.error)
     }
 
     /// Values in the order given.
@@ -157,9 +143,7 @@ impl FitResult {
         }
         for parameter in &mut self.parameters {
             parameter.error *= factor;
-            parameter.minos = parameter
-                .minos
-                .map(|(down, up)| (down * factor, up * factor));
+            parameter.minos = parameter.minos.map(|(down, up)| (down * factor, up * factor));
         }
         self
     }
@@ -176,11 +160,7 @@ pub struct Fit {
 impl Fit {
     /// A fit of these parameters.
     pub fn new(parameters: impl IntoIterator<Item = Parameter>) -> Self {
-        Self {
-            parameters: parameters.into_iter().collect(),
-            up: 1.0,
-            minos: false,
-        }
+        Self { parameters: parameters.into_iter().collect(), up: 1.0, minos: false }
     }
 
     /// Rise of the function of [`Fit::minimise`] that defines one standard deviation: 1 (default) for χ² and −2 ln L,
@@ -203,11 +183,7 @@ impl Fit {
     /// Inverted limits, start values that are not numbers, more than [`MAX_PARAMETERS`] parameters.
     pub fn minimise(&self, function: impl FnMut(&[f64]) -> f64) -> Result<FitResult, StatsError> {
         let (start, bounds) = self.start()?;
-        let up = if self.up > 0.0 && self.up.is_finite() {
-            self.up
-        } else {
-            1.0
-        };
+        let up = if self.up > 0.0 && self.up.is_finite() { self.up } else { 1.0 };
         // the engine knows ΔF = 1
         let mut function = function;
         let n = self.parameters.len();
@@ -255,11 +231,7 @@ impl Fit {
             .zip(sigma)
             .map(|(y, sigma)| {
                 let weight = 1.0 / (sigma * sigma);
-                if y.is_finite() && *sigma > 0.0 && weight.is_finite() {
-                    weight
-                } else {
-                    0.0
-                }
+                if y.is_finite() && *sigma > 0.0 && weight.is_finite() { weight } else { 0.0 }
             })
             .collect();
         self.vector(data, VectorKind::LeastSquares(weights), model)
@@ -270,11 +242,7 @@ impl Fit {
     ///
     /// # Errors
     /// As [`Fit::minimise`].
-    pub fn poisson(
-        &self,
-        counts: &[f64],
-        model: impl FnMut(&[f64], &mut [f64]),
-    ) -> Result<FitResult, StatsError> {
+    pub fn poisson(&self, counts: &[f64], model: impl FnMut(&[f64], &mut [f64])) -> Result<FitResult, StatsError> {
         self.vector(counts, VectorKind::Poisson, model)
     }
 
@@ -286,21 +254,12 @@ impl Fit {
     ) -> Result<FitResult, StatsError> {
         let (start, bounds) = self.start()?;
         let used = match &kind {
-            VectorKind::LeastSquares(weights) => {
-                weights.iter().filter(|&&weight| weight > 0.0).count()
-            }
+            VectorKind::LeastSquares(weights) => weights.iter().filter(|&&weight| weight > 0.0).count(),
             VectorKind::Poisson => data.len(),
         };
         let n_free = (0..MAX_PARAMETERS).filter(|&k| !bounds.is_fixed(k)).count();
         let ndf = used as i64 - n_free as i64;
-        let mut cost = VectorCost::new(
-            data,
-            kind,
-            model,
-            &bounds,
-            self.parameters.len(),
-            self.scales(),
-        );
+        let mut cost = VectorCost::new(data, kind, model, &bounds, self.parameters.len(), self.scales());
         let mut result = if ndf < 0 {
             self.report(&start, f64::NAN, Status(Status::TOO_FEW_DATA), &bounds)
         } else {
@@ -313,11 +272,7 @@ impl Fit {
     fn scales(&self) -> [f64; MAX_PARAMETERS] {
         let mut scales = [1.0; MAX_PARAMETERS];
         for (scale, p) in scales.iter_mut().zip(&self.parameters) {
-            *scale = if p.step.is_finite() && p.step != 0.0 {
-                p.step.abs()
-            } else {
-                0.1 * p.start.abs().max(0.1)
-            };
+            *scale = if p.step.is_finite() && p.step != 0.0 { p.step.abs() } else { 0.1 * p.start.abs().max(0.1) };
         }
         scales
     }
@@ -326,48 +281,22 @@ impl Fit {
     fn start(&self) -> Result<([f64; MAX_PARAMETERS], Bounds<MAX_PARAMETERS>), StatsError> {
         let n = self.parameters.len();
         if n > MAX_PARAMETERS {
-            return Err(StatsError::Length {
-                what: "parameters of a fit",
-                expected: MAX_PARAMETERS,
-                got: n,
-            });
+            return Err(StatsError::Length { what: "parameters of a fit", expected: MAX_PARAMETERS, got: n });
         }
         let mut start = [0.0; MAX_PARAMETERS];
-        let mut bounds = Bounds {
-            lo: [0.0; MAX_PARAMETERS],
-            hi: [0.0; MAX_PARAMETERS],
-        };
+        let mut bounds = Bounds { lo: [0.0; MAX_PARAMETERS], hi: [0.0; MAX_PARAMETERS] };
         for (k, p) in self.parameters.iter().enumerate() {
             let (lo, hi) = p.limits;
             if lo > hi || lo.is_nan() || hi.is_nan() {
-                return Err(StatsError::InvalidLimits {
-                    name: p.name.clone(),
-                    lo,
-                    hi,
-                });
+                return Err(StatsError::InvalidLimits { name: p.name.clone(), lo, hi });
             }
             if !p.start.is_finite() {
-                return Err(StatsError::InvalidStart {
-                    name: p.name.clone(),
-                    value: p.start,
-                });
+                return Err(StatsError::InvalidStart { name: p.name.clone(), value: p.start });
             }
             // off the limits, so that the search sees both sides at first
-            let margin = if (hi - lo).is_finite() {
-                1e-6 * (hi - lo)
-            } else {
-                0.0
-            };
-            start[k] = if p.fixed {
-                p.start
-            } else {
-                p.start.max(lo + margin).min(hi - margin)
-            };
-            (bounds.lo[k], bounds.hi[k]) = if p.fixed {
-                (p.start, p.start)
-            } else {
-                (lo, hi)
-            };
+            let margin = if (hi - lo).is_finite() { 1e-6 * (hi - lo) } else { 0.0 };
+            start[k] = if p.fixed { p.start } else { p.start.max(lo + margin).min(hi - margin) };
+            (bounds.lo[k], bounds.hi[k]) = if p.fixed { (p.start, p.start) } else { (lo, hi) };
         }
         Ok((start, bounds))
     }
@@ -454,24 +383,10 @@ impl Fit {
         if parameters.iter().any(|parameter| parameter.at_limit) {
             status.0 |= Status::AT_LIMIT;
         }
-        FitResult {
-            parameters,
-            covariance: vec![vec![0.0; n]; n],
-            minimum,
-            ndf: None,
-            status,
-        }
+        FitResult { parameters, covariance: vec![vec![0.0; n]; n], minimum, ndf: None, status }
     }
 }
 
 fn same_length(what: &'static str, values: &[f64], expected: usize) -> Result<(), StatsError> {
-    if values.len() == expected {
-        Ok(())
-    } else {
-        Err(StatsError::Length {
-            what,
-            expected,
-            got: values.len(),
-        })
-    }
+    if values.len() == expected { Ok(()) } else { Err(StatsError::Length { what, expected, got: values.len() }) }
 }

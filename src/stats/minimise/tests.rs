@@ -7,19 +7,13 @@ use crate::stats::test_data::SplitMix64;
 fn straight_line_equals_the_closed_form() {
     let x: Vec<f64> = (0..10).map(f64::from).collect();
     let mut random = SplitMix64(3);
-    let y: Vec<f64> = x
-        .iter()
-        .map(|x| 2.0 + 0.5 * x + 0.1 * random.gaussian())
-        .collect();
+    let y: Vec<f64> = x.iter().map(|x| 2.0 + 0.5 * x + 0.1 * random.gaussian()).collect();
     let fit = Fit::new([Parameter::new("a", 0.0, 0.1), Parameter::new("b", 0.0, 0.1)])
         .with_minos(true)
         .least_squares(&x, &y, &[0.1; 10], |x, p| p[0] + p[1] * x)
         .unwrap();
     // normal equations: Sxx = 285, Sx = 45, n = 10
-    let (sy, sxy) = (
-        y.iter().sum::<f64>(),
-        x.iter().zip(&y).map(|(x, y)| x * y).sum::<f64>(),
-    );
+    let (sy, sxy) = (y.iter().sum::<f64>(), x.iter().zip(&y).map(|(x, y)| x * y).sum::<f64>());
     let determinant = 10.0 * 285.0 - 45.0 * 45.0;
     let slope = (10.0 * sxy - 45.0 * sy) / determinant;
     assert!((fit.value("b").unwrap() - slope).abs() < 1e-6);
@@ -47,9 +41,7 @@ fn limits_and_fixed_parameters() {
     assert!((fit.value("y").unwrap() - 1.0).abs() < 1e-3);
     assert_eq!((fit.value("z"), fit.error("z")), (Some(0.5), Some(0.0)));
     assert!(fit.status.has(Status::AT_LIMIT));
-    let nothing_free = Fit::new([Parameter::new("x", 3.0, 0.1).fixed()])
-        .minimise(|p| p[0])
-        .unwrap();
+    let nothing_free = Fit::new([Parameter::new("x", 3.0, 0.1).fixed()]).minimise(|p| p[0]).unwrap();
     assert_eq!(nothing_free.minimum, 3.0);
 }
 
@@ -58,76 +50,39 @@ fn unweighted_exponential_of_the_column_transient() {
     // spec 02 §9: A = 1.990806, μ = 0.297759, residual sum 7.782667e-4
     let y = [1.47, 1.11, 0.81, 0.62, 0.44, 0.33, 0.25, 0.17, 0.14];
     let x: Vec<f64> = (1..10).map(f64::from).collect();
-    let parameters = [
-        Parameter::new("A", 0.013, 0.1).limited(0.0, 50.0),
-        Parameter::new("mu", 0.12, 0.1).limited(0.0, 50.0),
-    ];
-    let fit = Fit::new(parameters)
-        .least_squares(&x, &y, &[1.0; 9], |x, p| p[0] * (-p[1] * x).exp())
-        .unwrap();
+    let parameters =
+        [Parameter::new("A", 0.013, 0.1).limited(0.0, 50.0), Parameter::new("mu", 0.12, 0.1).limited(0.0, 50.0)];
+    let fit = Fit::new(parameters).least_squares(&x, &y, &[1.0; 9], |x, p| p[0] * (-p[1] * x).exp()).unwrap();
     println!("{:?} {} {:?}", fit.values(), fit.minimum, fit.status);
     assert!((fit.value("A").unwrap() - 1.990806).abs() < 1e-4);
     assert!((fit.value("mu").unwrap() - 0.297759).abs() < 1e-5);
     assert!((fit.minimum - 7.782667e-4).abs() < 1e-9);
     let scaled = fit.clone().scaled_to_residuals();
-    assert!(
-        (scaled.error("A").unwrap() / fit.error("A").unwrap() - (fit.minimum / 7.0).sqrt()).abs()
-            < 1e-12
-    );
+    assert!((scaled.error("A").unwrap() / fit.error("A").unwrap() - (fit.minimum / 7.0).sqrt()).abs() < 1e-12);
 }
 
 #[test]
 fn hostile_functions_give_a_status_not_a_panic() {
-    let parameters = || {
-        [
-            Parameter::new("x", 1.0, 0.1),
-            Parameter::new("y", 1.0, 0.1).limited(-1.0, 5.0),
-        ]
-    };
-    for function in [
-        |_: &[f64]| f64::NAN,
-        |_: &[f64]| 1.0,
-        |p: &[f64]| -p[0],
-        |p: &[f64]| p[0].ln() + p[1].sqrt(),
-    ] {
-        let fit = Fit::new(parameters())
-            .with_minos(true)
-            .minimise(function)
-            .unwrap();
+    let parameters = || [Parameter::new("x", 1.0, 0.1), Parameter::new("y", 1.0, 0.1).limited(-1.0, 5.0)];
+    for function in [|_: &[f64]| f64::NAN, |_: &[f64]| 1.0, |p: &[f64]| -p[0], |p: &[f64]| p[0].ln() + p[1].sqrt()] {
+        let fit = Fit::new(parameters()).with_minos(true).minimise(function).unwrap();
         assert!(!fit.status.is_good(), "{fit:?}");
     }
-    assert!(
-        Fit::new([Parameter::new("x", f64::NAN, 0.1)])
-            .minimise(|p| p[0])
-            .is_err()
-    );
-    assert!(
-        Fit::new([Parameter::new("x", 0.0, 0.1).limited(1.0, -1.0)])
-            .minimise(|p| p[0])
-            .is_err()
-    );
-    let empty = Fit::new([Parameter::new("x", 0.0, 0.0)])
-        .least_squares(&[], &[], &[], |_, p| p[0])
-        .unwrap();
+    assert!(Fit::new([Parameter::new("x", f64::NAN, 0.1)]).minimise(|p| p[0]).is_err());
+    assert!(Fit::new([Parameter::new("x", 0.0, 0.1).limited(1.0, -1.0)]).minimise(|p| p[0]).is_err());
+    let empty = Fit::new([Parameter::new("x", 0.0, 0.0)]).least_squares(&[], &[], &[], |_, p| p[0]).unwrap();
     assert!(!empty.status.is_good());
 }
 
 /// Minuit (the crate, as an independent witness) on the same function: values and HESSE errors.
-fn minuit(
-    parameters: &[(f64, f64)],
-    function: impl Fn(&[f64]) -> f64,
-) -> (Vec<f64>, Vec<f64>, f64) {
+fn minuit(parameters: &[(f64, f64)], function: impl Fn(&[f64]) -> f64) -> (Vec<f64>, Vec<f64>, f64) {
     let mut search = minuit2::MnMigrad::new().tolerance(1e-3);
     for (k, (start, step)) in parameters.iter().enumerate() {
         search = search.add(format!("p{k}"), *start, *step);
     }
     let minimum = search.minimize(&function);
     let minimum = minuit2::MnHesse::new().calculate(&function, &minimum);
-    (
-        minimum.params(),
-        minimum.user_state().errors(),
-        minimum.fval(),
-    )
+    (minimum.params(), minimum.user_state().errors(), minimum.fval())
 }
 
 #[test]
@@ -137,10 +92,8 @@ fn agrees_with_minuit() {
     let mut random = SplitMix64(11);
     let counts: Vec<f64> = (0..40)
         .map(|i| {
-            crate::stats::distributions::poisson_quantile(
-                random.uniform(),
-                50.0 * (-0.2 * f64::from(i)).exp() + 5.0,
-            ) as f64
+            crate::stats::distributions::poisson_quantile(random.uniform(), 50.0 * (-0.2 * f64::from(i)).exp() + 5.0)
+                as f64
         })
         .collect();
     let likelihood = |p: &[f64]| {
@@ -150,46 +103,25 @@ fn agrees_with_minuit() {
         };
         counts.iter().enumerate().map(term).sum::<f64>()
     };
-    let cases: [(&[(f64, f64)], &dyn Fn(&[f64]) -> f64); 2] = [
-        (&[(-1.2, 0.1), (1.0, 0.1)], &valley),
-        (&[(30.0, 3.0), (0.1, 0.05), (2.0, 1.0)], &likelihood),
-    ];
+    let cases: [(&[(f64, f64)], &dyn Fn(&[f64]) -> f64); 2] =
+        [(&[(-1.2, 0.1), (1.0, 0.1)], &valley), (&[(30.0, 3.0), (0.1, 0.05), (2.0, 1.0)], &likelihood)];
     for (start, function) in cases {
         let (values, errors, minimum) = minuit(start, function);
-        let parameters = start
-            .iter()
-            .enumerate()
-            .map(|(k, (start, step))| Parameter::new(format!("p{k}"), *start, *step));
+        let parameters =
+            start.iter().enumerate().map(|(k, (start, step))| Parameter::new(format!("p{k}"), *start, *step));
         let fit = Fit::new(parameters).minimise(function).unwrap();
         println!("{:?}\n{values:?} {errors:?}", fit.parameters);
         assert!(fit.status.is_good(), "{:?}", fit.status);
         // not worse than Minuit; values within 0.003 of the error, errors within 1 %
         assert!(fit.minimum <= minimum + 1e-6);
         for ((p, value), error) in fit.parameters.iter().zip(values).zip(errors) {
-            assert!(
-                (p.value - value).abs() < 0.003 * error,
-                "{}: {} {value}",
-                p.name,
-                p.value
-            );
-            assert!(
-                (p.error / error - 1.0).abs() < 0.01,
-                "{}: {} {error}",
-                p.name,
-                p.error
-            );
+            assert!((p.value - value).abs() < 0.003 * error, "{}: {} {value}", p.name, p.value);
+            assert!((p.error / error - 1.0).abs() < 0.01, "{}: {} {error}", p.name, p.error);
         }
     }
     // the same likelihood with the model's own derivatives: the same answer
-    let start = [
-        Parameter::new("A", 30.0, 3.0),
-        Parameter::new("b", 0.1, 0.05),
-        Parameter::new("c", 2.0, 1.0),
-    ];
-    let by_function = Fit::new(start.clone())
-        .with_minos(true)
-        .minimise(likelihood)
-        .unwrap();
+    let start = [Parameter::new("A", 30.0, 3.0), Parameter::new("b", 0.1, 0.05), Parameter::new("c", 2.0, 1.0)];
+    let by_function = Fit::new(start.clone()).with_minos(true).minimise(likelihood).unwrap();
     let by_vector = Fit::new(start)
         .with_minos(true)
         .poisson(&counts, |p, f| {
@@ -199,9 +131,7 @@ fn agrees_with_minuit() {
         })
         .unwrap();
     for (a, b) in by_function.parameters.iter().zip(&by_vector.parameters) {
-        assert!(
-            (a.value - b.value).abs() < 1e-3 * b.error && (a.error / b.error - 1.0).abs() < 1e-2
-        );
+        assert!((a.value - b.value).abs() < 1e-3 * b.error && (a.error / b.error - 1.0).abs() < 1e-2);
         let ((a_down, a_up), (b_down, b_up)) = (a.minos.unwrap(), b.minos.unwrap());
         assert!((a_down / b_down - 1.0).abs() < 1e-2 && (a_up / b_up - 1.0).abs() < 1e-2);
         // counting statistics: the upper side of a rate is the longer one, both within 20 % of the parabola
@@ -214,11 +144,7 @@ fn two_amplifiers(p: &[f64], x: f64, y: f64) -> f64 {
     let (a, theta, sl, su) = (p[0], p[1], p[4], p[5]);
     let (sin, cos) = theta.sin_cos();
     let (l, u) = (1.0 / (2.0 * sl * sl), 1.0 / (2.0 * su * su));
-    let (qa, qb, qc) = (
-        cos * cos * l + sin * sin * u,
-        sin * cos * (u - l),
-        sin * sin * l + cos * cos * u,
-    );
+    let (qa, qb, qc) = (cos * cos * l + sin * sin * u, sin * cos * (u - l), sin * sin * l + cos * cos * u);
     let mut sum = 0.0;
     let mut pi = (-p[2]).exp();
     for i in 0..=2 {
@@ -230,10 +156,7 @@ fn two_amplifiers(p: &[f64], x: f64, y: f64) -> f64 {
             if j > 0 {
                 pj *= p[3] / f64::from(j);
             }
-            let (dx, dy) = (
-                x - p[8] - f64::from(i) * p[6],
-                y - p[9] - f64::from(j) * p[7],
-            );
+            let (dx, dy) = (x - p[8] - f64::from(i) * p[6], y - p[9] - f64::from(j) * p[7]);
             sum += pi * pj * (-(qa * dx * dx + 2.0 * qb * dx * dy + qc * dy * dy)).exp();
         }
     }
@@ -245,13 +168,9 @@ fn two_amplifier_toy() {
     // spec 03 §4: ten parameters, 10 000 bins, Poisson likelihood
     let theta = 30f64.to_radians();
     let check = [1000.0, theta, 0.05, 0.1, 1.0, 2.0, 7.0, 8.0, 0.1, -0.2];
-    for (x, y, value) in [
-        (0., 0., 844.24928),
-        (1., 1., 641.90072),
-        (7., 0., 42.212469),
-        (0., 8., 84.425188),
-        (-1., 2., 83.489369),
-    ] {
+    for (x, y, value) in
+        [(0., 0., 844.24928), (1., 1., 641.90072), (7., 0., 42.212469), (0., 8., 84.425188), (-1., 2., 83.489369)]
+    {
         assert!((two_amplifiers(&check, x, y) / value - 1.0).abs() < 1e-7);
     }
     let mut random = SplitMix64(77);
@@ -301,10 +220,7 @@ fn two_amplifier_toy() {
         "{:?} {} {:?}",
         fit.status,
         fit.minimum,
-        fit.parameters
-            .iter()
-            .map(|p| (p.value, p.error))
-            .collect::<Vec<_>>()
+        fit.parameters.iter().map(|p| (p.value, p.error)).collect::<Vec<_>>()
     );
     assert!(fit.status.is_good());
     assert_eq!(fit.ndf, Some(9990));
@@ -320,19 +236,8 @@ fn two_amplifier_toy() {
         ("k_U", 8.06619, 0.0365),
     ] {
         // three digits of the errors are given
-        assert!(
-            (fit.value(name).unwrap() - value).abs() < 0.01 * error,
-            "{name}: {:?}",
-            fit.value(name)
-        );
-        assert!(
-            (fit.error(name).unwrap() / error - 1.0).abs() < 6e-3,
-            "{name}: {:?}",
-            fit.error(name)
-        );
+        assert!((fit.value(name).unwrap() - value).abs() < 0.01 * error, "{name}: {:?}", fit.value(name));
+        assert!((fit.error(name).unwrap() / error - 1.0).abs() < 6e-3, "{name}: {:?}", fit.error(name));
     }
-    assert!(
-        (fit.value("x0").unwrap() - 0.11214).abs() < 1e-4
-            && (fit.value("y0").unwrap() + 0.20568).abs() < 1e-4
-    );
+    assert!((fit.value("x0").unwrap() - 0.11214).abs() < 1e-4 && (fit.value("y0").unwrap() + 0.20568).abs() < 1e-4);
 }

@@ -1,0 +1,13 @@
+//! Everything that leaves the program: names and places, files, and the terminal.
+
+pub mod atomic;
+pub mod cluster_trees;
+pub mod root_files;
+pub mod console;
+pub mod figures;
+pub mod images;
+pub mod naming;
+pub mod summary;
+
+pub use console::Console;
+pub use naming::ItemNames;
