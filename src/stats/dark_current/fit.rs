@@ -300,10 +300,10 @@ impl<'a> Problem<'a> {
             p[NORM] = start[NORM] * start[GAIN] / self.histogram.width();
             p[LAMBDA] = start[LAMBDA] / start[GAIN];
         }
-        for k in 0..N_PARAMETERS {
+        for (k, value) in p.iter_mut().enumerate() {
             let (lo, hi) = (self.bounds.lo[k], self.bounds.hi[k]);
             let margin = if (hi - lo).is_finite() { 1e-6 * (hi - lo) } else { 0.0 };
-            p[k] = p[k].max(lo + margin).min(hi - margin).max(lo).min(hi);
+            *value = value.max(lo + margin).min(hi - margin).max(lo).min(hi);
         }
         p
     }

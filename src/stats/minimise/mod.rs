@@ -341,9 +341,9 @@ impl Fit {
         bounds: &Bounds<MAX_PARAMETERS>,
     ) {
         let n = self.parameters.len();
-        for row in 0..n {
-            result.covariance[row].copy_from_slice(&covariance[row][..n]);
-            result.parameters[row].error = covariance[row][row].max(0.0).sqrt();
+        for (k, (target, row)) in result.covariance.iter_mut().zip(covariance).enumerate() {
+            target.copy_from_slice(&row[..n]);
+            result.parameters[k].error = row[k].max(0.0).sqrt();
         }
         if self.minos && result.status.0 & Status::NOT_CONVERGED == 0 {
             cost.keep_curvature(hessian);
