@@ -169,7 +169,9 @@ impl ModelGrid {
 
     /// Bins whose `position` (centre or edge) lies within [`REACH`] σ of the peak.
     fn reach(&self, centre: f64, sigma: f64, margin: f64) -> (usize, usize) {
-        let clamp = |x: f64| if x > 0.0 { (x as usize).min(self.n_bins) } else { 0 };
+        let clamp = |x: f64| {
+            if x > 0.0 { (x as usize).min(self.n_bins) } else { 0 }
+        };
         let first = (centre - REACH * sigma - self.lo) / self.width - 0.5 - margin;
         let last = (centre + REACH * sigma - self.lo) / self.width - 0.5 + margin;
         (clamp(first.ceil()), clamp(last.floor() + 1.0))

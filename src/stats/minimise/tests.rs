@@ -103,7 +103,8 @@ fn agrees_with_minuit() {
         };
         counts.iter().enumerate().map(term).sum::<f64>()
     };
-    let cases: [(&[(f64, f64)], &dyn Fn(&[f64]) -> f64); 2] =
+    type Case<'a> = (&'a [(f64, f64)], &'a dyn Fn(&[f64]) -> f64);
+    let cases: [Case; 2] =
         [(&[(-1.2, 0.1), (1.0, 0.1)], &valley), (&[(30.0, 3.0), (0.1, 0.05), (2.0, 1.0)], &likelihood)];
     for (start, function) in cases {
         let (values, errors, minimum) = minuit(start, function);
