@@ -32,17 +32,20 @@ pub(crate) struct Room<'a> {
 impl Room<'_> {
     /// Whether these labels stand clear of each other.
     pub fn fits(&self, scale: &Scale, major: &[(f64, String)]) -> bool {
+        self.fits_at(&|v| scale.unit(v), major)
+    }
+
+    fn fits_at(&self, place: &dyn Fn(f64) -> f64, major: &[(f64, String)]) -> bool {
         if major.len() > 1 && self.length / (major.len() - 1) as f64 <= 2.0 {
             return false;
         }
         let placed: Vec<(f64, f64)> = major
             .iter()
-            .map(|(v, label)| (scale.unit(*v) * self.length, (self.extent)(label)))
+            .map(|(v, label)| (place(*v) * self.length, (self.extent)(label)))
             .collect();
-        placed.windows(2).all(|w| {
-            let distance = (w[1].0 - w[0].0).abs();
-            distance >= (w[0].1 + w[1].1) / 2.0 + 3.0
-        })
+        placed
+            .windows(2)
+            .all(|w| (w[1].0 - w[0].0).abs() >= (w[0].1 + w[1].1) / 2.0 + 3.0)
     }
 
     /// Most labelled ticks.
@@ -229,7 +232,12 @@ fn even_ticks(scale: &Scale, integer: bool, room: &Room) -> Ticks {
 
 /// Leaves out every second tick until the labels stand clear.
 fn thin_out(major: &mut Vec<(f64, String)>, scale: &Scale, room: &Room) {
-    while major.len() > 2 && !room.fits(scale, major) {
+    thin_out_at(major, &|v| scale.unit(v), room);
+}
+
+/// The same with another function from values to places (0…1 along the axis).
+pub(crate) fn thin_out_at(major: &mut Vec<(f64, String)>, place: &dyn Fn(f64) -> f64, room: &Room) {
+    while major.len() > 1 && !room.fits_at(place, major) {
         *major = std::mem::take(major).into_iter().step_by(2).collect();
     }
 }
