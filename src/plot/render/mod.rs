@@ -34,6 +34,8 @@ mod raster;
 mod scale;
 mod subset;
 mod svg;
+#[cfg(test)]
+mod tests;
 mod text;
 mod theme;
 mod ticks;
