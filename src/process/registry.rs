@@ -205,6 +205,12 @@ use Scope::{Amplifier, Image};
 
 static TABLE: &[ProcessEntry] = &[
     simulation_only("ContinuousReadout", "gives each simulated charge the pixel and time at which it is read"),
+    row::<CorrectElectronicColumnTransient>(
+        "CorrectElectronicColumnTransient",
+        Analysis,
+        Amplifier,
+        "fits and removes the offset that decays along the first columns of each row",
+    ),
     simulation_only("CreateFitsImage", "writes simulated images as FITS"),
     simulation_only("DarkCurrent", "adds thermal charges to simulated pixels"),
     simulation_only("Diffusion", "spreads simulated charges while they drift to the pixels"),
@@ -232,6 +238,12 @@ static TABLE: &[ProcessEntry] = &[
     ]),
     simulation_only("PixelSaturation", "limits the charge of simulated pixels"),
     simulation_only("PixelizeSignal", "collects simulated charges in pixels"),
+    row::<TwoDGaussProcess>(
+        "TwoDGaussProcess",
+        Analysis,
+        Image,
+        "fits the two amplifiers of an image together: correlation, noises, dark currents, gains",
+    ),
 ];
 
 #[cfg(test)]

@@ -1,12 +1,16 @@
 //! From the raw samples to calibrated images.
 
+pub mod correct_column_transient;
 pub mod fit_verdict;
 pub mod gaussian_fit;
 mod gaussian_histogram;
 mod listed_lines;
 pub mod pedestal_subtraction;
 pub mod products;
+pub mod two_d_gauss;
 mod units;
 
+pub use correct_column_transient::CorrectElectronicColumnTransient;
 pub use gaussian_fit::GaussianFitProcess;
 pub use pedestal_subtraction::PedestalSubtractionProcess;
+pub use two_d_gauss::TwoDGaussProcess;
