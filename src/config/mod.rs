@@ -6,6 +6,7 @@
 //! can be read again.
 
 pub mod blocks;
+pub mod describe;
 pub mod document;
 pub mod input;
 mod input_section;

@@ -1,6 +1,54 @@
-//! Inputs beside the image that parameters of processes may name: columns of CSV files.
+//! Inputs beside the image that parameters of processes may name: masks in FITS files and columns of CSV files.
 
 use std::path::Path;
+
+use ndarray::Array2;
+
+use crate::fits::FitsInput;
+
+/// A mask could not be read.
+#[derive(Debug, thiserror::Error)]
+pub enum MaskError {
+    /// The file or HDU cannot be read.
+    #[error(transparent)]
+    Fits(#[from] crate::fits::FitsError),
+    /// No HDU holds an image.
+    #[error("{0}: no HDU holds an image")]
+    NoImage(String),
+    /// Wrong shape.
+    #[error("{path}[{hdu}]: the mask has {} rows × {} columns; the image has {} × {}", found.0, found.1, expected.0, expected.1)]
+    Shape {
+        /// File.
+        path: String,
+        /// HDU.
+        hdu: usize,
+        /// Rows and columns of the mask.
+        found: (usize, usize),
+        /// Rows and columns of the image.
+        expected: (usize, usize),
+    },
+}
+
+/// A mask from a FITS file: non-zero (and not finite) pixels are masked. `hdu` `None`: HDU 1 if it holds an image, else
+/// the first HDU that does. `shape`: rows and columns that the mask must have.
+pub fn read_mask(path: &Path, hdu: Option<usize>, shape: (usize, usize)) -> Result<Array2<bool>, MaskError> {
+    let input = FitsInput::open(path)?;
+    let hdu = match hdu {
+        Some(hdu) => hdu,
+        None => {
+            let is_image = |n: usize| input.hdus().get(n).is_some_and(|h| h.is_plane());
+            std::iter::once(1)
+                .chain(0..input.hdus().len())
+                .find(|n| is_image(*n))
+                .ok_or_else(|| MaskError::NoImage(path.display().to_string()))?
+        }
+    };
+    let pixels = input.read_image(hdu)?;
+    if pixels.dim() != shape {
+        return Err(MaskError::Shape { path: path.display().to_string(), hdu, found: pixels.dim(), expected: shape });
+    }
+    Ok(pixels.mapv(|x| x != 0.0))
+}
 
 /// A column of numbers could not be read.
 #[derive(Debug, thiserror::Error)]
@@ -49,7 +97,11 @@ pub fn csv_column(path: &Path, column: &str) -> Result<Vec<f64>, CsvError> {
         .iter()
         .position(|n| n == column)
         .or_else(|| column.parse().ok().filter(|&i: &usize| i < names.len()))
-        .ok_or_else(|| CsvError::NoColumn { path: name.clone(), column: column.to_owned(), existing: names.join(", ") })?;
+        .ok_or_else(|| CsvError::NoColumn {
+            path: name.clone(),
+            column: column.to_owned(),
+            existing: names.join(", "),
+        })?;
     let mut values = Vec::new();
     for (number, line) in lines {
         let field = line.split(',').nth(position).map(clean).unwrap_or_default();

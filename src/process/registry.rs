@@ -11,6 +11,7 @@ use serde_json::{Map, Value};
 
 use super::SKImageProcess;
 use super::analysis::*;
+use super::reconstruction::signal_pattern_recognition::feed_cluster_finder;
 use super::reconstruction::*;
 use crate::config::shape::schema_of;
 
@@ -204,6 +205,34 @@ use OldKey::*;
 use Scope::{Amplifier, Image};
 
 static TABLE: &[ProcessEntry] = &[
+    row::<ApplySelectionCuts>(
+        "ApplySelectionCuts",
+        Reconstruction,
+        Image,
+        "tags the clusters that touch listed rows or columns",
+    ),
+    row::<BuildClusterMask>(
+        "BuildClusterMask",
+        Reconstruction,
+        Image,
+        "masks the pixels around clusters, hot rows and hot columns",
+    )
+    .after(&["ClusterFinder"]),
+    row::<CalibrationProcess>("CalibrationProcess", Analysis, Image, "converts ADU to electrons"),
+    row::<ClusterFinder>(
+        "ClusterFinder",
+        Reconstruction,
+        Amplifier,
+        "finds clusters of pixels and computes their observables",
+    )
+    .old_keys(&[
+        ("spr_mask", Renamed("apply_mask")),
+        ("image", Renamed("spr_image")),
+        ("threshold", Renamed("spr_threshold")),
+        ("halo_radius", Moved("EvalHaloProcess", "radius", 0)),
+        ("halo_radius_min", Moved("EvalHaloProcess", "radius", 1)),
+        ("radius_of_acceptancy", Silent),
+    ]),
     simulation_only("ContinuousReadout", "gives each simulated charge the pixel and time at which it is read"),
     row::<CorrectElectronicColumnTransient>(
         "CorrectElectronicColumnTransient",
@@ -215,6 +244,12 @@ static TABLE: &[ProcessEntry] = &[
     simulation_only("DarkCurrent", "adds thermal charges to simulated pixels"),
     simulation_only("Diffusion", "spreads simulated charges while they drift to the pixels"),
     simulation_only("ElectronicNoise", "adds readout noise to simulated pixels"),
+    row::<FitDarkCurrentProcess>(
+        "FitDarkCurrentProcess",
+        Analysis,
+        Amplifier,
+        "fits Poisson ⊗ Gaussian peaks to the pixel charge: gain, noise, dark current",
+    ),
     row::<GaussianFitProcess>(
         "GaussianFitProcess",
         Analysis,
@@ -244,6 +279,13 @@ static TABLE: &[ProcessEntry] = &[
         Image,
         "fits the two amplifiers of an image together: correlation, noises, dark currents, gains",
     ),
+    row::<SignalPatternRecognition>(
+        "SignalPatternRecognition",
+        Reconstruction,
+        Amplifier,
+        "older name of the pixel selection of ClusterFinder",
+    )
+    .feeds("ClusterFinder", feed_cluster_finder),
 ];
 
 #[cfg(test)]

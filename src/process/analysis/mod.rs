@@ -1,6 +1,8 @@
 //! From the raw samples to calibrated images.
 
 pub mod correct_column_transient;
+pub mod calibration;
+pub mod fit_dark_current;
 pub mod fit_verdict;
 pub mod gaussian_fit;
 mod gaussian_histogram;
@@ -11,6 +13,8 @@ pub mod two_d_gauss;
 mod units;
 
 pub use correct_column_transient::CorrectElectronicColumnTransient;
+pub use calibration::CalibrationProcess;
+pub use fit_dark_current::FitDarkCurrentProcess;
 pub use gaussian_fit::GaussianFitProcess;
 pub use pedestal_subtraction::PedestalSubtractionProcess;
 pub use two_d_gauss::TwoDGaussProcess;

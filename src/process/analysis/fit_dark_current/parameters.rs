@@ -181,7 +181,8 @@ impl FitDarkCurrentProcess {
         if let (Some(lo), Some(hi)) = (self.x_min, self.x_max)
             && self.binning_size > hi - lo
         {
-            problems.push(format!("`binning_size` is {}; it leaves no bin in the window {lo}…{hi} ADU", self.binning_size));
+            problems
+                .push(format!("`binning_size` is {}; it leaves no bin in the window {lo}…{hi} ADU", self.binning_size));
         }
         let limits = [
             ("mu", &self.mu_min, &self.mu_max),
@@ -193,7 +194,9 @@ impl FitDarkCurrentProcess {
             if let (PerAmplifier::All(lo), PerAmplifier::All(hi)) = (lo, hi)
                 && lo > hi
             {
-                problems.push(format!("`{name}_min` is {lo} and `{name}_max` is {hi}; {name}_min ≤ {name}_max is expected"));
+                problems.push(format!(
+                    "`{name}_min` is {lo} and `{name}_max` is {hi}; {name}_min ≤ {name}_max is expected"
+                ));
             }
         }
         if let PerAmplifier::All(0) = self.n_peaks {

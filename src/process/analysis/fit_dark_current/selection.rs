@@ -121,7 +121,8 @@ fn listed(
     let Some(list) = list.get(&raw.amplifiers[index]) else { return flags };
     let (indices, outside) = list.indices(length, PairEnd::Excluded);
     if outside > 0 {
-        raw.report.warn(format!("`{key}`: {outside} entries lie outside 0…{} and are ignored", length.saturating_sub(1)));
+        raw.report
+            .warn(format!("`{key}`: {outside} entries lie outside 0…{} and are ignored", length.saturating_sub(1)));
     }
     indices.into_iter().for_each(|i| flags[i + offset] = true);
     flags
@@ -147,7 +148,8 @@ mod tests {
     fn rows_columns_regions_and_masks_are_left_out() {
         let mut raw = raw();
         let (rows, cols) = (list("[[0,2]]"), list("{\"EXT0\": [3]}"));
-        let mut rules = SelectionRules { in_overscan: false, mask_clusters: false, rows_to_mask: &rows, cols_to_mask: &cols };
+        let mut rules =
+            SelectionRules { in_overscan: false, mask_clusters: false, rows_to_mask: &rows, cols_to_mask: &cols };
         let select = |raw: &mut RawData, rules, mask| PixelSelection::new(raw, 0, rules, mask);
         let image = raw.images["x"].clone();
         assert_eq!(select(&mut raw, rules, None).unwrap().values(&image), [20.0, 21.0, 22.0, 30.0, 31.0, 32.0]);
@@ -174,7 +176,8 @@ mod tests {
         second.active = Region::new(2..4, 0..2);
         raw.amplifiers = vec![whole, second];
         let (rows, cols) = (list("[0]"), list("[]"));
-        let rules = SelectionRules { in_overscan: false, mask_clusters: false, rows_to_mask: &rows, cols_to_mask: &cols };
+        let rules =
+            SelectionRules { in_overscan: false, mask_clusters: false, rows_to_mask: &rows, cols_to_mask: &cols };
         let image = raw.images["x"].clone();
         assert_eq!(PixelSelection::new(&mut raw, 1, rules, None).unwrap().values(&image), [30.0, 31.0]);
     }
