@@ -244,6 +244,27 @@ static TABLE: &[ProcessEntry] = &[
     simulation_only("DarkCurrent", "adds thermal charges to simulated pixels"),
     simulation_only("Diffusion", "spreads simulated charges while they drift to the pixels"),
     simulation_only("ElectronicNoise", "adds readout noise to simulated pixels"),
+    row::<EvalCTIProcess>(
+        "EvalCTIProcess",
+        Analysis,
+        Image,
+        "rate of single electrons that trail each cluster: charge-transfer inefficiency",
+    )
+    .after(&["ClusterFinder"]),
+    row::<EvalHaloProcess>("EvalHaloProcess", Analysis, Image, "rate of single electrons read before each cluster")
+        .after(&["ClusterFinder"]),
+    row::<FitDarkCurrentPerCol>(
+        "FitDarkCurrentPerCol",
+        Analysis,
+        Amplifier,
+        "fits the dark current, noise and gain of groups of columns",
+    ),
+    row::<FitDarkCurrentPerRow>(
+        "FitDarkCurrentPerRow",
+        Analysis,
+        Amplifier,
+        "fits the dark current, noise and gain of groups of rows",
+    ),
     row::<FitDarkCurrentProcess>(
         "FitDarkCurrentProcess",
         Analysis,
@@ -273,12 +294,6 @@ static TABLE: &[ProcessEntry] = &[
     ]),
     simulation_only("PixelSaturation", "limits the charge of simulated pixels"),
     simulation_only("PixelizeSignal", "collects simulated charges in pixels"),
-    row::<TwoDGaussProcess>(
-        "TwoDGaussProcess",
-        Analysis,
-        Image,
-        "fits the two amplifiers of an image together: correlation, noises, dark currents, gains",
-    ),
     row::<SignalPatternRecognition>(
         "SignalPatternRecognition",
         Reconstruction,
@@ -286,6 +301,12 @@ static TABLE: &[ProcessEntry] = &[
         "older name of the pixel selection of ClusterFinder",
     )
     .feeds("ClusterFinder", feed_cluster_finder),
+    row::<TwoDGaussProcess>(
+        "TwoDGaussProcess",
+        Analysis,
+        Image,
+        "fits the two amplifiers of an image together: correlation, noises, dark currents, gains",
+    ),
 ];
 
 #[cfg(test)]
