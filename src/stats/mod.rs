@@ -9,6 +9,7 @@
 //! | [`histogram`] | uniform histograms, bin-index rules, rules for the number of bins |
 //! | [`peak_finder`] | peaks of binned distributions |
 //! | [`gaussian_fit`] | Gaussian fit of a pedestal row, and the older windowed estimate |
+//! | [`random`] | seeded streams of random numbers and their distributions |
 //! | [`small_matrix`] | positive-definite matrices on the stack |
 //!
 //! A fit that fails is a result with a status, not an error: errors are for input that cannot be fitted at all.
@@ -18,6 +19,7 @@ mod error;
 pub mod gaussian_fit;
 pub mod histogram;
 pub mod peak_finder;
+pub mod random;
 pub mod robust;
 pub mod small_matrix;
 
