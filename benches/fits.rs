@@ -1,9 +1,13 @@
 //! Speed of the fits, on samples like those of a real image. Run with `cargo bench --bench fits`.
 
 use divan::{Bencher, black_box};
+use panaskimg::stats::dark_current::{
+    BinWidth, DarkCurrentSettings, FitOptions, Method, ParameterLimits, fit_histogram, fit_pixels,
+};
 use panaskimg::stats::gaussian_fit::{GaussianFitSettings, GaussianFitter, StartRule};
-use panaskimg::stats::histogram::BinRule;
+use panaskimg::stats::histogram::{BinRule, Histogram};
 use panaskimg::stats::peak_finder::PeakFinder;
+use panaskimg::stats::profile_fit::fit_profile;
 use panaskimg::stats::robust;
 
 fn main() {
@@ -79,4 +83,85 @@ fn gaussian_row_600_freedman_standard(bencher: Bencher) {
 fn median_and_mad_200k(bencher: Bencher) {
     let sample = Random(3).row(204_800, 0.5);
     bencher.bench_local(|| robust::median_and_mad(black_box(&sample)));
+}
+
+/// Histogram of 195 000 pixels in 300 bins, like the real image.
+fn pixels(mean_electrons: f64, n: usize) -> Vec<f64> {
+    Random(4).row(n, mean_electrons)
+}
+
+fn dark_current(letters: &str, n_peaks: usize, window: (f64, f64)) -> DarkCurrentSettings {
+    DarkCurrentSettings {
+        options: FitOptions::parse(letters),
+        window,
+        bin_width: BinWidth::Width(0.05),
+        n_peaks,
+        calibration: 1.3,
+        limits: ParameterLimits { mu0: (-1.0, 1.0), sigma: (0.001, 100.0), lambda: (0.001, 10.0), gain: (0.8, 1.8) },
+        ..Default::default()
+    }
+}
+
+/// Binned fit of a whole image, 300 bins, from three starts; default letters (likelihood with profile intervals).
+#[divan::bench(args = [2, 5])]
+fn dark_current_300_default(bencher: Bencher, n_peaks: usize) {
+    let window = (-5.0, 10.0);
+    let histogram = Histogram::window(&pixels(0.5, 195_000), window.0, window.1, 300).unwrap();
+    let settings = dark_current("QR S L EM", n_peaks, window);
+    bencher.bench_local(|| fit_histogram(black_box(&histogram), &settings));
+}
+
+/// The same with the Neyman χ².
+#[divan::bench(args = [2, 5])]
+fn dark_current_300_neyman(bencher: Bencher, n_peaks: usize) {
+    let window = (-5.0, 10.0);
+    let histogram = Histogram::window(&pixels(0.5, 195_000), window.0, window.1, 300).unwrap();
+    let settings = dark_current("Q", n_peaks, window);
+    bencher.bench_local(|| fit_histogram(black_box(&histogram), &settings));
+}
+
+/// Slice of ten rows: 6000 pixels, 140 bins, two peaks.
+#[divan::bench(args = ["Q", "QL", "QR S L EM"])]
+fn dark_current_slice_140(bencher: Bencher, letters: &str) {
+    let sample = pixels(0.05, 6_000);
+    let settings = dark_current(letters, 2, (-2.0, 5.0));
+    bencher.bench_local(|| fit_pixels(black_box(&sample), &settings));
+}
+
+/// Improved fits of 20 000 pixels.
+#[divan::bench(args = ["binned", "unbinned"])]
+fn dark_current_improved_20k(bencher: Bencher, method: &str) {
+    let sample = pixels(0.6, 20_000);
+    let method = Method::from_name(method).unwrap();
+    let settings = DarkCurrentSettings { method, ..dark_current("", 5, (-1.0, 7.0)) };
+    bencher.bench_local(|| fit_pixels(black_box(&sample), &settings));
+}
+
+/// Profiles of the sizes that clusters have: mostly a few columns, now and then a track.
+fn profiles() -> Vec<Vec<f64>> {
+    let mut random = Random(5);
+    (0..256)
+        .map(|k| {
+            let columns = match k % 16 {
+                0..4 => 1,
+                4..8 => 2,
+                8..15 => 3 + k % 5,
+                _ => 40,
+            };
+            let mut profile = vec![0.0];
+            for column in 0..columns {
+                let t = (column as f64 + 0.5) / columns as f64 * 4.0 - 2.0;
+                profile.push((-0.5 * t * t).exp() * (0.5 + random.uniform()));
+            }
+            profile.push(0.0);
+            profile
+        })
+        .collect()
+}
+
+/// 256 cluster profiles.
+#[divan::bench]
+fn profiles_256(bencher: Bencher) {
+    let profiles = profiles();
+    bencher.bench_local(|| profiles.iter().map(|profile| fit_profile(black_box(profile), 100.0).sigma).sum::<f64>());
 }

@@ -13,10 +13,14 @@
 #![warn(missing_docs)]
 
 #[forbid(unsafe_code)]
+pub mod cli;
+#[forbid(unsafe_code)]
 pub mod config;
 pub mod fits;
 #[forbid(unsafe_code)]
 pub mod image;
+#[forbid(unsafe_code)]
+pub mod output;
 #[forbid(unsafe_code)]
 pub mod plot;
 #[forbid(unsafe_code)]

@@ -121,11 +121,7 @@ impl Job<'_> {
     fn load_options(&self, position: usize) -> crate::image::LoadOptions<'_> {
         crate::image::LoadOptions {
             config: &self.options.config.input,
-            stack: self.options.stack,
-            mask: self.options.mask.as_deref(),
-            truth_hdu: self.options.truth_hdu,
-            run: self.options.run,
-            ccd: self.options.ccd,
+            options: &self.options.config.options,
             position,
         }
     }

@@ -33,16 +33,14 @@ pub type Interrupt = AtomicBool;
 /// Runs the batch and reports it on the console.
 ///
 /// # Errors
-/// Only what makes the whole run impossible: an unacceptable chain, outputs that would overwrite each other, an output
-/// directory that cannot be written. A failed item is part of the [`Totals`].
+/// Only what makes the whole run impossible: an unacceptable chain, outputs that would overwrite each other, a
+/// common ROOT file that cannot be written. A failed item is part of the [`Totals`].
 pub fn run(options: &Options, console: &Console, interrupt: &Interrupt) -> Result<Totals, BatchError> {
     let start = Instant::now();
     let manager = options.manager()?;
     options.check_names()?;
-    options.prepare_output_directory()?;
     let config_text = serde_json::to_string(&options.config.to_json()).unwrap_or_default();
     let job = Job { options, manager: &manager, config_text: &config_text, interrupt };
-    announce(options, &manager, console);
 
     let combined = match &options.combined_root {
         Some(name) if manager.contains("ClusterFinder") => {
@@ -92,23 +90,6 @@ pub fn run(options: &Options, console: &Console, interrupt: &Interrupt) -> Resul
     Ok(totals)
 }
 
-fn announce(options: &Options, manager: &ProcessManager, console: &Console) {
-    let chain: Vec<_> = manager.sequence().map(|e| e.name).collect();
-    let from = options.config.origin().map_or("built-in defaults".to_owned(), |p| p.display().to_string());
-    console.say(Level::Info, format!("configuration: {from}"));
-    console.say(Level::Info, format!("sequence: {}", chain.join(" → ")));
-    console.say(
-        Level::Info,
-        format!("{} input file(s) selected, {} dropped by --skip; {} thread(s)", options.inputs.len(), options.dropped.len(), options.threads),
-    );
-    for path in &options.inputs {
-        console.say(Level::Verbose, format!("input: {}", path.display()));
-    }
-    for path in &options.dropped {
-        console.say(Level::Verbose, format!("dropped: {}", path.display()));
-    }
-}
-
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
 }
@@ -135,5 +116,5 @@ impl Sequencer {
 /// The HDUs of each item of a file: one per extension, or all together when they are stacked.
 pub fn items_of(input: &FitsInput, options: &Options) -> Result<Vec<Vec<usize>>, crate::image::ImageError> {
     let hdus = crate::image::data_hdus(input, &options.config.input)?;
-    Ok(if options.stack { vec![hdus] } else { hdus.into_iter().map(|hdu| vec![hdu]).collect() })
+    Ok(if options.config.options.acm { vec![hdus] } else { hdus.into_iter().map(|hdu| vec![hdu]).collect() })
 }

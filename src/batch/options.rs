@@ -1,7 +1,6 @@
 //! What a batch is told: complete and valid before anything is read.
 
 use std::collections::HashMap;
-use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::config::Config;
@@ -15,28 +14,14 @@ pub struct Options {
     pub inputs: Vec<PathBuf>,
     /// Arguments that match no file; each counts as a failed item.
     pub unmatched: Vec<String>,
-    /// Files dropped by `--skip`.
-    pub dropped: Vec<PathBuf>,
     /// Merged configuration.
     pub config: Config,
-    /// Output directory, made when missing.
+    /// Output directory, which exists.
     pub output: PathBuf,
     /// Number of worker threads, at least 1.
     pub threads: usize,
-    /// Seed of every random number.
-    pub seed: u64,
-    /// Stack the extensions of a file along the rows (`--acm`).
-    pub stack: bool,
-    /// FITS file with pixels to be left out of the clustering (`--mask`).
-    pub mask: Option<PathBuf>,
-    /// HDU of the Monte-Carlo truth (`--MCT`).
-    pub truth_hdu: Option<usize>,
-    /// Run number (`--run`), else from the file name.
-    pub run: Option<i64>,
-    /// CCD number (`--ccd`), else from the file name.
-    pub ccd: Option<i64>,
     /// One ROOT file for all items (`--oroot`): its name in the output directory.
-    pub combined_root: Option<String>,
+    pub combined_root: Option<PathBuf>,
 }
 
 /// Why a run is impossible. All are usage or configuration errors (exit code 2).
@@ -55,14 +40,6 @@ pub enum BatchError {
         /// Common beginning of the output names.
         stem: String,
     },
-    /// The output directory cannot be made or written.
-    #[error("output directory {}: {error}", path.display())]
-    Directory {
-        /// Directory.
-        path: PathBuf,
-        /// Reason.
-        error: io::Error,
-    },
     /// The common ROOT file cannot be written.
     #[error("{0}")]
     Output(String),
@@ -74,8 +51,8 @@ pub enum BatchError {
 impl Options {
     /// The chain of the configuration.
     pub(super) fn manager(&self) -> Result<ProcessManager, BatchError> {
-        let steps = self.config.sequence.iter().map(|entry| (*entry, self.config.block(entry)));
-        ProcessManager::new(steps, self.seed).map_err(|e| BatchError::Chain(e.iter().map(ToString::to_string).collect()))
+        ProcessManager::new(&self.config)
+            .map_err(|e| BatchError::Chain(e.iter().map(ToString::to_string).collect()))
     }
 
     /// Two inputs must not write the same files.
@@ -89,14 +66,5 @@ impl Options {
             }
         }
         Ok(())
-    }
-
-    /// Makes the output directory and sees whether it can be written.
-    pub(super) fn prepare_output_directory(&self) -> Result<(), BatchError> {
-        let error = |error| BatchError::Directory { path: self.output.clone(), error };
-        std::fs::create_dir_all(&self.output).map_err(error)?;
-        let probe = crate::output::atomic::temporary_name(&self.output.join("probe"));
-        std::fs::File::create_new(&probe).map_err(error)?;
-        std::fs::remove_file(&probe).map_err(error)
     }
 }

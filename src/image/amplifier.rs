@@ -107,7 +107,7 @@ impl Amplifier {
     }
 
     /// Name, then aliases: the order in which per-amplifier parameters are looked up.
-    pub fn names(&self) -> impl Iterator<Item = &str> {
+    pub fn names(&self) -> impl Iterator<Item = &str> + Clone {
         std::iter::once(self.name.as_str()).chain(self.aliases.iter().map(String::as_str))
     }
 

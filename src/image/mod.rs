@@ -1,6 +1,7 @@
 //! One image in memory: header, amplifiers and regions, the cube of skips, and the images made from it.
 
 pub mod amplifier;
+pub mod auxiliary;
 pub mod cube;
 pub mod product;
 pub mod raw_data;

@@ -50,11 +50,11 @@ fn drawn_formats(formats: &[FigureFormat]) -> Vec<Format> {
 
 fn write_figure(figure: &Figure, formats: &[Format], names: &ItemNames) -> Written {
     let mut written = Written { paths: Vec::new(), problems: Vec::new() };
-    for &format in formats {
+    // Only a PDF holds several pages.
+    let formats = if figure.more_pages.is_empty() { formats } else { &[Format::Pdf] };
+    for (format, bytes) in formats.iter().zip(plot::render_all(figure, formats)) {
         let path = names.figure(&figure.name, format.extension());
-        let result = plot::render(figure, format).map_err(|e| e.to_string()).and_then(|bytes| {
-            atomic::write(&path, &bytes).map_err(|e| e.to_string())
-        });
+        let result = bytes.map_err(|e| e.to_string()).and_then(|b| atomic::write(&path, &b).map_err(|e| e.to_string()));
         match result {
             Ok(()) => written.paths.push(path),
             Err(error) => written.problems.push(format!("{}: {error}", path.display())),

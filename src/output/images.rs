@@ -4,6 +4,7 @@ use ndarray::Array2;
 
 use crate::fits::{Card, CardValue, Header};
 use crate::image::RawData;
+use crate::process::manager::Snapshot;
 
 /// Pixels of one HDU.
 #[derive(Debug, Clone)]
@@ -14,6 +15,18 @@ pub enum Pixels<'a> {
     Flags(&'a Array2<bool>),
     /// Numbers made for the output.
     Made(Array2<f64>),
+}
+
+impl Pixels<'_> {
+    /// The numbers as they are stored.
+    pub fn as_real(&self) -> std::borrow::Cow<'_, Array2<f64>> {
+        use std::borrow::Cow;
+        match self {
+            Self::Real(pixels) => Cow::Borrowed(*pixels),
+            Self::Made(pixels) => Cow::Borrowed(pixels),
+            Self::Flags(flags) => Cow::Owned(flags.mapv(|f| f64::from(u8::from(f)))),
+        }
+    }
 }
 
 /// One HDU of an output file.
@@ -75,6 +88,28 @@ pub fn final_images(raw: &RawData) -> Vec<OutputHdu<'_>> {
         }
     }
     hdus
+}
+
+/// Name part of the file with the images of one step (`save_image`, spec 01 §6.4).
+pub fn intermediate_name(snapshot: &Snapshot) -> String {
+    match snapshot.entry.name {
+        "CompressSkipperProcess" => "compressed".into(),
+        "PedestalSubtractionProcess" => "compressed_pedestal_subtracted".into(),
+        "CalibrationProcess" => "calibrated".into(),
+        _ => snapshot.entry.tag.to_owned(),
+    }
+}
+
+/// The HDUs of that file: the first image is the primary, the others are named after their function or image.
+pub fn intermediate<'a>(raw: &'a RawData, snapshot: &Snapshot) -> Vec<OutputHdu<'a>> {
+    let images = snapshot.images.iter().filter_map(|name| raw.images.get(name).map(|pixels| (name, pixels)));
+    images
+        .map(|(name, pixels)| OutputHdu {
+            extname: name.strip_suffix("_compressed").unwrap_or(name).to_uppercase(),
+            unit: if name.ends_with("_e") { "electron" } else { "adu" },
+            pixels: Pixels::Real(pixels),
+        })
+        .collect()
 }
 
 /// Keywords of the input that describe its own storage and must not be copied.

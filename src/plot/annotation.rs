@@ -156,7 +156,11 @@ pub(crate) fn significant(value: f64, digits: usize) -> String {
         let decimals = (digits as i32 - 1 - exponent).max(0) as usize;
         trim(&format!("{value:.decimals$}"))
     } else {
-        format!("{}·10^{{{}}}", trim(mantissa), signed(exponent))
+        match trim(mantissa).as_str() {
+            "1" => format!("10^{{{}}}", signed(exponent)),
+            "-1" => format!("-10^{{{}}}", signed(exponent)),
+            mantissa => format!("{mantissa}·10^{{{}}}", signed(exponent)),
+        }
     }
 }
 

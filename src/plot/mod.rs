@@ -8,6 +8,7 @@ mod axis;
 mod figure;
 mod image;
 mod overlay;
+pub mod render;
 mod series;
 mod style;
 
@@ -16,18 +17,6 @@ pub use axis::{Axis, AxisScale, SecondAxis};
 pub use figure::{Aspect, Cell, Figure, Grid, Inset, Kind, Panel, Size};
 pub use image::{ColourRange, ColourScale, ImagePlot, MaskStyle, RowOrigin};
 pub use overlay::{Arrows, DataText, Direction, Guide, Polygon, Strip};
+pub use render::{Format, RenderError, render, render_all, render_html, render_pages};
 pub use series::{Band, Contours, Errors, Histogram, Line, Points, Series};
 pub use style::{Colour, Dash, Marker, Palette, Shape, Stroke};
-
-/// A drawing format.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Format {
-    /// Portable Document Format.
-    Pdf,
-    /// Encapsulated PostScript.
-    Eps,
-    /// Raster image.
-    Png,
-    /// Scalable Vector Graphics.
-    Svg,
-}

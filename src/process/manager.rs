@@ -2,17 +2,45 @@
 
 use std::time::{Duration, Instant};
 
-use serde_json::Value;
-
 use super::{CommonParameters, Context, ProcessEntry, ProcessError, SKImageProcess, Scope};
-use crate::image::{Level, RawData};
+use crate::config::{Block, Config};
+use crate::image::{Amplifier, Level, RawData};
 
 /// One step of the chain: a process with its parameters.
 #[derive(Debug)]
 struct Step {
     entry: &'static ProcessEntry,
     common: CommonParameters,
-    process: Box<dyn SKImageProcess>,
+    process: Parameters,
+}
+
+/// A process, or the block from which it is made when some parameter depends on the amplifier although the process holds
+/// one value.
+#[derive(Debug)]
+enum Parameters {
+    Fixed(Box<dyn SKImageProcess>),
+    PerAmplifier(Box<Block>),
+}
+
+impl Parameters {
+    fn with<T>(
+        &self,
+        amplifier: &Amplifier,
+        run: impl FnOnce(&dyn SKImageProcess) -> Result<T, ProcessError>,
+    ) -> Result<T, ProcessError> {
+        match self {
+            Self::Fixed(process) => run(process.as_ref()),
+            Self::PerAmplifier(block) => {
+                let parameters =
+                    block.resolved(amplifier.names()).map_err(|key| ProcessError::NoValueForAmplifier {
+                        key,
+                        amplifier: amplifier.name.clone(),
+                        existing: amplifier.names().collect::<Vec<_>>().join("/"),
+                    })?;
+                run(block.build(parameters).map_err(ProcessError::Failed)?.as_ref())
+            }
+        }
+    }
 }
 
 /// The chain. It holds no state of any image: running it on an image depends on that image alone.
@@ -68,29 +96,31 @@ pub struct BuildError {
 }
 
 impl ProcessManager {
-    /// Builds the chain from complete parameter blocks. All problems are reported together.
-    pub fn new<'a>(
-        sequence: impl IntoIterator<Item = (&'static ProcessEntry, &'a Value)>,
-        seed: u64,
-    ) -> Result<Self, Vec<BuildError>> {
+    /// Builds the chain of a configuration. All problems are reported together.
+    pub fn new(config: &Config) -> Result<Self, Vec<BuildError>> {
         let mut steps = Vec::new();
         let mut errors = Vec::new();
-        for (entry, block) in sequence {
+        for entry in &config.sequence {
             let mut fail = |reason: String| errors.push(BuildError { process: entry.name, reason });
-            let Some(maker) = entry.maker else {
+            let Some(block) = config.block(entry) else {
                 fail("acts on simulated hits only: use `panaSKImg response`, or `panaSKImg simulate`".into());
                 continue;
             };
-            let common = serde_json::from_value::<CommonParameters>(block.clone());
-            match ((maker.build)(block.clone()), common) {
-                (Ok(process), Ok(common)) => {
-                    process.check().into_iter().for_each(fail);
-                    steps.push(Step { entry, common, process });
+            block.problems().into_iter().for_each(&mut fail);
+            let process = if block.depends_on_amplifier() {
+                Parameters::PerAmplifier(Box::new(block.clone()))
+            } else {
+                match block.build(block.parameters.clone().into()) {
+                    Ok(process) => Parameters::Fixed(process),
+                    Err(reason) => {
+                        fail(reason);
+                        continue;
+                    }
                 }
-                (Err(error), _) | (_, Err(error)) => fail(error.to_string()),
-            }
+            };
+            steps.push(Step { entry, common: block.common.clone(), process });
         }
-        if errors.is_empty() { Ok(Self { steps, seed }) } else { Err(errors) }
+        if errors.is_empty() { Ok(Self { steps, seed: config.options.seed }) } else { Err(errors) }
     }
 
     /// Registry rows of the chain, in order of execution.
@@ -124,7 +154,9 @@ impl ProcessManager {
                 let name = (step.entry.scope == Scope::Amplifier).then(|| raw.amplifiers[amplifier].name.clone());
                 raw.report.enter(index, step.entry.tag, name.as_deref());
                 let context = Context { entry: step.entry, common: &step.common, amplifier, seed: self.seed };
-                step.process.execute(raw, &context).map_err(|error| ChainError {
+                let owner = raw.amplifiers[amplifier].clone();
+                let result = step.process.with(&owner, |process| process.execute(raw, &context));
+                result.map_err(|error| ChainError {
                     process: step.entry.name,
                     amplifier: name.filter(|_| amplifiers > 1),
                     error,

@@ -7,11 +7,13 @@ use std::fmt;
 
 use schemars::{JsonSchema, Schema};
 use serde::{Serialize, de::DeserializeOwned};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::SKImageProcess;
 use super::analysis::*;
+use super::reconstruction::signal_pattern_recognition::feed_cluster_finder;
 use super::reconstruction::*;
+use crate::config::shape::schema_of;
 
 /// How often a process runs on an image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,6 +63,9 @@ pub enum OldKey {
     Silent,
 }
 
+/// Keys of one process that set keys of another one: makes them from the keys that the user gave.
+pub type Feed = fn(&Map<String, Value>) -> Map<String, Value>;
+
 /// One row of the table.
 pub struct ProcessEntry {
     /// Name in sequences and blocks.
@@ -79,6 +84,9 @@ pub struct ProcessEntry {
     pub after: &'static [&'static str],
     /// Keys of older files.
     pub old_keys: &'static [(&'static str, OldKey)],
+    /// Process whose keys this one sets too (an older name of a part of it), and how. Keys that the user gives to that
+    /// process itself win.
+    pub feeds: Option<(&'static str, Feed)>,
     /// How to make it; `None` for processes that act on simulated hits only.
     pub maker: Option<Maker>,
 }
@@ -104,14 +112,6 @@ fn defaults_of<P: Default + Serialize>() -> Value {
     serde_json::to_value(P::default()).unwrap_or(Value::Null)
 }
 
-fn schema_of<P: JsonSchema>() -> Schema {
-    // Inlined, so that the validation need not follow references.
-    schemars::generate::SchemaSettings::draft2020_12()
-        .with(|s| s.inline_subschemas = true)
-        .into_generator()
-        .into_root_schema_for::<P>()
-}
-
 fn build_from<P: SKImageProcess + DeserializeOwned + 'static>(
     block: Value,
 ) -> Result<Box<dyn SKImageProcess>, serde_json::Error> {
@@ -119,7 +119,7 @@ fn build_from<P: SKImageProcess + DeserializeOwned + 'static>(
 }
 
 /// A row for a process on images. `P` is its parameter struct.
-const fn row<P>(name: &'static str, group: Group, scope: Scope, summary: &'static str) -> ProcessEntry
+pub(crate) const fn row<P>(name: &'static str, group: Group, scope: Scope, summary: &'static str) -> ProcessEntry
 where
     P: SKImageProcess + DeserializeOwned + Serialize + Default + JsonSchema + 'static,
 {
@@ -132,12 +132,13 @@ where
         summary,
         after: &[],
         old_keys: &[],
+        feeds: None,
         maker: Some(Maker { schema: schema_of::<P>, defaults: defaults_of::<P>, build: build_from::<P> }),
     }
 }
 
 /// A row for a process that acts on simulated hits only.
-const fn simulation_only(name: &'static str, summary: &'static str) -> ProcessEntry {
+pub(crate) const fn simulation_only(name: &'static str, summary: &'static str) -> ProcessEntry {
     ProcessEntry {
         name,
         tag: name,
@@ -147,29 +148,40 @@ const fn simulation_only(name: &'static str, summary: &'static str) -> ProcessEn
         summary,
         after: &[],
         old_keys: &[],
+        feeds: None,
         maker: None,
     }
 }
 
 impl ProcessEntry {
-    const fn tag(mut self, tag: &'static str) -> Self {
+    pub(crate) const fn tag(mut self, tag: &'static str) -> Self {
         self.tag = tag;
         self
     }
 
-    const fn aliases(mut self, aliases: &'static [&'static str]) -> Self {
+    pub(crate) const fn aliases(mut self, aliases: &'static [&'static str]) -> Self {
         self.aliases = aliases;
         self
     }
 
-    const fn after(mut self, after: &'static [&'static str]) -> Self {
+    pub(crate) const fn after(mut self, after: &'static [&'static str]) -> Self {
         self.after = after;
         self
     }
 
-    const fn old_keys(mut self, keys: &'static [(&'static str, OldKey)]) -> Self {
+    pub(crate) const fn old_keys(mut self, keys: &'static [(&'static str, OldKey)]) -> Self {
         self.old_keys = keys;
         self
+    }
+
+    pub(crate) const fn feeds(mut self, process: &'static str, feed: Feed) -> Self {
+        self.feeds = Some((process, feed));
+        self
+    }
+
+    /// Whether `name` is the name, the tag or an alias of this process.
+    pub fn is_called(&self, name: &str) -> bool {
+        self.name == name || self.tag == name || self.aliases.contains(&name)
     }
 
     /// Whether the process acts on simulated hits only.
@@ -185,7 +197,7 @@ pub fn all() -> &'static [ProcessEntry] {
 
 /// The process of this name, tag or alias.
 pub fn find(name: &str) -> Option<&'static ProcessEntry> {
-    TABLE.iter().find(|e| e.name == name || e.tag == name || e.aliases.contains(&name))
+    TABLE.iter().find(|e| e.is_called(name))
 }
 
 use Group::*;
@@ -193,11 +205,52 @@ use OldKey::*;
 use Scope::{Amplifier, Image};
 
 static TABLE: &[ProcessEntry] = &[
+    row::<ApplySelectionCuts>(
+        "ApplySelectionCuts",
+        Reconstruction,
+        Image,
+        "tags the clusters that touch listed rows or columns",
+    ),
+    row::<BuildClusterMask>(
+        "BuildClusterMask",
+        Reconstruction,
+        Image,
+        "masks the pixels around clusters, hot rows and hot columns",
+    )
+    .after(&["ClusterFinder"]),
+    row::<CalibrationProcess>("CalibrationProcess", Analysis, Image, "converts ADU to electrons"),
+    row::<ClusterFinder>(
+        "ClusterFinder",
+        Reconstruction,
+        Amplifier,
+        "finds clusters of pixels and computes their observables",
+    )
+    .old_keys(&[
+        ("spr_mask", Renamed("apply_mask")),
+        ("image", Renamed("spr_image")),
+        ("threshold", Renamed("spr_threshold")),
+        ("halo_radius", Moved("EvalHaloProcess", "radius", 0)),
+        ("halo_radius_min", Moved("EvalHaloProcess", "radius", 1)),
+        ("radius_of_acceptancy", Silent),
+    ]),
     simulation_only("ContinuousReadout", "gives each simulated charge the pixel and time at which it is read"),
     simulation_only("CreateFitsImage", "writes simulated images as FITS"),
     simulation_only("DarkCurrent", "adds thermal charges to simulated pixels"),
     simulation_only("Diffusion", "spreads simulated charges while they drift to the pixels"),
     simulation_only("ElectronicNoise", "adds readout noise to simulated pixels"),
+    row::<FitDarkCurrentProcess>(
+        "FitDarkCurrentProcess",
+        Analysis,
+        Amplifier,
+        "fits Poisson ⊗ Gaussian peaks to the pixel charge: gain, noise, dark current",
+    ),
+    row::<GaussianFitProcess>(
+        "GaussianFitProcess",
+        Analysis,
+        Amplifier,
+        "fits a Gaussian to the pixels of a region: the readout noise",
+    )
+    .old_keys(&[("show_outliers", Ignored), ("n_sigma_win_fit", Ignored)]),
     simulation_only("PasteClusterProcess", "pastes simulated clusters into real images"),
     row::<PedestalSubtractionProcess>(
         "PedestalSubtractionProcess",
@@ -214,6 +267,13 @@ static TABLE: &[ProcessEntry] = &[
     ]),
     simulation_only("PixelSaturation", "limits the charge of simulated pixels"),
     simulation_only("PixelizeSignal", "collects simulated charges in pixels"),
+    row::<SignalPatternRecognition>(
+        "SignalPatternRecognition",
+        Reconstruction,
+        Amplifier,
+        "older name of the pixel selection of ClusterFinder",
+    )
+    .feeds("ClusterFinder", feed_cluster_finder),
 ];
 
 #[cfg(test)]

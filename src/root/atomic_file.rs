@@ -30,34 +30,17 @@ impl AtomicFile {
         let target = target.as_ref();
         let name = target
             .file_name()
-            .ok_or_else(|| {
-                io::Error::new(io::ErrorKind::InvalidInput, "the path has no file name")
-            })?
+            .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "the path has no file name"))?
             .to_string_lossy();
-        let kept = (0..=name.len().min(NAME_BYTES_KEPT))
-            .rev()
-            .find(|&n| name.is_char_boundary(n))
-            .unwrap_or(0);
+        let kept = (0..=name.len().min(NAME_BYTES_KEPT)).rev().find(|&n| name.is_char_boundary(n)).unwrap_or(0);
         // An old temporary file may be there if a process with this number was killed, hence the loop.
         loop {
             let number = COUNTER.fetch_add(1, Ordering::Relaxed);
-            let temporary = target.with_file_name(format!(
-                ".{}.{}-{number}.tmp",
-                &name[..kept],
-                std::process::id()
-            ));
-            match OpenOptions::new()
-                .write(true)
-                .create_new(true)
-                .open(&temporary)
-            {
+            let temporary = target.with_file_name(format!(".{}.{}-{number}.tmp", &name[..kept], std::process::id()));
+            match OpenOptions::new().write(true).create_new(true).open(&temporary) {
                 Ok(file) => {
                     let writer = Some(BufWriter::with_capacity(WRITE_BUFFER, file));
-                    return Ok(Self {
-                        writer,
-                        temporary,
-                        target: target.to_path_buf(),
-                    });
+                    return Ok(Self { writer, temporary, target: target.to_path_buf() });
                 }
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
                 Err(error) => return Err(error),
@@ -69,10 +52,7 @@ impl AtomicFile {
     pub fn commit(mut self) -> io::Result<()> {
         if let Some(writer) = self.writer.take() {
             // Closed before the rename: Windows does not rename open files.
-            let closed = writer
-                .into_inner()
-                .map(drop)
-                .map_err(io::IntoInnerError::into_error);
+            let closed = writer.into_inner().map(drop).map_err(io::IntoInnerError::into_error);
             let renamed = closed.and_then(|()| fs::rename(&self.temporary, &self.target));
             if renamed.is_err() {
                 let _ = fs::remove_file(&self.temporary);
@@ -83,9 +63,7 @@ impl AtomicFile {
     }
 
     fn open(&mut self) -> io::Result<&mut BufWriter<File>> {
-        self.writer
-            .as_mut()
-            .ok_or_else(|| io::Error::other("the file is closed"))
+        self.writer.as_mut().ok_or_else(|| io::Error::other("the file is closed"))
     }
 }
 
@@ -120,10 +98,8 @@ mod tests {
     use super::*;
 
     fn names(folder: &Path) -> Vec<String> {
-        let mut names: Vec<_> = fs::read_dir(folder)
-            .unwrap()
-            .map(|e| e.unwrap().file_name().to_string_lossy().into_owned())
-            .collect();
+        let mut names: Vec<_> =
+            fs::read_dir(folder).unwrap().map(|e| e.unwrap().file_name().to_string_lossy().into_owned()).collect();
         names.sort();
         names
     }

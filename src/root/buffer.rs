@@ -39,11 +39,7 @@ pub(super) struct Buffer {
 impl Buffer {
     /// An empty payload that will stand behind a key of `key_length` bytes.
     pub fn new(key_length: usize) -> Self {
-        Self {
-            bytes: Vec::new(),
-            key_length,
-            classes: HashMap::new(),
-        }
+        Self { bytes: Vec::new(), key_length, classes: HashMap::new() }
     }
 
     /// The finished payload.
@@ -100,11 +96,7 @@ impl Buffer {
     }
 
     /// The same, giving what `content` gives.
-    pub fn pointer_to<R>(
-        &mut self,
-        class: &'static str,
-        content: impl FnOnce(&mut Self) -> R,
-    ) -> R {
+    pub fn pointer_to<R>(&mut self, class: &'static str, content: impl FnOnce(&mut Self) -> R) -> R {
         self.with_count(|buffer| {
             if let Some(known) = buffer.classes.get(class) {
                 buffer.u32(CLASS_REFERENCE | known);
@@ -146,12 +138,7 @@ impl Buffer {
     }
 
     /// A `TObjArray` of `length` pointers, which `content` writes.
-    pub fn object_array<R>(
-        &mut self,
-        bits: u32,
-        length: usize,
-        content: impl FnOnce(&mut Self) -> R,
-    ) -> R {
+    pub fn object_array<R>(&mut self, bits: u32, length: usize, content: impl FnOnce(&mut Self) -> R) -> R {
         self.counted(3, |buffer| {
             buffer.object(bits);
             buffer.string("");
@@ -175,6 +162,12 @@ impl Buffer {
     pub fn f64_array(&mut self, values: &[f64]) {
         self.i32(values.len() as i32);
         put_f64s(&mut self.bytes, values);
+    }
+
+    /// A `TArrayF` or the array part of a class derived from it.
+    pub fn f32_array(&mut self, values: &[f32]) {
+        self.i32(values.len() as i32);
+        put_f32s(&mut self.bytes, values);
     }
 
     /// Values without a length before them.
@@ -255,11 +248,7 @@ pub(super) fn put_f64s(out: &mut Vec<u8>, values: &[f64]) {
 }
 
 /// Written as a loop over equal pieces, which the compiler turns into vector byte swaps.
-fn put_words<T: Copy, const N: usize>(
-    out: &mut Vec<u8>,
-    values: &[T],
-    to_bytes: impl Fn(T) -> [u8; N],
-) {
+fn put_words<T: Copy, const N: usize>(out: &mut Vec<u8>, values: &[T], to_bytes: impl Fn(T) -> [u8; N]) {
     let start = out.len();
     out.resize(start + N * values.len(), 0);
     for (place, &value) in out[start..].chunks_exact_mut(N).zip(values) {
@@ -273,12 +262,9 @@ mod tests {
 
     #[test]
     fn strings_change_form_at_255_bytes() {
-        for (length, head) in [
-            (0, vec![0]),
-            (254, vec![254]),
-            (255, vec![255, 0, 0, 0, 255]),
-            (300, vec![255, 0, 0, 1, 44]),
-        ] {
+        for (length, head) in
+            [(0, vec![0]), (254, vec![254]), (255, vec![255, 0, 0, 0, 255]), (300, vec![255, 0, 0, 1, 44])]
+        {
             let mut out = Vec::new();
             put_string(&mut out, "x".repeat(length).as_bytes());
             assert_eq!(out[..head.len()], head);

@@ -58,18 +58,9 @@ impl Compression {
         }
         let pieces: Option<Vec<Vec<u8>>> = match payload.len() {
             0..=PIECE => self.compress_piece(payload)?.map(|piece| vec![piece]),
-            _ => payload
-                .par_chunks(PIECE)
-                .map(|piece| self.compress_piece(piece))
-                .collect::<io::Result<_>>()?,
+            _ => payload.par_chunks(PIECE).map(|piece| self.compress_piece(piece)).collect::<io::Result<_>>()?,
         };
-        Ok(pieces.map(|mut pieces| {
-            if pieces.len() == 1 {
-                pieces.swap_remove(0)
-            } else {
-                pieces.concat()
-            }
-        }))
+        Ok(pieces.map(|mut pieces| if pieces.len() == 1 { pieces.swap_remove(0) } else { pieces.concat() }))
     }
 
     /// Header and compressed bytes of one piece; `None` if together they are not smaller than the piece.
@@ -79,8 +70,7 @@ impl Compression {
             Self::None => return Ok(None),
             Self::Zlib(level) => {
                 out.extend(b"ZL\x08\0\0\0\0\0\0");
-                let mut encoder =
-                    ZlibEncoder::new(out, flate2::Compression::new(u32::from(level.clamp(1, 9))));
+                let mut encoder = ZlibEncoder::new(out, flate2::Compression::new(u32::from(level.clamp(1, 9))));
                 encoder.write_all(piece)?;
                 out = encoder.finish()?;
             }
@@ -112,12 +102,7 @@ const HEADER: usize = 9;
 mod tests {
     use super::*;
 
-    const ALL: [Compression; 4] = [
-        Compression::Zlib(1),
-        Compression::Zlib(9),
-        Compression::Lz4,
-        Compression::Zstd,
-    ];
+    const ALL: [Compression; 4] = [Compression::Zlib(1), Compression::Zlib(9), Compression::Lz4, Compression::Zstd];
 
     fn size(bytes: &[u8]) -> usize {
         usize::from(bytes[0]) | usize::from(bytes[1]) << 8 | usize::from(bytes[2]) << 16
@@ -144,9 +129,7 @@ mod tests {
         let mut payload = vec![0_u8; 2 * PIECE];
         let mut state = 1_u64;
         for byte in &mut payload[..PIECE] {
-            state = state
-                .wrapping_mul(6_364_136_223_846_793_005)
-                .wrapping_add(1_442_695_040_888_963_407);
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
             *byte = (state >> 56) as u8;
         }
         for method in ALL {
@@ -160,13 +143,8 @@ mod tests {
 
     #[test]
     fn settings_are_those_of_root() {
-        let settings = [
-            Compression::None,
-            Compression::default(),
-            Compression::Zlib(0),
-            Compression::Lz4,
-            Compression::Zstd,
-        ];
+        let settings =
+            [Compression::None, Compression::default(), Compression::Zlib(0), Compression::Lz4, Compression::Zstd];
         assert_eq!(settings.map(Compression::setting), [0, 101, 101, 404, 505]);
     }
 }

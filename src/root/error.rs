@@ -32,9 +32,7 @@ pub enum RootError {
         bytes: u64,
     },
     /// An earlier error made the file incomplete.
-    #[error(
-        "the ROOT file {file} was abandoned after an earlier write error and cannot be completed"
-    )]
+    #[error("the ROOT file {file} was abandoned after an earlier write error and cannot be completed")]
     Abandoned {
         /// The file.
         file: String,
@@ -56,9 +54,9 @@ pub enum RootError {
         branch: String,
     },
     /// ROOT could not look the name up again.
-    #[error("the {what} name \"{name}\" cannot be used in a ROOT file: {reason}")]
+    #[error("the {what} \"{name}\" cannot be used in a ROOT file: {reason}")]
     InvalidName {
-        /// "tree", "branch", "object" or "file".
+        /// "tree", "branch", "file", "title", …
         what: &'static str,
         /// The name.
         name: String,
@@ -82,9 +80,7 @@ pub enum RootError {
         got: usize,
     },
     /// A cell does not have the type of its branch.
-    #[error(
-        "the branch \"{branch}\" of the tree \"{tree}\" holds {expected}, but {got} was given to fill it"
-    )]
+    #[error("the branch \"{branch}\" of the tree \"{tree}\" holds {expected}, but {got} was given to fill it")]
     WrongType {
         /// The tree.
         tree: String,

@@ -1,5 +1,6 @@
 //! A ROOT file and its trees.
 
+use std::fmt;
 use std::io::{Seek, Write};
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -9,10 +10,13 @@ use rayon::prelude::*;
 use super::atomic_file::AtomicFile;
 use super::buffer::Buffer;
 use super::error::{Result, RootError};
+use super::objects::{Graph, Histogram};
 use super::options::Options;
 use super::output::Output;
 use super::record::{Key, Record, RootDate};
-use super::streamer_info::{self, ClassInfo, LEAF_FLOAT, TREE_CLASSES, VECTOR_DOUBLE};
+use super::streamer_info::{
+    self, ClassInfo, FUNCTION_CLASSES, GRAPH_CLASSES, HISTOGRAM_CLASSES, LEAF_FLOAT, TREE_CLASSES, VECTOR_DOUBLE,
+};
 use super::tree::{self, Basket, BranchType, Cell, Column, Tree};
 
 /// Closed baskets are collected until they hold this many bytes, then compressed together, in parallel.
@@ -35,6 +39,13 @@ pub struct RootFile<W: Write + Seek = AtomicFile> {
     pending: Vec<Pending>,
     pending_bytes: usize,
     classes: Vec<&'static ClassInfo>,
+}
+
+impl<W: Write + Seek> fmt::Debug for RootFile<W> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let trees: Vec<_> = self.trees.iter().map(|tree| (&tree.name, tree.entries)).collect();
+        f.debug_struct("RootFile").field("name", &self.output.name).field("trees", &trees).finish_non_exhaustive()
+    }
 }
 
 /// A tree of a [`RootFile`].
@@ -67,16 +78,9 @@ impl RootFile {
     pub fn create(path: impl AsRef<Path>, options: Options) -> Result<Self> {
         let path = path.as_ref();
         let shown = path.display().to_string();
-        let failed = |source| RootError::Io {
-            action: "create",
-            file: shown,
-            source,
-        };
+        let failed = |source| RootError::Io { action: "create", file: shown, source };
         let writer = AtomicFile::create(path).map_err(failed)?;
-        let name = path
-            .file_name()
-            .map(|name| name.to_string_lossy().into_owned())
-            .unwrap_or_default();
+        let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
         Self::start(writer, name, options)
     }
 
@@ -86,13 +90,7 @@ impl RootFile {
     /// If an earlier write failed, if the disk is full, or if the file would be too large; then no file appears.
     pub fn finish(self) -> Result<()> {
         let name = self.output.name.clone();
-        self.finish_into()?
-            .commit()
-            .map_err(|source| RootError::Io {
-                action: "rename",
-                file: name,
-                source,
-            })
+        self.finish_into()?.commit().map_err(|source| RootError::Io { action: "rename", file: name, source })
     }
 }
 
@@ -126,12 +124,8 @@ impl<W: Write + Seek> RootFile<W> {
         name: &str,
         schema: impl IntoIterator<Item = (N, BranchType)>,
     ) -> Result<TreeId> {
-        self.output.check()?;
         self.check_new_object("tree", name)?;
-        let schema: Vec<_> = schema
-            .into_iter()
-            .map(|(branch, kind)| (branch.into(), kind))
-            .collect();
+        let schema: Vec<_> = schema.into_iter().map(|(branch, kind)| (branch.into(), kind)).collect();
         for (branch, _) in &schema {
             check_name("branch", branch)?;
         }
@@ -146,10 +140,7 @@ impl<W: Write + Seek> RootFile<W> {
         let tree = self.trees.len();
         self.trees.push(Tree::new(name.to_owned(), schema)?);
         self.contents.push(Content::Tree(tree));
-        Ok(TreeId {
-            file: self.id,
-            tree,
-        })
+        Ok(TreeId { file: self.id, tree })
     }
 
     /// Appends one entry: a value for each branch, in the order of the schema.
@@ -175,12 +166,7 @@ impl<W: Write + Seek> RootFile<W> {
         let mut from = 0;
         while from < entries {
             let tree = &mut self.trees[number];
-            let room = tree
-                .branches
-                .iter()
-                .map(|branch| branch.entries_until_full(basket_size))
-                .min()
-                .unwrap_or(1);
+            let room = tree.branches.iter().map(|branch| branch.entries_until_full(basket_size)).min().unwrap_or(1);
             let to = entries.min(from + room);
             for (branch, column) in tree.branches.iter_mut().zip(columns) {
                 branch.push_column(column, from, to);
@@ -190,6 +176,32 @@ impl<W: Write + Seek> RootFile<W> {
             self.close_full_baskets(number)?;
         }
         Ok(())
+    }
+
+    /// Writes a histogram.
+    ///
+    /// # Errors
+    /// If it is not consistent, if the file has an object of that name, or if the file cannot be written.
+    pub fn histogram(&mut self, histogram: &Histogram<'_>) -> Result<()> {
+        self.check_new_object("histogram", histogram.name)?;
+        histogram.check()?;
+        self.add_classes(&HISTOGRAM_CLASSES);
+        if histogram.function.is_some() {
+            self.add_classes(&FUNCTION_CLASSES);
+        }
+        self.write_object("TH1F", histogram.name, histogram.title, |buffer| histogram.write(buffer))
+    }
+
+    /// Writes a graph.
+    ///
+    /// # Errors
+    /// As for [`histogram`](Self::histogram).
+    pub fn graph(&mut self, graph: &Graph<'_>) -> Result<()> {
+        self.check_new_object("graph", graph.name)?;
+        graph.check()?;
+        self.add_classes(&GRAPH_CLASSES);
+        self.add_classes(&HISTOGRAM_CLASSES);
+        self.write_object(graph.class(), graph.name, graph.title, |buffer| graph.write(buffer))
     }
 
     /// Number of entries filled so far.
@@ -218,48 +230,44 @@ impl<W: Write + Seek> RootFile<W> {
             });
         }
         let classes = self.classes;
-        self.output.finish(
-            &keys,
-            |buffer| streamer_info::write_list(buffer, &classes),
-            &self.options,
-        )
+        self.output.finish(&keys, |buffer| streamer_info::write_list(buffer, &classes), &self.options)
+    }
+
+    fn write_object(
+        &mut self,
+        class: &'static str,
+        name: &str,
+        title: &str,
+        write: impl FnOnce(&mut Buffer),
+    ) -> Result<()> {
+        check_length("title", title)?;
+        let key = Key { class, name, title, cycle: 1, date: self.date() };
+        let mut buffer = Buffer::new(key.length());
+        write(&mut buffer);
+        let (_, record) = self.output.append_payload(key, &buffer.into_bytes(), self.options.compression)?;
+        self.contents.push(Content::Object { name: name.to_owned(), key: record.key().to_vec() });
+        Ok(())
     }
 
     fn write_tree(&mut self, number: usize) -> Result<Vec<u8>> {
         let tree = &self.trees[number];
-        let key = Key {
-            class: "TTree",
-            name: &tree.name,
-            title: &tree.name,
-            cycle: 1,
-            date: self.date(),
-        };
+        let key = Key { class: "TTree", name: &tree.name, title: &tree.name, cycle: 1, date: self.date() };
         let mut buffer = Buffer::new(key.length());
         tree::write_tree(&mut buffer, tree, &self.options);
-        let (_, record) =
-            self.output
-                .append_payload(key, &buffer.into_bytes(), self.options.compression)?;
+        let (_, record) = self.output.append_payload(key, &buffer.into_bytes(), self.options.compression)?;
         Ok(record.key().to_vec())
     }
 
     fn close_full_baskets(&mut self, number: usize) -> Result<()> {
         self.close_baskets(number, self.options.basket_size());
-        if self.pending_bytes >= PENDING_BYTES {
-            self.write_pending()
-        } else {
-            Ok(())
-        }
+        if self.pending_bytes >= PENDING_BYTES { self.write_pending() } else { Ok(()) }
     }
 
     /// Moves baskets of at least `size` bytes to those that wait to be written.
     fn close_baskets(&mut self, tree: usize, size: usize) {
         for (branch, basket) in self.trees[tree].close_baskets(|branch| branch.is_full(size)) {
             self.pending_bytes += basket.payload_size();
-            self.pending.push(Pending {
-                tree,
-                branch,
-                basket,
-            });
+            self.pending.push(Pending { tree, branch, basket });
         }
     }
 
@@ -270,31 +278,12 @@ impl<W: Write + Seek> RootFile<W> {
         let (trees, compression, date) = (&self.trees, self.options.compression, self.date());
         let records: std::io::Result<Vec<Record>> = pending
             .par_iter()
-            .map(
-                |Pending {
-                     tree,
-                     branch,
-                     basket,
-                 }| {
-                    basket.record(
-                        &trees[*tree],
-                        &trees[*tree].branches[*branch],
-                        compression,
-                        date,
-                    )
-                },
-            )
+            .map(|Pending { tree, branch, basket }| {
+                basket.record(&trees[*tree], &trees[*tree].branches[*branch], compression, date)
+            })
             .collect();
         let records = records.map_err(|source| self.output.error("compress", source))?;
-        for (
-            Pending {
-                tree,
-                branch,
-                basket,
-            },
-            mut record,
-        ) in pending.into_iter().zip(records)
-        {
+        for (Pending { tree, branch, basket }, mut record) in pending.into_iter().zip(records) {
             let place = self.output.append(&mut record)?;
             self.trees[tree].branches[branch].placed(basket.number, &record, place.position);
         }
@@ -310,31 +299,23 @@ impl<W: Write + Seek> RootFile<W> {
         if tree.file == self.id {
             Ok(tree.tree)
         } else {
-            Err(RootError::UnknownTree {
-                file: self.output.name.clone(),
-            })
+            Err(RootError::UnknownTree { file: self.output.name.clone() })
         }
     }
 
     fn check_new_object(&self, what: &'static str, name: &str) -> Result<()> {
+        self.output.check()?;
         check_name(what, name)?;
         if name.contains(['/', ';']) {
             let reason = "\"/\" and \";\" separate folders and versions in ROOT's look-up";
-            return Err(RootError::InvalidName {
-                what,
-                name: name.to_owned(),
-                reason,
-            });
+            return Err(RootError::InvalidName { what, name: name.to_owned(), reason });
         }
         let taken = self.contents.iter().any(|content| match content {
             Content::Tree(number) => self.trees[*number].name == name,
             Content::Object { name: other, .. } => other == name,
         });
         if taken {
-            return Err(RootError::DuplicateObject {
-                file: self.output.name.clone(),
-                name: name.to_owned(),
-            });
+            return Err(RootError::DuplicateObject { file: self.output.name.clone(), name: name.to_owned() });
         }
         Ok(())
     }
@@ -349,15 +330,50 @@ impl<W: Write + Seek> RootFile<W> {
 }
 
 fn check_name(what: &'static str, name: &str) -> Result<()> {
+    check_length(what, name)?;
     let reason = if name.is_empty() {
         "it is empty"
-    } else if name.len() > NAME_LIMIT {
-        "it is longer than 10000 bytes"
     } else if name.contains(char::is_control) {
         "it has a control character in it"
     } else {
         return Ok(());
     };
-    let name = name.chars().take(60).collect();
-    Err(RootError::InvalidName { what, name, reason })
+    Err(RootError::InvalidName { what, name: name.to_owned(), reason })
+}
+
+fn check_length(what: &'static str, text: &str) -> Result<()> {
+    if text.len() <= NAME_LIMIT {
+        return Ok(());
+    }
+    let name = text.chars().take(60).chain(['…']).collect();
+    Err(RootError::InvalidName { what, name, reason: "it is longer than 10000 bytes" })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Cursor;
+
+    use super::*;
+
+    /// With the limit lowered to 1 MB: the error comes before the limit is reached, and stays.
+    #[test]
+    fn a_file_stops_before_its_largest_size() {
+        let options = Options::with_compression(super::super::Compression::None);
+        let mut file = RootFile::start(Cursor::new(Vec::new()), "a.root", options).unwrap();
+        file.output.set_limit(1_000_000);
+        let tree = file.tree("t", [("x", BranchType::Double)]).unwrap();
+        let column = [1.0; 10_000];
+        let error = (0..1000).find_map(|_| file.fill_columns(tree, &[Column::Double(&column)]).err()).unwrap();
+        let RootError::FileTooLarge { bytes, .. } = error else { panic!("{error}") };
+        assert!((1_000_000..1_040_000).contains(&bytes), "{bytes}");
+        assert!(matches!(file.finish_into(), Err(RootError::Abandoned { .. })));
+    }
+
+    #[test]
+    fn the_rest_of_the_file_counts_too() {
+        let mut file = RootFile::start(Cursor::new(Vec::new()), "a.root", Options::default()).unwrap();
+        file.output.set_limit(2000);
+        file.tree("t", [("x", BranchType::Double)]).unwrap();
+        assert!(matches!(file.finish_into(), Err(RootError::FileTooLarge { .. })));
+    }
 }

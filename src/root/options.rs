@@ -18,9 +18,8 @@ pub struct Options {
     /// Date and time written into the file, in whatever zone the caller uses (ROOT itself writes local time); none
     /// leaves 0, which ROOT shows as 1995-00-00. ROOT can express the years from 1995 to 2058.
     pub created: Option<DateTime>,
-    /// The 16 bytes that identify the file. By default they are made from its content, so that different files have
-    /// different identifiers: uproot takes two files with the same identifier for one, and hands out the trees of
-    /// the first when asked for those of the second.
+    /// The 16 bytes that identify the file. By default they are made from its content: repeatable, and different for
+    /// different files, as readers that keep objects of several files in one cache (uproot can) expect.
     pub uuid: Option<[u8; 16]>,
     /// A basket is closed when it exceeds this number of bytes before compression (at least 256, at most 2²⁸). The
     /// default of 32 000 is ROOT's; larger baskets suit long trees of numbers.
@@ -29,22 +28,14 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self {
-            compression: Compression::default(),
-            created: None,
-            uuid: None,
-            basket_size: BASKET_SIZE,
-        }
+        Self { compression: Compression::default(), created: None, uuid: None, basket_size: BASKET_SIZE }
     }
 }
 
 impl Options {
     /// The default choices with another compression.
     pub fn with_compression(compression: Compression) -> Self {
-        Self {
-            compression,
-            ..Self::default()
-        }
+        Self { compression, ..Self::default() }
     }
 
     /// The basket size within its limits.

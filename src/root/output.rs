@@ -46,14 +46,7 @@ impl<W: Write + Seek> Output<W> {
     pub fn new(writer: W, name: String) -> Result<Self> {
         let mut digest = Xxh3::new();
         digest.update(name.as_bytes());
-        let mut output = Self {
-            writer,
-            end: 0,
-            limit: FILE_LIMIT,
-            digest,
-            failed: false,
-            name,
-        };
+        let mut output = Self { writer, end: 0, limit: FILE_LIMIT, digest, failed: false, name };
         let directory = output.directory_record(RootDate::default(), None, &[0; 16])?;
         let start = BEGIN as usize + directory.size();
         output.attempt("write", |writer| {
@@ -66,29 +59,17 @@ impl<W: Write + Seek> Output<W> {
 
     /// Refuses if an earlier error made the file incomplete.
     pub fn check(&self) -> Result<()> {
-        if self.failed {
-            Err(RootError::Abandoned {
-                file: self.name.clone(),
-            })
-        } else {
-            Ok(())
-        }
+        if self.failed { Err(RootError::Abandoned { file: self.name.clone() }) } else { Ok(()) }
     }
 
     /// Appends a record.
     pub fn append(&mut self, record: &mut Record) -> Result<Place> {
         self.check()?;
-        let place = Place {
-            position: self.end,
-            size: record.size(),
-        };
+        let place = Place { position: self.end, size: record.size() };
         let end = self.end + place.size as u64;
         if end >= self.limit {
             self.failed = true;
-            return Err(RootError::FileTooLarge {
-                file: self.name.clone(),
-                bytes: end,
-            });
+            return Err(RootError::FileTooLarge { file: self.name.clone(), bytes: end });
         }
         let bytes = record.placed_at(place.position);
         self.digest.update(bytes);
@@ -104,9 +85,7 @@ impl<W: Write + Seek> Output<W> {
         payload: &[u8],
         compression: Compression,
     ) -> Result<(Place, Record)> {
-        let mut record = key
-            .record(payload, compression)
-            .map_err(|source| self.error("compress", source))?;
+        let mut record = key.record(payload, compression).map_err(|source| self.error("compress", source))?;
         let place = self.append(&mut record)?;
         Ok((place, record))
     }
@@ -114,36 +93,18 @@ impl<W: Write + Seek> Output<W> {
     /// Appends what closes a file, fills in header and directory, and gives the writer back.
     ///
     /// `keys` are the keys of all objects, `classes` writes their descriptions.
-    pub fn finish(
-        mut self,
-        keys: &[Vec<u8>],
-        classes: impl FnOnce(&mut Buffer),
-        options: &Options,
-    ) -> Result<W> {
+    pub fn finish(mut self, keys: &[Vec<u8>], classes: impl FnOnce(&mut Buffer), options: &Options) -> Result<W> {
         let date = RootDate::new(options.created);
         let mut payload = (keys.len() as i32).to_be_bytes().to_vec();
         keys.iter().for_each(|key| payload.extend(key));
         let name = self.name.clone();
-        let file_key = Key {
-            class: "TFile",
-            name: &name,
-            title: "",
-            cycle: 1,
-            date,
-        };
+        let file_key = Key { class: "TFile", name: &name, title: "", cycle: 1, date };
         let (key_list, _) = self.append_payload(file_key, &payload, Compression::None)?;
 
-        let key = Key {
-            class: "TList",
-            name: "StreamerInfo",
-            title: "Doubly linked list",
-            cycle: 1,
-            date,
-        };
+        let key = Key { class: "TList", name: "StreamerInfo", title: "Doubly linked list", cycle: 1, date };
         let mut buffer = Buffer::new(key.length());
         classes(&mut buffer);
-        let (streamer_info, _) =
-            self.append_payload(key, &buffer.into_bytes(), options.compression)?;
+        let (streamer_info, _) = self.append_payload(key, &buffer.into_bytes(), options.compression)?;
 
         let mut free = Vec::new();
         free.extend(1_i16.to_be_bytes());
@@ -152,9 +113,7 @@ impl<W: Write + Seek> Output<W> {
         free.extend((FILE_LIMIT as i32).to_be_bytes());
         let (free, _) = self.append_payload(file_key, &free, Compression::None)?;
 
-        let uuid = options
-            .uuid
-            .unwrap_or_else(|| uuid_of(self.digest.digest128()));
+        let uuid = options.uuid.unwrap_or_else(|| uuid_of(self.digest.digest128()));
         let mut directory = self.directory_record(date, Some(key_list), &uuid)?;
         let header = self.header(free, streamer_info, options.compression, &uuid);
         self.attempt("write", |writer| {
@@ -169,28 +128,14 @@ impl<W: Write + Seek> Output<W> {
     /// Wraps an error of the system.
     pub fn error(&mut self, action: &'static str, source: io::Error) -> RootError {
         self.failed = true;
-        RootError::Io {
-            action,
-            file: self.name.clone(),
-            source,
-        }
+        RootError::Io { action, file: self.name.clone(), source }
     }
 
-    fn attempt(
-        &mut self,
-        action: &'static str,
-        run: impl FnOnce(&mut W) -> io::Result<()>,
-    ) -> Result<()> {
+    fn attempt(&mut self, action: &'static str, run: impl FnOnce(&mut W) -> io::Result<()>) -> Result<()> {
         run(&mut self.writer).map_err(|source| self.error(action, source))
     }
 
-    fn header(
-        &self,
-        free: Place,
-        streamer_info: Place,
-        compression: Compression,
-        uuid: &[u8; 16],
-    ) -> Vec<u8> {
+    fn header(&self, free: Place, streamer_info: Place, compression: Compression, uuid: &[u8; 16]) -> Vec<u8> {
         let mut header = b"root".to_vec();
         let numbers = [
             ROOT_VERSION,
@@ -201,15 +146,9 @@ impl<W: Write + Seek> Output<W> {
             1, // number of free regions: the one behind the end
             self.name_bytes() as i32,
         ];
-        numbers
-            .iter()
-            .for_each(|number| header.extend(number.to_be_bytes()));
+        numbers.iter().for_each(|number| header.extend(number.to_be_bytes()));
         header.push(4); // bytes of a position
-        for number in [
-            compression.setting(),
-            streamer_info.position as i32,
-            streamer_info.size as i32,
-        ] {
+        for number in [compression.setting(), streamer_info.position as i32, streamer_info.size as i32] {
             header.extend(number.to_be_bytes());
         }
         header.extend(UUID_VERSION.to_be_bytes());
@@ -219,20 +158,9 @@ impl<W: Write + Seek> Output<W> {
     }
 
     /// The record at the beginning, which names the file and says where the list of keys is.
-    fn directory_record(
-        &mut self,
-        date: RootDate,
-        key_list: Option<Place>,
-        uuid: &[u8; 16],
-    ) -> Result<Record> {
+    fn directory_record(&mut self, date: RootDate, key_list: Option<Place>, uuid: &[u8; 16]) -> Result<Record> {
         let name = self.name.clone();
-        let key = Key {
-            class: "TFile",
-            name: &name,
-            title: "",
-            cycle: 1,
-            date,
-        };
+        let key = Key { class: "TFile", name: &name, title: "", cycle: 1, date };
         let mut buffer = Buffer::new(key.length());
         buffer.string(&name);
         buffer.string("");
@@ -248,21 +176,13 @@ impl<W: Write + Seek> Output<W> {
         let mut payload = buffer.into_bytes();
         payload.extend(uuid);
         payload.extend([0; 12]); // room for 8-byte positions
-        let record = key
-            .record(&payload, Compression::None)
-            .map_err(|source| self.error("write", source))?;
+        let record = key.record(&payload, Compression::None).map_err(|source| self.error("write", source))?;
         Ok(record.without_parent())
     }
 
     /// Bytes of the first record before the directory itself: its key, the file's name and title.
     fn name_bytes(&self) -> usize {
-        let key = Key {
-            class: "TFile",
-            name: &self.name,
-            title: "",
-            cycle: 1,
-            date: RootDate::default(),
-        };
+        let key = Key { class: "TFile", name: &self.name, title: "", cycle: 1, date: RootDate::default() };
         key.length() + string_size(self.name.len()) + string_size(0)
     }
 

@@ -62,35 +62,18 @@ impl Key<'_> {
     }
 
     /// The record of a basket: wide positions, and `tail` behind the title.
-    pub fn basket_record(
-        &self,
-        tail: &[u8],
-        payload: &[u8],
-        compression: Compression,
-    ) -> io::Result<Record> {
+    pub fn basket_record(&self, tail: &[u8], payload: &[u8], compression: Compression) -> io::Result<Record> {
         self.assemble(payload, compression, Some(tail))
     }
 
     fn strings(&self) -> usize {
-        [self.class, self.name, self.title]
-            .iter()
-            .map(|text| string_size(text.len()))
-            .sum()
+        [self.class, self.name, self.title].iter().map(|text| string_size(text.len())).sum()
     }
 
-    fn assemble(
-        &self,
-        payload: &[u8],
-        compression: Compression,
-        tail: Option<&[u8]>,
-    ) -> io::Result<Record> {
+    fn assemble(&self, payload: &[u8], compression: Compression, tail: Option<&[u8]>) -> io::Result<Record> {
         let wide = tail.is_some();
         let tail = tail.unwrap_or_default();
-        let key_length = if wide {
-            self.basket_length(tail.len())
-        } else {
-            self.length()
-        };
+        let key_length = if wide { self.basket_length(tail.len()) } else { self.length() };
         let compressed = compression.compress(payload)?;
         let stored = compressed.as_deref().unwrap_or(payload);
         let mut bytes = Vec::with_capacity(key_length + stored.len());
@@ -113,12 +96,7 @@ impl Key<'_> {
         bytes.extend(tail);
         debug_assert_eq!(bytes.len(), key_length);
         bytes.extend(stored);
-        Ok(Record {
-            bytes,
-            key_length,
-            payload_size: payload.len(),
-            wide,
-        })
+        Ok(Record { bytes, key_length, payload_size: payload.len(), wide })
     }
 }
 
@@ -176,34 +154,19 @@ impl RootDate {
 mod tests {
     use super::*;
 
-    /// 2025-08-07 17:02:13 in 6 + 4 + 5 + 5 + 6 + 6 bits.
+    /// 2025-08-07 17:02:13 is 30 years after 1995, and so on: 6 + 4 + 5 + 5 + 6 + 6 bits.
     #[test]
     fn dates_are_packed_as_root_does() {
         let date = jiff::civil::date(2025, 8, 7).at(17, 2, 13, 0);
-        assert_eq!(
-            RootDate::new(Some(date)).0,
-            0b011110_1000_00111_10001_000010_001101
-        );
+        assert_eq!(RootDate::new(Some(date)).0, 30 << 26 | 8 << 22 | 7 << 17 | 17 << 12 | 2 << 6 | 13);
         assert_eq!(RootDate::new(None).0, 0);
-        assert_eq!(
-            RootDate::new(Some(jiff::civil::date(1970, 1, 1).at(0, 0, 0, 0))).0 >> 26,
-            0
-        );
-        assert_eq!(
-            RootDate::new(Some(jiff::civil::date(2100, 1, 1).at(0, 0, 0, 0))).0 >> 26,
-            63
-        );
+        assert_eq!(RootDate::new(Some(jiff::civil::date(1970, 1, 1).at(0, 0, 0, 0))).0 >> 26, 0);
+        assert_eq!(RootDate::new(Some(jiff::civil::date(2100, 1, 1).at(0, 0, 0, 0))).0 >> 26, 63);
     }
 
     #[test]
     fn a_key_states_its_own_length() {
-        let key = Key {
-            class: "TTree",
-            name: "info",
-            title: "info",
-            cycle: 1,
-            date: RootDate(7),
-        };
+        let key = Key { class: "TTree", name: "info", title: "info", cycle: 1, date: RootDate(7) };
         let mut record = key.record(b"abc", Compression::None).unwrap();
         let bytes = record.placed_at(0x0102_0304).to_vec();
         assert_eq!(bytes[..4], (bytes.len() as i32).to_be_bytes());

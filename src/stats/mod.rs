@@ -14,12 +14,15 @@
 //!
 //! A fit that fails is a result with a status, not an error: errors are for input that cannot be fitted at all.
 
+pub mod bounded_search;
+pub mod dark_current;
 pub mod distributions;
 mod error;
 pub mod gaussian_fit;
 pub mod histogram;
 pub mod peak_finder;
 pub mod random;
+pub mod profile_fit;
 pub mod robust;
 pub mod small_matrix;
 

@@ -75,9 +75,10 @@ pub fn npz(name: &str) -> Option<BTreeMap<String, Vec<f64>>> {
     Some(arrays)
 }
 
-/// A JSON file.
+/// A JSON file as Python writes it: NaN, which JSON does not know, becomes null.
 pub fn json(name: &str) -> Option<serde_json::Value> {
-    Some(serde_json::from_slice(&std::fs::read(path(name)?).unwrap()).unwrap())
+    let text = std::fs::read_to_string(path(name)?).unwrap().replace(": NaN", ": null");
+    Some(serde_json::from_str(&text).unwrap())
 }
 
 /// Pixels of one extension of the real image, row by row (320 × 640).

@@ -58,12 +58,8 @@ impl Value {
             BranchType::VecInt => Self::VecInt(cursor.counted(9, |c| vector(c, Cursor::i32))),
             BranchType::VecFloat => Self::VecFloat(cursor.counted(9, |c| vector(c, Cursor::f32))),
             BranchType::VecDouble => Self::VecDouble(cursor.counted(9, |c| vector(c, Cursor::f64))),
-            BranchType::VecVecInt => {
-                Self::VecVecInt(cursor.counted(9, |c| vector(c, |c| vector(c, Cursor::i32))))
-            }
-            BranchType::VecVecFloat => {
-                Self::VecVecFloat(cursor.counted(9, |c| vector(c, |c| vector(c, Cursor::f32))))
-            }
+            BranchType::VecVecInt => Self::VecVecInt(cursor.counted(9, |c| vector(c, |c| vector(c, Cursor::i32)))),
+            BranchType::VecVecFloat => Self::VecVecFloat(cursor.counted(9, |c| vector(c, |c| vector(c, Cursor::f32)))),
         }
     }
 
@@ -89,12 +85,7 @@ fn widen(values: &[f32]) -> Vec<f64> {
 /// Equal to the last bit, so that NaN is equal to itself and −0 is not 0.
 impl PartialEq for Value {
     fn eq(&self, other: &Self) -> bool {
-        let bits = |values: &[f32]| {
-            values
-                .iter()
-                .map(|value| value.to_bits())
-                .collect::<Vec<_>>()
-        };
+        let bits = |values: &[f32]| values.iter().map(|value| value.to_bits()).collect::<Vec<_>>();
         match (self, other) {
             (Self::Int(a), Self::Int(b)) => a == b,
             (Self::Float(a), Self::Float(b)) => a.to_bits() == b.to_bits(),
@@ -124,11 +115,7 @@ impl Table {
     }
 
     pub fn column(&self, branch: &str) -> Vec<Value> {
-        let number = self
-            .schema
-            .iter()
-            .position(|(name, _)| name == branch)
-            .expect("a branch of the table");
+        let number = self.schema.iter().position(|(name, _)| name == branch).expect("a branch of the table");
         self.rows.iter().map(|row| row[number].clone()).collect()
     }
 }
@@ -139,11 +126,7 @@ pub fn fill<W: Write + Seek>(file: &mut RootFile<W>, tables: &[Table]) -> Result
     for table in tables {
         trees.push(file.tree(&table.name, table.schema.clone())?);
     }
-    let longest = tables
-        .iter()
-        .map(|table| table.rows.len())
-        .max()
-        .unwrap_or(0);
+    let longest = tables.iter().map(|table| table.rows.len()).max().unwrap_or(0);
     for entry in 0..longest {
         for (table, &tree) in tables.iter().zip(&trees) {
             if let Some(row) = table.rows.get(entry) {
@@ -160,4 +143,56 @@ pub fn write(tables: &[Table], options: Options) -> Vec<u8> {
     let mut file = RootFile::start(Memory::new(Vec::new()), "memory.root", options).unwrap();
     fill(&mut file, tables).unwrap();
     file.finish_into().unwrap().into_inner()
+}
+
+/// A small generator of repeatable numbers (xorshift64*, Vigna 2016).
+pub struct Random(pub u64);
+
+impl Random {
+    pub fn next(&mut self) -> u64 {
+        self.0 ^= self.0 >> 12;
+        self.0 ^= self.0 << 25;
+        self.0 ^= self.0 >> 27;
+        self.0.wrapping_mul(0x2545_f491_4f6c_dd1d)
+    }
+
+    /// A number below `limit`.
+    pub fn below(&mut self, limit: usize) -> usize {
+        (self.next() >> 33) as usize % limit
+    }
+
+    fn float(&mut self) -> f32 {
+        (self.next() >> 40) as f32 / 1024.0 - 5000.0
+    }
+
+    fn vector<T>(&mut self, length: usize, mut item: impl FnMut(&mut Self) -> T) -> Vec<T> {
+        (0..length).map(|_| item(self)).collect()
+    }
+
+    fn nested<T>(&mut self, rows: usize, item: impl Fn(&mut Self) -> T) -> Vec<Vec<T>> {
+        self.vector(rows, |random| {
+            let length = random.below(7);
+            random.vector(length, &item)
+        })
+    }
+
+    /// A value without NaN, small enough for sums of it to be exact; vectors have this length.
+    pub fn value(&mut self, kind: BranchType, length: usize) -> Value {
+        match kind {
+            BranchType::Int => Value::Int(self.next() as i32),
+            BranchType::Float => Value::Float(self.float()),
+            BranchType::Double => Value::Double(f64::from(self.float()) + 1e-9),
+            BranchType::String => {
+                let letters: Vec<char> = "abcXYZ019 _-.:é,{}".chars().collect();
+                let longest = if self.below(5) == 0 { 600 } else { 20 };
+                let length = self.below(longest);
+                Value::Str(self.vector(length, |random| letters[random.below(letters.len())]).iter().collect())
+            }
+            BranchType::VecInt => Value::VecInt(self.vector(length, |random| random.next() as i32)),
+            BranchType::VecFloat => Value::VecFloat(self.vector(length, Self::float)),
+            BranchType::VecDouble => Value::VecDouble(self.vector(length, |random| f64::from(random.float()) / 3.0)),
+            BranchType::VecVecInt => Value::VecVecInt(self.nested(length, |random| random.next() as i32)),
+            BranchType::VecVecFloat => Value::VecVecFloat(self.nested(length, Self::float)),
+        }
+    }
 }

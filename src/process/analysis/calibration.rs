@@ -93,7 +93,9 @@ impl CalibrationProcess {
         let amplifier = raw.amplifiers[index].clone();
         if self.from_dc_fit {
             match raw.products.get_for::<DarkCurrentFit>(&amplifier.name) {
-                Some(fit) if fit.is_usable() => return (round_half_even(fit.gain(), self.gain_round_digits), Origin::Fit),
+                Some(fit) if fit.is_usable() => {
+                    return (round_half_even(fit.gain(), self.gain_round_digits), Origin::Fit);
+                }
                 Some(fit) => {
                     let text = format!(
                         "amplifier {}: the dark-current fit is not usable ({}); the configured gain is taken",
@@ -112,7 +114,8 @@ impl CalibrationProcess {
         match self.gain.get(&amplifier) {
             Some(&gain) => (gain, Origin::Configured),
             None => {
-                raw.report.warn(format!("parameter `gain` has no value for amplifier {}: 1 ADU/e- is taken", amplifier.name));
+                raw.report
+                    .warn(format!("parameter `gain` has no value for amplifier {}: 1 ADU/e- is taken", amplifier.name));
                 (1.0, Origin::Missing)
             }
         }

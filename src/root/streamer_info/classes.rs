@@ -14,19 +14,13 @@ pub(in crate::root) struct ClassInfo {
 
 /// A data member, or a base class, in the order of streaming.
 #[derive(Debug)]
-pub(super) enum Member {
+pub(in crate::root) enum Member {
     /// A base class.
     Base(&'static ClassInfo),
     /// A number.
     Basic(&'static str, BasicType),
     /// An array whose length is the member `counter` of `class`, at that class's `version`.
-    Counted {
-        name: &'static str,
-        basic: BasicType,
-        class: &'static str,
-        version: i32,
-        counter: &'static str,
-    },
+    Counted { name: &'static str, basic: BasicType, class: &'static str, version: i32, counter: &'static str },
     /// A `TString`.
     Text(&'static str),
     /// An object derived from `TObject`: name, class, size in memory.
@@ -40,18 +34,14 @@ pub(super) enum Member {
     /// A pointer to any other object.
     AnyPointer(&'static str, &'static str),
     /// A member that is a `std::vector`: name, type, code of the content.
-    VectorMember(&'static str, &'static str, i32),
+    Stl(&'static str, &'static str, i32),
     /// The only "member" of a `std::vector` class.
-    Vector {
-        class: &'static str,
-        title: &'static str,
-        content: i32,
-    },
+    Vector { class: &'static str, title: &'static str, content: i32 },
 }
 
 /// A C++ number: ROOT's code, bytes, name.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct BasicType {
+pub(in crate::root) struct BasicType {
     pub code: i32,
     pub size: i32,
     pub name: &'static str,
@@ -76,18 +66,8 @@ impl ClassInfo {
         }
     }
 
-    const fn new(
-        name: &'static str,
-        version: i32,
-        checksum: u32,
-        members: &'static [Member],
-    ) -> Self {
-        Self {
-            name,
-            version,
-            checksum,
-            members,
-        }
+    const fn new(name: &'static str, version: i32, checksum: u32, members: &'static [Member]) -> Self {
+        Self { name, version, checksum, members }
     }
 }
 
@@ -103,41 +83,21 @@ const BYTE: BasicType = BasicType::new(11, 1, "unsigned char");
 const USHORT: BasicType = BasicType::new(12, 2, "unsigned short");
 const U: BasicType = BasicType::new(13, 4, "unsigned int");
 const BITS: BasicType = BasicType::new(15, 4, "unsigned int");
-const L: BasicType = BasicType::new(16, 8, "long long");
+const L: BasicType = BasicType::new(16, 8, "Long64_t");
 const BOOL: BasicType = BasicType::new(18, 1, "bool");
 
-use Member::{
-    AnyObject, AnyPointer, Base, Basic, Object, Pointer, SurePointer, Text, VectorMember,
-};
+use Member::{AnyObject, AnyPointer, Base, Basic, Object, Pointer, Stl, SurePointer, Text};
 
 const fn tree_array(name: &'static str) -> Member {
-    Member::Counted {
-        name,
-        basic: L,
-        class: "TTree",
-        version: 20,
-        counter: "fNClusterRange",
-    }
+    Member::Counted { name, basic: L, class: "TTree", version: 20, counter: "fNClusterRange" }
 }
 
 const fn branch_array(name: &'static str, basic: BasicType) -> Member {
-    Member::Counted {
-        name,
-        basic,
-        class: "TBranch",
-        version: 13,
-        counter: "fMaxBaskets",
-    }
+    Member::Counted { name, basic, class: "TBranch", version: 13, counter: "fMaxBaskets" }
 }
 
 const fn graph_array(name: &'static str) -> Member {
-    Member::Counted {
-        name,
-        basic: D,
-        class: "TGraph",
-        version: 4,
-        counter: "fNpoints",
-    }
+    Member::Counted { name, basic: D, class: "TGraph", version: 4, counter: "fNpoints" }
 }
 
 macro_rules! vector_class {
@@ -156,91 +116,39 @@ macro_rules! vector_class {
 }
 vector_class!(VECTOR_FLOAT, 0x055a_169b, "vector<float>", "Float_t", 5);
 vector_class!(VECTOR_INT, 0x0098_3b88, "vector<int>", "Int_t", 3);
-vector_class!(
-    VECTOR_VECTOR_FLOAT,
-    0x8165_d920,
-    "vector<vector<float> >",
-    "vector<float>",
-    OBJECT
-);
-vector_class!(
-    VECTOR_VECTOR_INT,
-    0xb90b_52bd,
-    "vector<vector<int> >",
-    "vector<int>",
-    OBJECT
-);
-vector_class!(
-    VECTOR_DOUBLE_CLASS,
-    0x100e_4364,
-    "vector<double>",
-    "Double_t",
-    8
-);
+vector_class!(VECTOR_VECTOR_FLOAT, 0x8165_d920, "vector<vector<float> >", "vector<float>", OBJECT);
+vector_class!(VECTOR_VECTOR_INT, 0xb90b_52bd, "vector<vector<int> >", "vector<int>", OBJECT);
+vector_class!(VECTOR_DOUBLE_CLASS, 0x100e_4364, "vector<double>", "Double_t", 8);
 /// `vector<double>`, listed in files that have such a branch.
 pub(in crate::root) static VECTOR_DOUBLE: &ClassInfo = &VECTOR_DOUBLE_CLASS;
 
-static OBJECT_CLASS: ClassInfo = ClassInfo::new(
-    "TObject",
-    1,
-    0x901b_c02d,
-    &[Basic("fUniqueID", U), Basic("fBits", BITS)],
-);
-static NAMED: ClassInfo = ClassInfo::new(
-    "TNamed",
-    1,
-    0xdfb7_4a3c,
-    &[Base(&OBJECT_CLASS), Text("fName"), Text("fTitle")],
-);
+static OBJECT_CLASS: ClassInfo =
+    ClassInfo::new("TObject", 1, 0x901b_c02d, &[Basic("fUniqueID", U), Basic("fBits", BITS)]);
+static NAMED: ClassInfo =
+    ClassInfo::new("TNamed", 1, 0xdfb7_4a3c, &[Base(&OBJECT_CLASS), Text("fName"), Text("fTitle")]);
 static STRING: ClassInfo = ClassInfo::new("TString", 2, 0x0001_7419, &[]);
-static COLLECTION: ClassInfo = ClassInfo::new(
-    "TCollection",
-    3,
-    0x57e3_cb9c,
-    &[Base(&OBJECT_CLASS), Text("fName"), Basic("fSize", I)],
-);
+static COLLECTION: ClassInfo =
+    ClassInfo::new("TCollection", 3, 0x57e3_cb9c, &[Base(&OBJECT_CLASS), Text("fName"), Basic("fSize", I)]);
 static SEQUENCE: ClassInfo = ClassInfo::new("TSeqCollection", 0, 0xfc6c_3bc6, &[Base(&COLLECTION)]);
 static LIST: ClassInfo = ClassInfo::new("TList", 5, 0x69c5_c3bb, &[Base(&SEQUENCE)]);
 static HASH_LIST: ClassInfo = ClassInfo::new("THashList", 0, 0xcc7e_49c1, &[Base(&LIST)]);
-static OBJECT_ARRAY: ClassInfo = ClassInfo::new(
-    "TObjArray",
-    3,
-    0xa99e_6552,
-    &[Base(&SEQUENCE), Basic("fLowerBound", I), Basic("fLast", I)],
-);
+static OBJECT_ARRAY: ClassInfo =
+    ClassInfo::new("TObjArray", 3, 0xa99e_6552, &[Base(&SEQUENCE), Basic("fLowerBound", I), Basic("fLast", I)]);
 static LINE: ClassInfo = ClassInfo::new(
     "TAttLine",
     2,
     0x9407_4549,
-    &[
-        Basic("fLineColor", S),
-        Basic("fLineStyle", S),
-        Basic("fLineWidth", S),
-    ],
+    &[Basic("fLineColor", S), Basic("fLineStyle", S), Basic("fLineWidth", S)],
 );
-static FILL: ClassInfo = ClassInfo::new(
-    "TAttFill",
-    2,
-    0xffd9_2a92,
-    &[Basic("fFillColor", S), Basic("fFillStyle", S)],
-);
+static FILL: ClassInfo = ClassInfo::new("TAttFill", 2, 0xffd9_2a92, &[Basic("fFillColor", S), Basic("fFillStyle", S)]);
 static MARKER: ClassInfo = ClassInfo::new(
     "TAttMarker",
     2,
     0x291d_8bec,
-    &[
-        Basic("fMarkerColor", S),
-        Basic("fMarkerStyle", S),
-        Basic("fMarkerSize", F),
-    ],
+    &[Basic("fMarkerColor", S), Basic("fMarkerStyle", S), Basic("fMarkerSize", F)],
 );
 
-static IO_FEATURES: ClassInfo = ClassInfo::new(
-    "ROOT::TIOFeatures",
-    1,
-    0x1aa1_2f10,
-    &[Basic("fIOBits", BYTE)],
-);
+static IO_FEATURES: ClassInfo = ClassInfo::new("ROOT::TIOFeatures", 1, 0x1aa1_2f10, &[Basic("fIOBits", BYTE)]);
 static TREE: ClassInfo = ClassInfo::new(
     "TTree",
     20,
@@ -343,30 +251,14 @@ static LEAF: ClassInfo = ClassInfo::new(
         Pointer("fLeafCount", "TLeaf"),
     ],
 );
-static LEAF_INT: ClassInfo = ClassInfo::new(
-    "TLeafI",
-    1,
-    0x7e6a_ae19,
-    &[Base(&LEAF), Basic("fMinimum", I), Basic("fMaximum", I)],
-);
-static LEAF_DOUBLE: ClassInfo = ClassInfo::new(
-    "TLeafD",
-    1,
-    0x118e_8776,
-    &[Base(&LEAF), Basic("fMinimum", D), Basic("fMaximum", D)],
-);
-static LEAF_FLOAT_CLASS: ClassInfo = ClassInfo::new(
-    "TLeafF",
-    1,
-    0x3add_9d72,
-    &[Base(&LEAF), Basic("fMinimum", F), Basic("fMaximum", F)],
-);
-static LEAF_ELEMENT: ClassInfo = ClassInfo::new(
-    "TLeafElement",
-    1,
-    0xa04f_8893,
-    &[Base(&LEAF), Basic("fID", I), Basic("fType", I)],
-);
+static LEAF_INT: ClassInfo =
+    ClassInfo::new("TLeafI", 1, 0x7e6a_ae19, &[Base(&LEAF), Basic("fMinimum", I), Basic("fMaximum", I)]);
+static LEAF_DOUBLE: ClassInfo =
+    ClassInfo::new("TLeafD", 1, 0x118e_8776, &[Base(&LEAF), Basic("fMinimum", D), Basic("fMaximum", D)]);
+static LEAF_FLOAT_CLASS: ClassInfo =
+    ClassInfo::new("TLeafF", 1, 0x3add_9d72, &[Base(&LEAF), Basic("fMinimum", F), Basic("fMaximum", F)]);
+static LEAF_ELEMENT: ClassInfo =
+    ClassInfo::new("TLeafElement", 1, 0xa04f_8893, &[Base(&LEAF), Basic("fID", I), Basic("fType", I)]);
 /// The leaf of a scalar `float` branch, listed in files that have one.
 pub(in crate::root) static LEAF_FLOAT: &ClassInfo = &LEAF_FLOAT_CLASS;
 
@@ -462,27 +354,13 @@ static HISTOGRAM: ClassInfo = ClassInfo::new(
         Text("fOption"),
         SurePointer("fFunctions", "TList"),
         Basic("fBufferSize", COUNTER),
-        Member::Counted {
-            name: "fBuffer",
-            basic: D,
-            class: "TH1",
-            version: 8,
-            counter: "fBufferSize",
-        },
+        Member::Counted { name: "fBuffer", basic: D, class: "TH1", version: 8, counter: "fBufferSize" },
         Basic("fBinStatErrOpt", BasicType::new(3, 4, "TH1::EBinErrorOpt")),
-        Basic(
-            "fStatOverflows",
-            BasicType::new(3, 4, "TH1::EStatOverflows"),
-        ),
+        Basic("fStatOverflows", BasicType::new(3, 4, "TH1::EStatOverflows")),
     ],
 );
 static FLOAT_ARRAY: ClassInfo = ClassInfo::new("TArrayF", 1, 0x5a0b_f6f1, &[]);
-static HISTOGRAM_FLOAT: ClassInfo = ClassInfo::new(
-    "TH1F",
-    3,
-    0xe293_9644,
-    &[Base(&HISTOGRAM), Base(&FLOAT_ARRAY)],
-);
+static HISTOGRAM_FLOAT: ClassInfo = ClassInfo::new("TH1F", 3, 0xe293_9644, &[Base(&HISTOGRAM), Base(&FLOAT_ARRAY)]);
 
 /// What a file with a histogram lists (`TArrayF` and its kin are built into every reader).
 pub(in crate::root) static HISTOGRAM_CLASSES: [&ClassInfo; 14] = [
@@ -520,12 +398,49 @@ static GRAPH: ClassInfo = ClassInfo::new(
         Basic("fMaximum", D),
     ],
 );
-static GRAPH_ERRORS: ClassInfo = ClassInfo::new(
-    "TGraphErrors",
-    3,
-    0xbdad_b119,
-    &[Base(&GRAPH), graph_array("fEX"), graph_array("fEY")],
-);
+static GRAPH_ERRORS: ClassInfo =
+    ClassInfo::new("TGraphErrors", 3, 0xbdad_b119, &[Base(&GRAPH), graph_array("fEX"), graph_array("fEY")]);
 
 /// What a file with a graph lists, besides the classes of the histogram that holds its axes.
-pub(in crate::root) static GRAPH_CLASSES: [&ClassInfo; 2] = [&GRAPH, &GRAPH_ERRORS];
+pub(in crate::root) static GRAPH_CLASSES: [&ClassInfo; 2] = [&GRAPH_ERRORS, &GRAPH];
+
+static FUNCTION_PARAMETERS: ClassInfo = ClassInfo::new(
+    "TF1Parameters",
+    1,
+    0xd703_028e,
+    &[Stl("fParameters", "vector<double>", 8), Stl("fParNames", "vector<string>", OBJECT)],
+);
+static FUNCTION: ClassInfo = ClassInfo::new(
+    "TF1",
+    12,
+    0x7223_ffd8,
+    &[
+        Base(&NAMED),
+        Base(&LINE),
+        Base(&FILL),
+        Base(&MARKER),
+        Basic("fXmin", D),
+        Basic("fXmax", D),
+        Basic("fNpar", I),
+        Basic("fNdim", I),
+        Basic("fNpx", I),
+        Basic("fType", BasicType::new(3, 4, "TF1::EFType")),
+        Basic("fNpfits", I),
+        Basic("fNDF", I),
+        Basic("fChisquare", D),
+        Basic("fMinimum", D),
+        Basic("fMaximum", D),
+        Stl("fParErrors", "vector<double>", 8),
+        Stl("fParMin", "vector<double>", 8),
+        Stl("fParMax", "vector<double>", 8),
+        Stl("fSave", "vector<double>", 8),
+        Basic("fNormalized", BOOL),
+        Basic("fNormIntegral", D),
+        Pointer("fFormula", "TFormula"),
+        AnyPointer("fParams", "TF1Parameters"),
+        Pointer("fComposition", "TF1AbsComposition"),
+    ],
+);
+
+/// What a file with a function lists, besides the classes of the histogram it belongs to.
+pub(in crate::root) static FUNCTION_CLASSES: [&ClassInfo; 2] = [&FUNCTION, &FUNCTION_PARAMETERS];

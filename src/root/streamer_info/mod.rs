@@ -8,7 +8,9 @@
 mod classes;
 
 use classes::{BasicType, Member};
-pub(super) use classes::{ClassInfo, LEAF_FLOAT, TREE_CLASSES, VECTOR_DOUBLE};
+pub(super) use classes::{
+    ClassInfo, FUNCTION_CLASSES, GRAPH_CLASSES, HISTOGRAM_CLASSES, LEAF_FLOAT, TREE_CLASSES, VECTOR_DOUBLE,
+};
 
 use super::buffer::{BITS_MEMBER, Buffer};
 
@@ -54,24 +56,10 @@ fn write_member(buffer: &mut Buffer, member: &Member) {
                 write_element_head(buffer, name, "", basic.code, basic.size, 0, basic.name);
             });
         }
-        Member::Counted {
-            name,
-            basic,
-            class,
-            version,
-            counter,
-        } => {
+        Member::Counted { name, basic, class, version, counter } => {
             write_element(buffer, "TStreamerBasicPointer", 2, |buffer| {
                 let (title, type_name) = (format!("[{counter}]"), format!("{}*", basic.name));
-                write_element_head(
-                    buffer,
-                    name,
-                    &title,
-                    basic.code + BasicType::COUNTED,
-                    basic.size,
-                    0,
-                    &type_name,
-                );
+                write_element_head(buffer, name, &title, basic.code + BasicType::COUNTED, basic.size, 0, &type_name);
                 buffer.i32(version);
                 buffer.string(counter);
                 buffer.string(class);
@@ -80,43 +68,27 @@ fn write_member(buffer: &mut Buffer, member: &Member) {
         Member::Text(name) => write_element(buffer, "TStreamerString", 2, |buffer| {
             write_element_head(buffer, name, "", 65, 24, 0, "TString");
         }),
-        Member::Object(name, class, size) => {
-            write_element(buffer, "TStreamerObject", 2, |buffer| {
-                write_element_head(buffer, name, "", 61, size, 0, class);
-            })
-        }
-        Member::AnyObject(name, class, size) => {
-            write_element(buffer, "TStreamerObjectAny", 2, |buffer| {
-                write_element_head(buffer, name, "", 62, size, 0, class);
-            })
-        }
-        Member::Pointer(name, class) => {
-            write_element(buffer, "TStreamerObjectPointer", 2, |buffer| {
-                write_element_head(buffer, name, "", 64, 8, 0, &format!("{class}*"));
-            })
-        }
-        Member::SurePointer(name, class) => {
-            write_element(buffer, "TStreamerObjectPointer", 2, |buffer| {
-                write_element_head(buffer, name, "->", 63, 8, 0, &format!("{class}*"));
-            })
-        }
-        Member::AnyPointer(name, class) => {
-            write_element(buffer, "TStreamerObjectAnyPointer", 2, |buffer| {
-                write_element_head(buffer, name, "", 69, 8, 0, &format!("{class}*"));
-            })
-        }
-        Member::VectorMember(name, class, content) => {
-            write_element(buffer, "TStreamerSTL", 3, |buffer| {
-                write_element_head(buffer, name, "", 300, 24, 0, class);
-                buffer.i32(1);
-                buffer.i32(content);
-            })
-        }
-        Member::Vector {
-            class,
-            title,
-            content,
-        } => write_element(buffer, "TStreamerSTL", 3, |buffer| {
+        Member::Object(name, class, size) => write_element(buffer, "TStreamerObject", 2, |buffer| {
+            write_element_head(buffer, name, "", 61, size, 0, class);
+        }),
+        Member::AnyObject(name, class, size) => write_element(buffer, "TStreamerObjectAny", 2, |buffer| {
+            write_element_head(buffer, name, "", 62, size, 0, class);
+        }),
+        Member::Pointer(name, class) => write_element(buffer, "TStreamerObjectPointer", 2, |buffer| {
+            write_element_head(buffer, name, "", 64, 8, 0, &format!("{class}*"));
+        }),
+        Member::SurePointer(name, class) => write_element(buffer, "TStreamerObjectPointer", 2, |buffer| {
+            write_element_head(buffer, name, "->", 63, 8, 0, &format!("{class}*"));
+        }),
+        Member::AnyPointer(name, class) => write_element(buffer, "TStreamerObjectAnyPointer", 1, |buffer| {
+            write_element_head(buffer, name, "", 69, 8, 0, &format!("{class}*"));
+        }),
+        Member::Stl(name, class, content) => write_element(buffer, "TStreamerSTL", 3, |buffer| {
+            write_element_head(buffer, name, "", 500, 24, 0, class);
+            buffer.i32(1);
+            buffer.i32(content);
+        }),
+        Member::Vector { class, title, content } => write_element(buffer, "TStreamerSTL", 3, |buffer| {
             write_element_head(buffer, "This", title, 500, 0, 0, class);
             buffer.i32(1);
             buffer.i32(content);
@@ -124,12 +96,7 @@ fn write_member(buffer: &mut Buffer, member: &Member) {
     }
 }
 
-fn write_element(
-    buffer: &mut Buffer,
-    class: &'static str,
-    version: i16,
-    content: impl FnOnce(&mut Buffer),
-) {
+fn write_element(buffer: &mut Buffer, class: &'static str, version: i16, content: impl FnOnce(&mut Buffer)) {
     buffer.pointer(class, |buffer| buffer.counted(version, content));
 }
 

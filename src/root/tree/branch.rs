@@ -118,9 +118,7 @@ impl Branch {
                 put_f64s(data, values);
             }
             Cell::VecVecInt(nested) => put_nested(data, nested, Self::encoded_size(cell), put_i32s),
-            Cell::VecVecFloat(nested) => {
-                put_nested(data, nested, Self::encoded_size(cell), put_f32s)
-            }
+            Cell::VecVecFloat(nested) => put_nested(data, nested, Self::encoded_size(cell), put_f32s),
         }
     }
 
@@ -147,15 +145,9 @@ impl Branch {
 
     /// Closes the open basket, whose last entry is the one before `end`; `None` if it is empty.
     pub fn close_basket(&mut self, end: i64) -> Option<Basket> {
-        let entries = i32::try_from(end - self.first_entry)
-            .ok()
-            .filter(|&entries| entries > 0)?;
+        let entries = i32::try_from(end - self.first_entry).ok().filter(|&entries| entries > 0)?;
         let number = self.baskets.len();
-        self.baskets.push(BasketPlace {
-            first_entry: self.first_entry,
-            bytes: 0,
-            position: 0,
-        });
+        self.baskets.push(BasketPlace { first_entry: self.first_entry, bytes: 0, position: 0 });
         self.first_entry = end;
         let capacity = self.data.len().min(2 * BASKET_SIZE);
         let mut payload = std::mem::replace(&mut self.data, Vec::with_capacity(capacity));
@@ -170,12 +162,7 @@ impl Branch {
             put_i32s(&mut payload, &self.offsets);
             self.offsets.clear();
         }
-        Some(Basket {
-            number,
-            payload,
-            data_length,
-            entries,
-        })
+        Some(Basket { number, payload, data_length, entries })
     }
 
     /// Notes where a basket was written.
@@ -188,13 +175,7 @@ impl Branch {
     }
 
     fn key<'a>(tree: &'a str, branch: &'a str, date: RootDate) -> Key<'a> {
-        Key {
-            class: "TBasket",
-            name: branch,
-            title: tree,
-            cycle: 0,
-            date,
-        }
+        Key { class: "TBasket", name: branch, title: tree, cycle: 0, date }
     }
 }
 
@@ -205,30 +186,13 @@ impl Basket {
     }
 
     /// Compresses the basket into its record.
-    pub fn record(
-        &self,
-        tree: &Tree,
-        branch: &Branch,
-        compression: Compression,
-        date: RootDate,
-    ) -> io::Result<Record> {
+    pub fn record(&self, tree: &Tree, branch: &Branch, compression: Compression, date: RootDate) -> io::Result<Record> {
         let last = branch.key_length + self.data_length;
         // For numbers the bytes per entry; else the room a reader should keep for the offsets.
-        let entry_size = branch
-            .kind
-            .scalar_size()
-            .map_or_else(|| 1000.max(self.entries + 1), |size| size as i32);
+        let entry_size = branch.kind.scalar_size().map_or_else(|| 1000.max(self.entries + 1), |size| size as i32);
         let mut tail = Vec::with_capacity(BASKET_TAIL);
         tail.extend(3_i16.to_be_bytes());
-        put_i32s(
-            &mut tail,
-            &[
-                last.max(BASKET_SIZE) as i32,
-                entry_size,
-                self.entries,
-                last as i32,
-            ],
-        );
+        put_i32s(&mut tail, &[last.max(BASKET_SIZE) as i32, entry_size, self.entries, last as i32]);
         tail.push(0);
         Branch::key(&tree.name, &branch.name, date).basket_record(&tail, &self.payload, compression)
     }
@@ -242,12 +206,7 @@ fn put_vector_head(out: &mut Vec<u8>, elements: usize, size: usize) {
 }
 
 /// A vector of vectors: the inner ones have only a number of elements before their values.
-fn put_nested<T>(
-    out: &mut Vec<u8>,
-    nested: Nested<'_, T>,
-    size: usize,
-    put: impl Fn(&mut Vec<u8>, &[T]),
-) {
+fn put_nested<T>(out: &mut Vec<u8>, nested: Nested<'_, T>, size: usize, put: impl Fn(&mut Vec<u8>, &[T])) {
     out.reserve(size);
     put_vector_head(out, nested.rows(), size);
     nested.for_each_row(|row| {
@@ -273,28 +232,17 @@ mod tests {
         assert_eq!(encoded(Cell::Int(130)), [0, 0, 0, 0x82]);
         assert_eq!(
             encoded(Cell::VecFloat(&[1.5, 2.5])),
+            [0x40, 0, 0, 0x0e, 0, 9, 0, 0, 0, 2, 0x3f, 0xc0, 0, 0, 0x40, 0x20, 0, 0]
+        );
+        assert_eq!(encoded(Cell::VecInt(&[])), [0x40, 0, 0, 6, 0, 9, 0, 0, 0, 0]);
+        assert_eq!(
+            encoded(Cell::VecVecFloat(Nested::flat(&[1.5, 1.0, 0.5], &[0, 1, 3]))),
             [
-                0x40, 0, 0, 0x0e, 0, 9, 0, 0, 0, 2, 0x3f, 0xc0, 0, 0, 0x40, 0x20, 0, 0
+                0x40, 0, 0, 0x1a, 0, 9, 0, 0, 0, 2, 0, 0, 0, 1, 0x3f, 0xc0, 0, 0, 0, 0, 0, 2, 0x3f, 0x80, 0, 0, 0x3f,
+                0, 0, 0
             ]
         );
-        assert_eq!(
-            encoded(Cell::VecInt(&[])),
-            [0x40, 0, 0, 6, 0, 9, 0, 0, 0, 0]
-        );
-        assert_eq!(
-            encoded(Cell::VecVecFloat(Nested::flat(
-                &[1.5, 1.0, 0.5],
-                &[0, 1, 3]
-            ))),
-            [
-                0x40, 0, 0, 0x1a, 0, 9, 0, 0, 0, 2, 0, 0, 0, 1, 0x3f, 0xc0, 0, 0, 0, 0, 0, 2, 0x3f,
-                0x80, 0, 0, 0x3f, 0, 0, 0
-            ]
-        );
-        assert_eq!(
-            encoded(Cell::Str("7.2.0")),
-            [5, 0x37, 0x2e, 0x32, 0x2e, 0x30]
-        );
+        assert_eq!(encoded(Cell::Str("7.2.0")), [5, 0x37, 0x2e, 0x32, 0x2e, 0x30]);
         assert_eq!(encoded(Cell::VecDouble(&[1.0]))[10..], 1_f64.to_be_bytes());
     }
 
@@ -307,10 +255,7 @@ mod tests {
         let basket = branch.close_basket(2).unwrap();
         assert_eq!(branch.key_length, 73);
         assert_eq!(basket.payload[..5], *b"\x01a\x02bc");
-        assert_eq!(
-            basket.payload[5..],
-            [0, 0, 0, 3, 0, 0, 0, 73, 0, 0, 0, 75, 0, 0, 0, 0]
-        );
+        assert_eq!(basket.payload[5..], [0, 0, 0, 3, 0, 0, 0, 73, 0, 0, 0, 75, 0, 0, 0, 0]);
         assert_eq!((basket.data_length, basket.entries), (5, 2));
         assert!(branch.close_basket(2).is_none());
     }
@@ -322,16 +267,9 @@ mod tests {
             let expected = branch.entries_until_full(BASKET_SIZE);
             let mut entries = 0;
             while !branch.is_full(BASKET_SIZE) {
-                branch.push(&if kind == BranchType::Int {
-                    Cell::Int(1)
-                } else {
-                    Cell::Double(1.0)
-                });
+                branch.push(&if kind == BranchType::Int { Cell::Int(1) } else { Cell::Double(1.0) });
                 entries += 1;
-                assert_eq!(
-                    branch.entries_until_full(BASKET_SIZE),
-                    (expected - entries).max(1)
-                );
+                assert_eq!(branch.entries_until_full(BASKET_SIZE), (expected - entries).max(1));
             }
             assert_eq!(entries, expected);
         }

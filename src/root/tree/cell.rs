@@ -79,9 +79,7 @@ impl<'a, T> Nested<'a, T> {
             (None, None) if values.is_empty() => Ok(()),
             (None, _) | (_, None) => Err("there are no offsets"),
             (Some(&first), _) if first != 0 => Err("the first offset is not 0"),
-            (_, Some(&last)) if last != values.len() => {
-                Err("the last offset is not the number of values")
-            }
+            (_, Some(&last)) if last != values.len() => Err("the last offset is not the number of values"),
             _ if offsets.is_sorted() => Ok(()),
             _ => Err("an offset is smaller than the one before"),
         }
@@ -92,9 +90,7 @@ impl<'a, T> Nested<'a, T> {
         match self {
             Self::Vecs(rows) => rows.iter().for_each(|row| visit(row)),
             Self::Slices(rows) => rows.iter().for_each(|row| visit(row)),
-            Self::Flat { values, offsets } => offsets
-                .windows(2)
-                .for_each(|pair| visit(&values[pair[0]..pair[1]])),
+            Self::Flat { values, offsets } => offsets.windows(2).for_each(|pair| visit(&values[pair[0]..pair[1]])),
         }
     }
 }
@@ -237,10 +233,7 @@ mod tests {
     fn wrong_offsets_are_found() {
         let values = [1, 2, 3];
         for offsets in [&[][..], &[1, 3], &[0, 2], &[0, 4], &[0, 2, 1, 3], &[0]] {
-            assert!(
-                Nested::flat(&values, offsets).check().is_err(),
-                "{offsets:?}"
-            );
+            assert!(Nested::flat(&values, offsets).check().is_err(), "{offsets:?}");
         }
         assert!(Nested::flat(&values, &[0, 0, 3, 3]).check().is_ok());
     }

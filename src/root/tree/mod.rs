@@ -12,7 +12,7 @@ use std::fmt;
 use super::error::{Result, RootError};
 pub(in crate::root) use branch::{BASKET_SIZE, Basket, Branch};
 pub use cell::{Cell, Column, Nested};
-pub(in crate::root) use record::write_tree;
+pub(in crate::root) use record::{FILL_SOLID, LINE_COLOR, write_tree};
 
 /// The type of a branch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -88,11 +88,7 @@ impl Tree {
             }
             branches.push(Branch::new(&name, branch, kind));
         }
-        Ok(Self {
-            name,
-            branches,
-            entries: 0,
-        })
+        Ok(Self { name, branches, entries: 0 })
     }
 
     /// Appends one entry; on an error nothing is appended.
@@ -127,10 +123,7 @@ impl Tree {
     }
 
     /// Closes the open baskets for which `full` says so, and gives them with the number of their branch.
-    pub fn close_baskets(
-        &mut self,
-        full: impl Fn(&Branch) -> bool,
-    ) -> impl Iterator<Item = (usize, Basket)> {
+    pub fn close_baskets(&mut self, full: impl Fn(&Branch) -> bool) -> impl Iterator<Item = (usize, Basket)> {
         let end = self.entries;
         self.branches
             .iter_mut()
@@ -141,27 +134,14 @@ impl Tree {
 
     fn check_count(&self, got: usize) -> Result<()> {
         let expected = self.branches.len();
-        if got == expected {
-            Ok(())
-        } else {
-            Err(RootError::WrongCount {
-                tree: self.name.clone(),
-                expected,
-                got,
-            })
-        }
+        if got == expected { Ok(()) } else { Err(RootError::WrongCount { tree: self.name.clone(), expected, got }) }
     }
 
     fn check_type(&self, branch: &Branch, got: BranchType) -> Result<()> {
         if got == branch.kind {
             return Ok(());
         }
-        Err(RootError::WrongType {
-            tree: self.name.clone(),
-            branch: branch.name.clone(),
-            expected: branch.kind,
-            got,
-        })
+        Err(RootError::WrongType { tree: self.name.clone(), branch: branch.name.clone(), expected: branch.kind, got })
     }
 
     fn check_cell(&self, branch: &Branch, cell: &Cell<'_>) -> Result<()> {
@@ -179,11 +159,7 @@ impl Tree {
         })?;
         let bytes = Branch::encoded_size(cell);
         if bytes >= branch::ENTRY_LIMIT {
-            return Err(RootError::EntryTooLarge {
-                tree: self.name.clone(),
-                branch: branch.name.clone(),
-                bytes,
-            });
+            return Err(RootError::EntryTooLarge { tree: self.name.clone(), branch: branch.name.clone(), bytes });
         }
         Ok(())
     }

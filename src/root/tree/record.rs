@@ -20,9 +20,9 @@ const MIN_BASKETS: usize = 10;
 /// Checksum of `ROOT::TIOFeatures`, which ROOT writes in place of its version.
 const IO_FEATURES: u32 = 0x1aa1_2f10;
 /// Colour number of lines in ROOT's default style.
-const LINE_COLOR: i16 = 602;
+pub(in crate::root) const LINE_COLOR: i16 = 602;
 /// Fill style "solid".
-const FILL_SOLID: i16 = 1001;
+pub(in crate::root) const FILL_SOLID: i16 = 1001;
 
 /// What ROOT needs to know of a class kept in a branch.
 struct Streamed {
@@ -61,14 +61,7 @@ pub(in crate::root) fn write_tree(buffer: &mut Buffer, tree: &Tree, options: &Op
             // timer, fields per line of Scan, update frequency, length of offset tables, number of cluster ranges
             buffer.i32(number);
         }
-        for number in [
-            1_000_000_000_000,
-            1_000_000_000_000,
-            0,
-            -300_000_000,
-            -30_000_000,
-            1_000_000,
-        ] {
+        for number in [1_000_000_000_000, 1_000_000_000_000, 0, -300_000_000, -30_000_000, 1_000_000] {
             // most entries, most entries in a loop, memory, auto save, auto flush, entries buffered by Draw
             buffer.i64(number);
         }
@@ -76,14 +69,9 @@ pub(in crate::root) fn write_tree(buffer: &mut Buffer, tree: &Tree, options: &Op
         buffer.u8(0); // no cluster sizes
         write_io_features(buffer);
         let leaves: Vec<_> = buffer.object_array(BITS_ARRAY, tree.branches.len(), |buffer| {
-            tree.branches
-                .iter()
-                .map(|branch| write_branch(buffer, branch, tree.entries, options))
-                .collect()
+            tree.branches.iter().map(|branch| write_branch(buffer, branch, tree.entries, options)).collect()
         });
-        buffer.object_array(BITS_PLAIN, leaves.len(), |buffer| {
-            leaves.iter().for_each(|&leaf| buffer.refer(leaf))
-        });
+        buffer.object_array(BITS_PLAIN, leaves.len(), |buffer| leaves.iter().for_each(|&leaf| buffer.refer(leaf)));
         buffer.null(); // aliases
         buffer.i32(0); // index values
         buffer.i32(0); // index
@@ -101,16 +89,9 @@ fn write_io_features(buffer: &mut Buffer) {
 }
 
 /// Writes a pointer to the branch; gives the place of its leaf.
-fn write_branch(
-    buffer: &mut Buffer,
-    branch: &Branch,
-    entries: i64,
-    options: &Options,
-) -> Reference {
+fn write_branch(buffer: &mut Buffer, branch: &Branch, entries: i64, options: &Options) -> Reference {
     let Some(class) = streamed(branch.kind) else {
-        return buffer.pointer_to("TBranch", |buffer| {
-            write_branch_content(buffer, branch, entries, options)
-        });
+        return buffer.pointer_to("TBranch", |buffer| write_branch_content(buffer, branch, entries, options));
     };
     buffer.pointer_to("TBranchElement", |buffer| {
         buffer.counted(10, |buffer| {
@@ -121,11 +102,7 @@ fn write_branch(
             buffer.u32(class.checksum);
             buffer.i16(class.version);
             buffer.i32(-1); // not a member of another branch
-            buffer.i32(if branch.kind == BranchType::String {
-                -1
-            } else {
-                0
-            });
+            buffer.i32(if branch.kind == BranchType::String { -1 } else { 0 });
             buffer.i32(-1); // no streamer element
             buffer.i32(0); // maximum
             buffer.null(); // branch count
@@ -135,12 +112,7 @@ fn write_branch(
     })
 }
 
-fn write_branch_content(
-    buffer: &mut Buffer,
-    branch: &Branch,
-    entries: i64,
-    options: &Options,
-) -> Reference {
+fn write_branch_content(buffer: &mut Buffer, branch: &Branch, entries: i64, options: &Options) -> Reference {
     let scalar = branch.kind.scalar_size().is_some();
     let letter = match branch.kind {
         BranchType::Int => "/I",
@@ -151,11 +123,7 @@ fn write_branch_content(
     let baskets = &branch.baskets;
     let max_baskets = MIN_BASKETS.max(baskets.len() + 1);
     buffer.counted(13, |buffer| {
-        let bits = if scalar {
-            BITS_BRANCH
-        } else {
-            BITS_BRANCH_ELEMENT
-        };
+        let bits = if scalar { BITS_BRANCH } else { BITS_BRANCH_ELEMENT };
         buffer.named(bits, &branch.name, &format!("{}{letter}", branch.name));
         buffer.fill_attributes(0, FILL_SOLID);
         buffer.i32(options.compression.setting());
@@ -166,11 +134,7 @@ fn write_branch_content(
         write_io_features(buffer);
         buffer.i32(0); // offset
         buffer.i32(max_baskets as i32);
-        buffer.i32(if scalar || branch.kind == BranchType::String {
-            0
-        } else {
-            99
-        }); // split level
+        buffer.i32(if scalar || branch.kind == BranchType::String { 0 } else { 99 }); // split level
         buffer.i64(entries);
         buffer.i64(0); // first entry
         buffer.i64(branch.total_bytes);
@@ -178,23 +142,17 @@ fn write_branch_content(
         buffer.object_array(BITS_PLAIN, 0, |_| {}); // sub-branches
         let leaf = buffer.object_array(BITS_PLAIN, 1, |buffer| write_leaf(buffer, branch));
         // Baskets in memory: none, but as many places as there are baskets, and one for the next.
-        buffer.object_array(BITS_PLAIN, baskets.len() + 1, |buffer| {
-            (0..=baskets.len()).for_each(|_| buffer.null())
-        });
+        buffer.object_array(BITS_PLAIN, baskets.len() + 1, |buffer| (0..=baskets.len()).for_each(|_| buffer.null()));
         let unused = max_baskets - baskets.len();
         buffer.u8(1);
         baskets.iter().for_each(|basket| buffer.i32(basket.bytes));
         (0..unused).for_each(|_| buffer.i32(0));
         buffer.u8(1);
-        baskets
-            .iter()
-            .for_each(|basket| buffer.i64(basket.first_entry));
+        baskets.iter().for_each(|basket| buffer.i64(basket.first_entry));
         buffer.i64(entries);
         (1..unused).for_each(|_| buffer.i64(0));
         buffer.u8(1);
-        baskets
-            .iter()
-            .for_each(|basket| buffer.i64(basket.position));
+        baskets.iter().for_each(|basket| buffer.i64(basket.position));
         (0..unused).for_each(|_| buffer.i64(0));
         buffer.string(""); // baskets are in this file
         leaf

@@ -7,6 +7,7 @@
 //! limit and is held there while the gradient points outwards. Far from a good fit Gauss–Newton converges only
 //! linearly, so the last digits come from Newton steps with the full second-derivative matrix.
 
+use crate::stats::bounded_search::quoted_error;
 use crate::stats::small_matrix::{self, Matrix};
 
 /// Allowed intervals of μ and σ.
@@ -217,65 +218,61 @@ pub fn minimise(bins: &BinnedGaussian, start: [f64; 3], limits: &Box2) -> Soluti
     let mut damping = FIRST_DAMPING;
     let mut growth = 2.0;
     let mut newton = false;
+    let mut handover = HANDOVER;
     let mut flat_steps = 0;
+    let end = |parameters, chi2, converged| Solution { parameters, chi2, converged };
     for _ in 0..MAX_STEPS {
         let (free, n_free) = free_parameters(&p, &here.gradient, limits);
-        let matrix = if newton { here.hessian() } else { here.gauss_newton };
-        let step = damped_step(&matrix, &here.gradient, damping, &free[..n_free]);
-        let Some(step) = step else {
+        let (matrix, damped) = if newton { (here.hessian(), 0.0) } else { (here.gauss_newton, damping) };
+        let Some(step) = damped_step(&matrix, &here.gradient, damped, &free[..n_free]) else {
             if newton {
-                // not convex here: back to the matrix that always is
+                // not convex here: back to the matrix that always is, and longer with it
                 newton = false;
-            }
-            damping = damping.max(1e-12) * growth;
-            growth *= 2.0;
-            if !damping.is_finite() {
-                return Solution { parameters: p, chi2: here.chi2, converged: false };
+                handover *= 1e-2;
+            } else {
+                damping *= growth;
+                growth *= 2.0;
+                if !damping.is_finite() {
+                    return end(p, here.chi2, false);
+                }
             }
             continue;
         };
-        let mut trial = p;
-        for k in 0..3 {
-            trial[k] += step[k];
-        }
-        let trial = limits.clip(trial);
+        let trial = limits.clip([p[0] + step[0], p[1] + step[1], p[2] + step[2]]);
         let moved = [trial[0] - p[0], trial[1] - p[1], trial[2] - p[2]];
         if negligible(&moved, &p) {
-            return Solution { parameters: p, chi2: here.chi2, converged: true };
+            return end(p, here.chi2, true);
         }
-        let predicted = -2.0 * (0..3).map(|k| moved[k] * here.gradient[k]).sum::<f64>()
-            - small_matrix::bilinear(&matrix, &moved, &moved, 3);
         let there = bins.expand(trial);
         let gained = here.chi2 - there.chi2;
         if gained >= 0.0 && there.chi2.is_finite() {
-            let ratio = if predicted > 0.0 { gained / predicted } else { 0.0 };
-            damping *= (1.0 - (2.0 * ratio - 1.0).powi(3)).clamp(1.0 / 3.0, 2.0);
-            growth = 2.0;
-            newton = gained <= HANDOVER * here.chi2;
-            if newton {
-                damping = damping.min(1e-9);
+            if !newton {
+                let slope = (0..3).map(|k| moved[k] * here.gradient[k]).sum::<f64>();
+                let predicted = -2.0 * slope - small_matrix::bilinear(&matrix, &moved, &moved, 3);
+                let ratio = if predicted > 0.0 { gained / predicted } else { 0.0 };
+                damping *= (1.0 - (2.0 * ratio - 1.0).powi(3)).clamp(1.0 / 3.0, 2.0);
+                growth = 2.0;
             }
+            let exhausted = newton && gained <= f64::EPSILON * here.chi2;
+            newton = gained <= handover * here.chi2;
             flat_steps = if gained < FLAT { flat_steps + 1 } else { 0 };
-            if flat_steps == FLAT_STEPS {
-                return Solution { parameters: trial, chi2: there.chi2, converged: true };
-            }
-            let settled = gained <= f64::EPSILON * here.chi2 && newton;
             p = trial;
             here = there;
-            if settled && negligible_gradient(&here, &p, limits) {
-                return Solution { parameters: p, chi2: here.chi2, converged: true };
+            if flat_steps == FLAT_STEPS || (exhausted && negligible_gradient(&here, &p, limits)) {
+                return end(p, here.chi2, true);
             }
-        } else {
-            if gained.abs() <= 4.0 * f64::EPSILON * here.chi2 {
-                // χ² cannot tell the two points apart any more
-                return Solution { parameters: p, chi2: here.chi2, converged: true };
-            }
+        } else if gained.abs() <= 4.0 * f64::EPSILON * here.chi2 {
+            // χ² cannot tell the two points apart any more
+            return end(p, here.chi2, true);
+        } else if newton {
             newton = false;
-            damping = damping.max(1e-9) * growth;
+            handover *= 1e-2;
+        } else {
+            damping *= growth;
             growth *= 2.0;
         }
     }
-    Solution { parameters: p, chi2: here.chi2, converged: false }
+    end(p, here.chi2, false)
 }
 
 /// The Newton decrement, expected gain of another step, is below the rounding of χ².
@@ -343,24 +340,4 @@ pub fn errors(bins: &BinnedGaussian, solution: &Solution, limits: &Box2) -> Erro
         }
     }
     errors
-}
-
-/// The error Minuit quotes for a parameter limited on both sides: it works in u with p = l + ½(h−l)(1 + sin u) and
-/// averages the two displacements of p for u ± δ. `error` is the parabolic error in p itself; without two finite
-/// limits it is returned as it is.
-pub fn quoted_error(value: f64, error: f64, lo: f64, hi: f64) -> f64 {
-    let range = hi - lo;
-    if !(range.is_finite() && range > 0.0) || !error.is_finite() {
-        return error;
-    }
-    let sine = (2.0 * (value - lo) / range - 1.0).clamp(-1.0, 1.0);
-    let u = sine.asin();
-    let delta = 2.0 * error / (range * u.cos());
-    if !delta.is_finite() {
-        return f64::NAN;
-    }
-    let at = |u: f64| lo + 0.5 * range * (1.0 + u.sin());
-    let up = if delta > 1.0 { range } else { (at(u + delta) - value).abs() };
-    let down = (at(u - delta) - value).abs();
-    0.5 * (up + down)
 }

@@ -1,0 +1,619 @@
+//! Start values, multi-start search, errors and goodness of the dark-current fit (spec 03 §§1.3, 1.5–1.7, 1.11).
+
+use super::model::{GAIN, LAMBDA, MAX_PEAKS, MU0, ModelGrid, N_PARAMETERS, NORM, PARAMETER_NAMES, Parameters, SIGMA};
+use super::objective::{BinnedObjective, Parametrisation, baker_cousins};
+use super::options::ObjectiveKind;
+use super::result::{DarkCurrentFit, DirectParameters, FitParameter, StartUsed, Status};
+use super::settings::{DarkCurrentSettings, Method};
+use super::unbinned::UnbinnedObjective;
+use crate::stats::bounded_search::{
+    self, Bounds, IntervalEnd, Objective, Reached, covariance, descend, polish, profile_interval, quoted_error,
+};
+use crate::stats::dark_current::model::BinValue;
+use crate::stats::distributions::chi2_survival;
+use crate::stats::error::StatsError;
+use crate::stats::histogram::Histogram;
+use crate::stats::small_matrix::Matrix;
+
+/// Most electrons the improved fit sums over.
+const MAX_ELECTRONS: f64 = 200.0;
+
+/// Gain per step, in units of the objective, at which a descent from one start ends.
+const COARSE: f64 = 1e-5;
+
+/// Fits the pixel charges (ADU, NaN left out).
+///
+/// # Errors
+/// Window empty or without bins, inverted limits, impossible number of peaks. Too few pixels are not an error: see
+/// [`Status::TOO_FEW_DATA`].
+pub fn fit_pixels(pixels: &[f64], settings: &DarkCurrentSettings) -> Result<DarkCurrentFit, StatsError> {
+    check(settings)?;
+    let window = used_window(settings);
+    let (lo, hi) = window;
+    if !(lo < hi && (hi - lo).is_finite()) {
+        return Err(StatsError::EmptyRange { lo, hi });
+    }
+    let included = pixels.iter().filter(|&&q| q > lo && q < hi).count();
+    let n_bins = match settings.bin_width.n_bins(window, included) {
+        // the automatic width of no pixels: there is nothing to fit, which is not the configuration's fault
+        Err(_) if included == 0 => 1,
+        other => other?,
+    };
+    let histogram = Histogram::window(pixels, lo, hi, n_bins)?;
+    match settings.method {
+        Method::Unbinned => {
+            let objective = UnbinnedObjective::new(pixels, window, n_max(settings, window));
+            let bounds = Problem::bounds(settings, &histogram, Parametrisation::Electrons, true)?;
+            Problem::new(settings, histogram, bounds).run(objective)
+        }
+        Method::Root | Method::Binned => fit_bins(histogram, settings),
+    }
+}
+
+/// Fits a histogram; it is the window, `settings.window` and `bin_width` are not used.
+///
+/// # Errors
+/// Inverted limits, impossible number of peaks, or [`Method::Unbinned`], which needs pixels.
+pub fn fit_histogram(histogram: &Histogram, settings: &DarkCurrentSettings) -> Result<DarkCurrentFit, StatsError> {
+    check(settings)?;
+    if settings.method == Method::Unbinned {
+        return Err(StatsError::Length { what: "pixels of an unbinned fit", expected: 1, got: 0 });
+    }
+    fit_bins(histogram.clone(), settings)
+}
+
+fn fit_bins(histogram: Histogram, settings: &DarkCurrentSettings) -> Result<DarkCurrentFit, StatsError> {
+    let (parametrisation, kind, bin_value, n_peaks, linear) = match settings.method {
+        Method::Root => {
+            let options = &settings.options;
+            let linear = settings.linear_term.is_some();
+            (Parametrisation::Adu, options.objective, options.bin_value, settings.n_peaks, linear)
+        }
+        Method::Binned | Method::Unbinned => {
+            let n_peaks = n_max(settings, (histogram.lo(), histogram.hi())) + 1;
+            (Parametrisation::Electrons, ObjectiveKind::Likelihood, BinValue::Mean, n_peaks, false)
+        }
+    };
+    let bounds = Problem::bounds(settings, &histogram, parametrisation, false)?;
+    let grid = ModelGrid::new(histogram.lo(), histogram.width(), histogram.n_bins(), n_peaks, bin_value, linear);
+    let free = std::array::from_fn(|k| !bounds.is_fixed(k));
+    let objective = BinnedObjective::new(grid, histogram.width(), histogram.contents(), kind, parametrisation, free);
+    Problem::new(settings, histogram, bounds).run(objective)
+}
+
+fn check(settings: &DarkCurrentSettings) -> Result<(), StatsError> {
+    let limits = &settings.limits;
+    for (name, (lo, hi)) in
+        [("mu0", limits.mu0), ("sigma", limits.sigma), ("lambda", limits.lambda), ("gain", limits.gain)]
+    {
+        if lo > hi || lo.is_nan() || hi.is_nan() {
+            return Err(StatsError::InvalidLimits { name: name.to_owned(), lo, hi });
+        }
+    }
+    if !(1..=MAX_PEAKS).contains(&settings.n_peaks) {
+        return Err(StatsError::PeakCount { n_peaks: settings.n_peaks, max: MAX_PEAKS });
+    }
+    Ok(())
+}
+
+/// The calibration as a positive start value.
+fn start_gain(settings: &DarkCurrentSettings) -> f64 {
+    let calibration = if settings.calibration > 0.0 { settings.calibration } else { 1.0 };
+    if settings.free_gain {
+        let (lo, hi) = settings.limits.gain;
+        calibration.max(lo).min(hi).max(f64::MIN_POSITIVE)
+    } else {
+        calibration
+    }
+}
+
+fn start_mu0(settings: &DarkCurrentSettings) -> f64 {
+    let (lo, hi) = settings.limits.mu0;
+    settings.start.mu0.unwrap_or(0.0).max(lo).min(hi)
+}
+
+fn start_sigma(settings: &DarkCurrentSettings) -> f64 {
+    let calibration = if settings.calibration > 0.0 { settings.calibration } else { 1.0 };
+    settings.start.sigma_electrons * calibration
+}
+
+/// The window, cut to the modelled peaks for the improved fits (spec 03 §1.11).
+fn used_window(settings: &DarkCurrentSettings) -> (f64, f64) {
+    let (lo, hi) = settings.window;
+    if settings.method == Method::Root || !settings.window_peaks {
+        return (lo, hi);
+    }
+    let (mu0, gain) = (start_mu0(settings), start_gain(settings));
+    (lo.max(mu0 - 0.5 * gain), hi.min(mu0 + (settings.n_peaks as f64 - 0.5) * gain))
+}
+
+/// Highest electron number of the improved fits: the modelled peaks and those that leak into the window.
+fn n_max(settings: &DarkCurrentSettings, window: (f64, f64)) -> usize {
+    let leaking = ((window.1 - start_mu0(settings) + 6.0 * start_sigma(settings)) / start_gain(settings)).ceil() + 1.0;
+    (settings.n_peaks as f64).max(leaking).min(MAX_ELECTRONS) as usize
+}
+
+/// What [`Problem::run`] needs besides an [`Objective`].
+trait FitObjective: Objective<N_PARAMETERS> {
+    /// Bins the objective uses, as they enter the degrees of freedom.
+    fn used_bins(&self, histogram: &Histogram) -> usize;
+    /// Expected counts per bin at the solution, given in both parametrisations.
+    fn expected(&mut self, p: &Parameters, histogram: &Histogram, n_total: f64) -> Vec<f64>;
+    /// Peaks of the curve.
+    fn n_peaks(&self) -> usize;
+    /// Norm of the population and its gradient, when it is not a parameter itself.
+    fn derived_total(&mut self, _p: &Parameters) -> Option<(f64, f64, Parameters)> {
+        None
+    }
+}
+
+impl FitObjective for BinnedObjective {
+    fn used_bins(&self, histogram: &Histogram) -> usize {
+        if self.kind().uses_empty_bins() { histogram.n_bins() } else { histogram.non_empty() }
+    }
+
+    fn expected(&mut self, p: &Parameters, _histogram: &Histogram, _n_total: f64) -> Vec<f64> {
+        BinnedObjective::expected(self, p).to_vec()
+    }
+
+    fn n_peaks(&self) -> usize {
+        self.grid().n_peaks()
+    }
+}
+
+impl FitObjective for UnbinnedObjective {
+    fn used_bins(&self, histogram: &Histogram) -> usize {
+        histogram.n_bins()
+    }
+
+    fn expected(&mut self, p: &Parameters, histogram: &Histogram, n_total: f64) -> Vec<f64> {
+        let width = histogram.width();
+        let mut grid = ModelGrid::new(histogram.lo(), width, histogram.n_bins(), self.n_peaks(), BinValue::Mean, false);
+        let gain = p[GAIN];
+        grid.evaluate(&[n_total * width / gain, p[MU0], p[SIGMA], p[LAMBDA] * gain, gain, 0.0, 0.0]);
+        grid.values
+    }
+
+    fn n_peaks(&self) -> usize {
+        self.n_max() + 1
+    }
+
+    /// N_tot = n/Z with the Poisson fluctuation of n: (value, variance of that part, gradient).
+    fn derived_total(&mut self, p: &Parameters) -> Option<(f64, f64, Parameters)> {
+        let n = self.n_pixels() as f64;
+        let (z, dz) = self.window_probability(p);
+        Some((n / z, n / (z * z), dz.map(|d| -n / (z * z) * d)))
+    }
+}
+
+struct Problem<'a> {
+    settings: &'a DarkCurrentSettings,
+    histogram: Histogram,
+    bounds: Bounds<N_PARAMETERS>,
+    parametrisation: Parametrisation,
+    included: u64,
+}
+
+impl<'a> Problem<'a> {
+    fn new(settings: &'a DarkCurrentSettings, histogram: Histogram, bounds: Bounds<N_PARAMETERS>) -> Self {
+        let parametrisation =
+            if settings.method == Method::Root { Parametrisation::Adu } else { Parametrisation::Electrons };
+        let included = histogram.total();
+        Self { settings, histogram, bounds, parametrisation, included }
+    }
+
+    fn norm_guess(&self) -> f64 {
+        self.included as f64 / self.histogram.n_bins() as f64
+    }
+
+    /// Limits of the search. Physical ends (norm, σ and gain above 0, λ not below 0) are added to those of the user.
+    fn bounds(
+        settings: &DarkCurrentSettings,
+        histogram: &Histogram,
+        parametrisation: Parametrisation,
+        fixed_norm: bool,
+    ) -> Result<Bounds<N_PARAMETERS>, StatsError> {
+        let limits = &settings.limits;
+        let included = (histogram.total() as f64).max(1.0);
+        let per_bin = included / histogram.n_bins() as f64;
+        let lambda_unit = match parametrisation {
+            Parametrisation::Adu => 1.0,
+            Parametrisation::Electrons => start_gain_unclipped(settings),
+        };
+        let positive = |(lo, hi): (f64, f64)| {
+            let range = if hi.is_finite() { hi - lo.max(0.0) } else { 1.0 };
+            (lo.max(1e-9 * range).max(f64::MIN_POSITIVE), hi)
+        };
+        let gain = if settings.free_gain {
+            positive(limits.gain)
+        } else {
+            let gain = start_gain(settings);
+            (gain, gain)
+        };
+        let norm = if fixed_norm { (included, included) } else { (1e-9 * per_bin, f64::INFINITY) };
+        let linear = |limits| {
+            if settings.linear_term.is_some() && settings.method == Method::Root { limits } else { (0.0, 0.0) }
+        };
+        let pairs = [
+            norm,
+            limits.mu0,
+            positive(limits.sigma),
+            (limits.lambda.0.max(0.0) / lambda_unit, limits.lambda.1 / lambda_unit),
+            gain,
+            linear((-1.0, 1.0)),
+            linear((0.0, 50.0)),
+        ];
+        for (name, (lo, hi)) in PARAMETER_NAMES.iter().zip(pairs) {
+            if lo > hi {
+                return Err(StatsError::InvalidLimits { name: (*name).to_owned(), lo, hi });
+            }
+        }
+        Ok(Bounds { lo: pairs.map(|pair| pair.0), hi: pairs.map(|pair| pair.1) })
+    }
+
+    /// Start values S1, S2, S3 in ADU; a start equal to an earlier one is left out.
+    fn starts(&self) -> Vec<(StartUsed, Parameters)> {
+        let settings = self.settings;
+        let limits = &settings.limits;
+        let middle = |(lo, hi): (f64, f64)| 0.5 * (lo + hi);
+        let calibration = start_gain_unclipped(settings);
+        let sigma = start_sigma(settings);
+        let gain = start_gain(settings);
+        let middle_gain = if settings.free_gain { middle(limits.gain) } else { gain };
+        let (crx, cr0) = settings.linear_term.unwrap_or((0.0, 0.0));
+        let inside = |x: f64, (lo, hi): (f64, f64)| x >= lo && x <= hi;
+        let lambda_1 = if inside(calibration, limits.lambda) { calibration } else { middle(limits.lambda) };
+        let mu_1 = settings.start.mu0.unwrap_or_else(|| middle(limits.mu0));
+        let mu_2 = start_mu0(settings);
+        let by_population = |gain: f64| {
+            let ratio = settings.start.lambda_electrons.unwrap_or_else(|| {
+                let (zero, one) = (self.population(0.0, gain), self.population(gain, gain));
+                if zero > 0.0 { one / zero } else { 1.0 }
+            });
+            let norm = self.included as f64 * self.histogram.width() / gain;
+            [norm, mu_2, sigma, gain * ratio, gain, crx, cr0]
+        };
+        let mut starts = vec![
+            (StartUsed::S1, [self.norm_guess(), mu_1, sigma, lambda_1, middle_gain, crx, cr0]),
+            (StartUsed::S2, by_population(gain)),
+        ];
+        if middle_gain != gain {
+            starts.push((StartUsed::S3, by_population(middle_gain)));
+        }
+        starts
+    }
+
+    /// Pixels within g/2 of `centre`, counted by bin centres.
+    fn population(&self, centre: f64, gain: f64) -> f64 {
+        let counts = self.histogram.counts().iter().enumerate();
+        counts
+            .filter(|(bin, _)| (self.histogram.centre(*bin) - centre).abs() < 0.5 * gain)
+            .map(|(_, &count)| count as f64)
+            .sum()
+    }
+
+    /// A start in ADU as parameters of the fit, clipped to 1e-6 of the range inside each limit.
+    fn prepare(&self, start: &Parameters) -> Parameters {
+        let mut p = *start;
+        if self.parametrisation == Parametrisation::Electrons {
+            p[NORM] = start[NORM] * start[GAIN] / self.histogram.width();
+            p[LAMBDA] = start[LAMBDA] / start[GAIN];
+        }
+        for k in 0..N_PARAMETERS {
+            let (lo, hi) = (self.bounds.lo[k], self.bounds.hi[k]);
+            let margin = if (hi - lo).is_finite() { 1e-6 * (hi - lo) } else { 0.0 };
+            p[k] = p[k].max(lo + margin).min(hi - margin).max(lo).min(hi);
+        }
+        p
+    }
+
+    fn run(self, mut objective: impl FitObjective) -> Result<DarkCurrentFit, StatsError> {
+        let n_free = (0..N_PARAMETERS).filter(|&k| !self.bounds.is_fixed(k)).count();
+        let used_bins = objective.used_bins(&self.histogram);
+        // the norm of an unbinned fit is determined by the number of pixels, which the histogram knows too
+        let determined = n_free + usize::from(self.settings.method == Method::Unbinned);
+        let ndf = used_bins as i64 - determined as i64;
+        if ndf <= 0 || self.included == 0 {
+            return Ok(self.unfitted(&objective, used_bins, ndf));
+        }
+        let (start, best) = self.search(&mut objective);
+        let (best, hessian) = polish(&mut objective, best, &self.bounds);
+        let (best, hessian) = if best.converged {
+            (best, hessian)
+        } else {
+            // a bent valley: walk on with small steps, then try again
+            let again = descend(&mut objective, &best.p, &self.bounds, 1e-9);
+            polish(&mut objective, again, &self.bounds)
+        };
+        let mut status = Status::default();
+        let cov = covariance(&hessian, &best.p, &self.bounds);
+        if cov.is_none() {
+            status.0 |= Status::NOT_POSITIVE_DEFINITE;
+        }
+        if !best.converged || !best.at.value.is_finite() {
+            status.0 |= Status::NOT_CONVERGED;
+        }
+        if (0..N_PARAMETERS).any(|k| self.bounds.is_at_limit(k, best.p[k])) {
+            status.0 |= Status::AT_LIMIT;
+        }
+        let cov = cov.unwrap_or([[0.0; N_PARAMETERS]; N_PARAMETERS]);
+        let wanted = self.settings.method != Method::Root || self.settings.options.minos;
+        let fitted = self.parameters(&mut objective, &best, &cov, wanted);
+        Ok(self.result(objective, fitted, best, cov, status, start, used_bins, ndf))
+    }
+
+    /// The lowest of the minima reached from the starts; of equal ones (1e-6 relative) the first.
+    fn search(&self, objective: &mut impl FitObjective) -> (StartUsed, Reached<N_PARAMETERS>) {
+        let mut best: Option<(StartUsed, Reached<N_PARAMETERS>)> = None;
+        for (name, start) in self.starts() {
+            let reached = descend(objective, &self.prepare(&start), &self.bounds, COARSE);
+            let value = reached.at.value;
+            let better = match &best {
+                None => true,
+                Some((_, other)) => {
+                    let other = other.at.value;
+                    value.is_finite() && (!other.is_finite() || value < other - 1e-6 * other.abs())
+                }
+            };
+            if better {
+                best = Some((name, reached));
+            }
+        }
+        // S1 always exists
+        best.unwrap_or_else(|| {
+            let p = self.prepare(&[1.0; N_PARAMETERS]);
+            let at = bounded_search::Expansion { value: f64::INFINITY, ..bounded_search::Expansion::ZERO };
+            (StartUsed::S1, Reached { p, at, converged: false, evaluations: 0 })
+        })
+    }
+
+    /// Values, quoted errors and, if wanted, profile intervals of the parameters of the fit.
+    fn parameters(
+        &self,
+        objective: &mut impl FitObjective,
+        best: &Reached<N_PARAMETERS>,
+        cov: &Matrix<N_PARAMETERS>,
+        intervals: bool,
+    ) -> [FitParameter; N_PARAMETERS] {
+        std::array::from_fn(|k| {
+            let (lo, hi) = (self.bounds.lo[k], self.bounds.hi[k]);
+            let value = best.p[k];
+            let parabolic = cov[k][k].max(0.0).sqrt();
+            FitParameter {
+                name: PARAMETER_NAMES[k],
+                value,
+                error: if parabolic > 0.0 { quoted_error(value, parabolic, lo, hi) } else { 0.0 },
+                limits: (lo, hi),
+                fixed: self.bounds.is_fixed(k),
+                at_limit: self.bounds.is_at_limit(k, value),
+                interval: (intervals && parabolic > 0.0)
+                    .then(|| profile_interval(objective, best, cov, &self.bounds, k)),
+            }
+        })
+    }
+
+    #[allow(clippy::too_many_arguments)]
+    fn result(
+        self,
+        mut objective: impl FitObjective,
+        fitted: [FitParameter; N_PARAMETERS],
+        best: Reached<N_PARAMETERS>,
+        cov: Matrix<N_PARAMETERS>,
+        status: Status,
+        start: StartUsed,
+        used_bins: usize,
+        ndf: i64,
+    ) -> DarkCurrentFit {
+        let (mut parameters, mut cov, mut direct) = (fitted, cov, None);
+        if self.parametrisation == Parametrisation::Electrons {
+            let mut total = fitted[NORM];
+            total.name = "n_total";
+            if let Some((value, variance, gradient)) = objective.derived_total(&best.p) {
+                // N_tot follows from the others: propagate
+                let row: Parameters = std::array::from_fn(|k| (0..N_PARAMETERS).map(|j| cov[k][j] * gradient[j]).sum());
+                cov[NORM] = row;
+                for k in 0..N_PARAMETERS {
+                    cov[k][NORM] = row[k];
+                }
+                cov[NORM][NORM] = variance + (0..N_PARAMETERS).map(|k| gradient[k] * row[k]).sum::<f64>();
+                total.value = value;
+                total.error = cov[NORM][NORM].max(0.0).sqrt();
+                total.limits = (0.0, f64::INFINITY);
+                total.fixed = false;
+            }
+            let electrons = FitParameter { name: "electrons", ..fitted[LAMBDA] };
+            direct = Some(DirectParameters { n_total: total, electrons });
+            cov = self.to_adu(&mut parameters, &total, &electrons, &cov);
+        }
+        let total = direct.as_ref().map_or(0.0, |direct| direct.n_total.value);
+        let expected = objective.expected(&best.p, &self.histogram, total);
+        let baker_cousins = baker_cousins(&self.histogram.contents(), &self.compared(&parameters, &expected));
+        let n_determined = used_bins as i64 - ndf;
+        let mut fit = DarkCurrentFit {
+            parameters,
+            covariance: cov,
+            direct,
+            objective: best.at.value,
+            ndf,
+            used_bins,
+            baker_cousins,
+            p_value: p_value(&self.histogram, &expected, n_determined),
+            status,
+            start,
+            method: self.settings.method,
+            n_peaks: objective.n_peaks(),
+            included_pixels: self.included,
+            norm_guess: self.norm_guess(),
+            sigma_guess: start_sigma(self.settings),
+            expected,
+            warnings: Vec::new(),
+            histogram: self.histogram,
+        };
+        fit.warnings = warnings(&fit, self.settings);
+        fit
+    }
+
+    /// Expected counts that the quoted `chi2` compares with: at bin centres for the compatible fit, also when the bin
+    /// means were fitted (as the reference does).
+    fn compared(&self, parameters: &[FitParameter; N_PARAMETERS], expected: &[f64]) -> Vec<f64> {
+        if self.settings.method != Method::Root || self.settings.options.bin_value == BinValue::Centre {
+            return expected.to_vec();
+        }
+        let (histogram, n_peaks) = (&self.histogram, self.settings.n_peaks);
+        let mut grid =
+            ModelGrid::new(histogram.lo(), histogram.width(), histogram.n_bins(), n_peaks, BinValue::Centre, false);
+        grid.evaluate(&parameters.map(|parameter| parameter.value));
+        grid.values
+    }
+
+    /// Replaces N_tot and L by norm = N_tot·w/g and λ = L·g, with their errors; returns the covariance in ADU.
+    fn to_adu(
+        &self,
+        parameters: &mut [FitParameter; N_PARAMETERS],
+        total: &FitParameter,
+        electrons: &FitParameter,
+        cov: &Matrix<N_PARAMETERS>,
+    ) -> Matrix<N_PARAMETERS> {
+        let (width, gain) = (self.histogram.width(), parameters[GAIN].value);
+        let mut jacobian = [[0.0; N_PARAMETERS]; N_PARAMETERS];
+        for (k, row) in jacobian.iter_mut().enumerate() {
+            row[k] = 1.0;
+        }
+        jacobian[NORM][NORM] = width / gain;
+        jacobian[NORM][GAIN] = -total.value * width / (gain * gain);
+        jacobian[LAMBDA][LAMBDA] = gain;
+        jacobian[LAMBDA][GAIN] = electrons.value;
+        let mut adu = [[0.0; N_PARAMETERS]; N_PARAMETERS];
+        for row in 0..N_PARAMETERS {
+            for col in 0..N_PARAMETERS {
+                for j in 0..N_PARAMETERS {
+                    for k in 0..N_PARAMETERS {
+                        adu[row][col] += jacobian[row][j] * cov[j][k] * jacobian[col][k];
+                    }
+                }
+            }
+        }
+        for (k, value) in [(NORM, total.value * width / gain), (LAMBDA, electrons.value * gain)] {
+            parameters[k] = FitParameter {
+                name: PARAMETER_NAMES[k],
+                value,
+                error: adu[k][k].max(0.0).sqrt(),
+                interval: None,
+                ..if k == NORM { *total } else { *electrons }
+            };
+        }
+        parameters[LAMBDA].limits = self.settings.limits.lambda;
+        adu
+    }
+
+    fn unfitted(self, objective: &impl FitObjective, used_bins: usize, ndf: i64) -> DarkCurrentFit {
+        let parameters = std::array::from_fn(|k| {
+            FitParameter::unfitted(k, (self.bounds.lo[k], self.bounds.hi[k]), self.bounds.is_fixed(k))
+        });
+        let sentence = format!(
+            "the dark-current fit was not made: {} pixels in the window ({}, {}) fill {used_bins} usable bins, not more than there are free parameters",
+            self.included,
+            self.histogram.lo(),
+            self.histogram.hi(),
+        );
+        DarkCurrentFit {
+            parameters,
+            covariance: [[0.0; N_PARAMETERS]; N_PARAMETERS],
+            direct: None,
+            objective: f64::NAN,
+            ndf,
+            used_bins,
+            baker_cousins: f64::NAN,
+            p_value: f64::NAN,
+            status: Status(Status::TOO_FEW_DATA),
+            start: StartUsed::S1,
+            method: self.settings.method,
+            n_peaks: objective.n_peaks(),
+            included_pixels: self.included,
+            norm_guess: self.norm_guess(),
+            sigma_guess: start_sigma(self.settings),
+            expected: vec![0.0; self.histogram.n_bins()],
+            warnings: vec![sentence],
+            histogram: self.histogram,
+        }
+    }
+}
+
+fn start_gain_unclipped(settings: &DarkCurrentSettings) -> f64 {
+    if settings.calibration > 0.0 { settings.calibration } else { 1.0 }
+}
+
+/// Probability of a larger Pearson χ² with adjacent bins merged, from the left, until 5 counts are expected.
+fn p_value(histogram: &Histogram, expected: &[f64], n_determined: i64) -> f64 {
+    let mut groups: Vec<(f64, f64)> = Vec::new();
+    let (mut h, mut nu) = (0.0, 0.0);
+    for (&count, &expectation) in histogram.counts().iter().zip(expected) {
+        h += count as f64;
+        nu += expectation;
+        if nu >= 5.0 {
+            groups.push((h, nu));
+            (h, nu) = (0.0, 0.0);
+        }
+    }
+    match groups.last_mut() {
+        // what is left on the right joins the last group
+        Some(last) => *last = (last.0 + h, last.1 + nu),
+        None => return f64::NAN,
+    }
+    let chi2: f64 = groups.iter().map(|(h, nu)| (h - nu) * (h - nu) / nu).sum();
+    let ndf = groups.len() as i64 - n_determined;
+    if ndf > 0 { chi2_survival(chi2, ndf as u64) } else { f64::NAN }
+}
+
+/// Sentences for the log (spec 03 §1.12).
+fn warnings(fit: &DarkCurrentFit, settings: &DarkCurrentSettings) -> Vec<String> {
+    let mut sentences = Vec::new();
+    if fit.status.has(Status::NOT_CONVERGED) {
+        sentences.push("the dark-current fit did not converge; its values are not to be trusted".to_owned());
+    }
+    if fit.status.has(Status::NOT_POSITIVE_DEFINITE) {
+        sentences.push(
+            "the Hessian of the dark-current fit is not positive definite: the errors are unknown and set to 0"
+                .to_owned(),
+        );
+    }
+    let at_limit = fit.parameters_at_limit();
+    if !at_limit.is_empty() {
+        sentences.push(format!("dark-current fit: {} at a limit", at_limit.join(", ")));
+    }
+    let likelihood = settings.method == Method::Root
+        && matches!(settings.options.objective, ObjectiveKind::Likelihood | ObjectiveKind::Pearson);
+    if likelihood {
+        let (mu0, gain) = (fit.mu0().value, fit.gain().value);
+        let range = (mu0 - gain, mu0 + (settings.n_peaks as f64 - 0.5) * gain);
+        let outside: u64 = fit
+            .histogram
+            .counts()
+            .iter()
+            .enumerate()
+            .filter(|(bin, _)| {
+                let x = fit.histogram.centre(*bin);
+                x <= range.0 || x >= range.1
+            })
+            .map(|(_, count)| count)
+            .sum();
+        let fraction = outside as f64 / fit.included_pixels.max(1) as f64;
+        if fraction > 0.02 || !at_limit.is_empty() {
+            sentences.push(format!(
+                "{:.1} % of the fitted pixels lie outside the {} modelled peaks: peaks outside the model bias a likelihood; raise n_peaks, narrow the window, or use fit option Q",
+                100.0 * fraction,
+                settings.n_peaks
+            ));
+        }
+    }
+    for parameter in &fit.parameters {
+        if parameter.interval.is_some_and(|ends| ends.contains(&IntervalEnd::Failed)) {
+            sentences.push(format!("the profile interval of {} could not be found", parameter.name));
+        }
+    }
+    if settings.method == Method::Root && !settings.options.unknown.is_empty() {
+        let letters: Vec<String> = settings.options.unknown.iter().map(char::to_string).collect();
+        sentences.push(format!("fit_options: unknown letters ignored: {}", letters.join(" ")));
+    }
+    sentences
+}
