@@ -146,8 +146,7 @@ impl Binomial {
             if !(0.0..=n).contains(&k) {
                 continue;
             }
-            let accept =
-                at_mode - libm::lgamma(k + 1.0) - libm::lgamma(n - k + 1.0) + (k - mode) * ln_odds;
+            let accept = at_mode - libm::lgamma(k + 1.0) - libm::lgamma(n - k + 1.0) + (k - mode) * ln_odds;
             if libm::log(v * alpha / (a / (us * us) + b)) <= accept {
                 return k as u64;
             }
