@@ -13,6 +13,8 @@
 #![warn(missing_docs)]
 
 #[forbid(unsafe_code)]
+pub mod batch;
+#[forbid(unsafe_code)]
 pub mod cli;
 #[forbid(unsafe_code)]
 pub mod config;

@@ -160,6 +160,9 @@ fn dot<const N: usize>(a: &[f64; N], b: &[f64; N]) -> f64 {
 /// Largest number of evaluations of one descent.
 const MAX_EVALUATIONS: usize = 400;
 
+/// Damping at which steps are lost in rounding.
+const MAX_DAMPING: f64 = 1e15;
+
 /// Levenberg–Marquardt descent from `start` until a step gains less than `stop` (absolute, in units of F) twice in a
 /// row, or the expected gain is that small.
 pub fn descend<const N: usize>(
@@ -173,7 +176,7 @@ pub fn descend<const N: usize>(
     let mut evaluations = 1;
     let (mut damping, mut growth, mut small_gains) = (1e-3, 2.0, 0);
     let mut converged = false;
-    while evaluations < MAX_EVALUATIONS && here.is_finite() && !converged {
+    while evaluations < MAX_EVALUATIONS && here.is_finite() && !converged && damping < MAX_DAMPING {
         let (indices, n) = bounds.movable(&p, &here.gradient);
         if n == 0 {
             converged = true;
@@ -182,9 +185,6 @@ pub fn descend<const N: usize>(
         let Some(step) = damped_step(&here.curvature, &here.gradient, damping, &indices[..n]) else {
             damping *= growth;
             growth *= 2.0;
-            if damping > 1e30 {
-                break;
-            }
             continue;
         };
         let mut trial = p;
@@ -204,7 +204,7 @@ pub fn descend<const N: usize>(
         let there = objective.expand(&trial);
         evaluations += 1;
         let gained = here.value - there.value;
-        if gained >= 0.0 && there.is_finite() {
+        if gained > 0.0 && there.is_finite() {
             let ratio = if predicted > 0.0 { gained / predicted } else { 0.0 };
             damping *= (1.0 - (2.0 * ratio - 1.0).powi(3)).clamp(1.0 / 3.0, 2.0);
             growth = 2.0;
@@ -220,10 +220,11 @@ pub fn descend<const N: usize>(
             }
             damping *= growth;
             growth *= 2.0;
-            if damping > 1e30 {
-                break;
-            }
         }
+    }
+    if !converged && here.is_finite() {
+        // no step leads further down; it is a minimum if the undamped step promises nothing either
+        converged = estimated_distance(&here.curvature, &p, &here.gradient, bounds).abs() < stop;
     }
     Reached { p, at: here, converged, evaluations }
 }

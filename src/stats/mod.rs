@@ -20,11 +20,13 @@ pub mod distributions;
 mod error;
 pub mod gaussian_fit;
 pub mod histogram;
+pub mod minimise;
 pub mod peak_finder;
 pub mod random;
 pub mod profile_fit;
 pub mod robust;
 pub mod small_matrix;
+pub mod status;
 
 pub use error::StatsError;
 pub use histogram::{BinRule, Histogram};

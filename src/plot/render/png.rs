@@ -15,11 +15,14 @@ use crate::plot::style::Colour;
 /// Largest picture in pixels (a hundred panels at 300 dpi are below it).
 const LARGEST: f64 = 2.0e8;
 
-/// Pixels of a drawing at `dpi`, RGB, row by row.
-pub(crate) struct Pixels {
+/// A figure as pixels, row by row from the top.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pixels {
+    /// Columns.
     pub width: u32,
+    /// Rows.
     pub height: u32,
-    /// Three bytes per pixel.
+    /// Red, green, blue: three bytes per pixel.
     pub rgb: Vec<u8>,
 }
 

@@ -11,6 +11,9 @@ const MASKED: u8 = 252;
 const HATCH: u8 = 253;
 const MISSING: u8 = 255;
 
+/// Images smaller than this number of pixels are enlarged up to it.
+const ENLARGED: usize = 250_000;
+
 /// Values used to find a range; larger images are sampled, which moves a percentile by less than 0.1 in rank.
 const LARGEST_SAMPLE: usize = 1 << 20;
 
@@ -42,7 +45,11 @@ fn sorted_sample(image: &ImagePlot) -> Vec<f64> {
 }
 
 fn greatest_common_divisor(a: usize, b: usize) -> usize {
-    if b == 0 { a } else { greatest_common_divisor(b, a % b) }
+    if b == 0 {
+        a
+    } else {
+        greatest_common_divisor(b, a % b)
+    }
 }
 
 /// Percentile `p` (0…100) of ascending values, linear between neighbours (as NumPy); NaN when there are none.
@@ -50,7 +57,11 @@ pub(crate) fn percentile(sorted: &[f64], p: f64) -> f64 {
     let Some(last) = sorted.len().checked_sub(1) else {
         return f64::NAN;
     };
-    let position = if p.is_nan() { 0.0 } else { (p / 100.0).clamp(0.0, 1.0) } * last as f64;
+    let position = if p.is_nan() {
+        0.0
+    } else {
+        (p / 100.0).clamp(0.0, 1.0)
+    } * last as f64;
     let index = position.floor() as usize;
     let (low, high) = (sorted[index], sorted[(index + 1).min(last)]);
     let f = position - index as f64;
@@ -61,10 +72,15 @@ pub(crate) fn percentile(sorted: &[f64], p: f64) -> f64 {
 /// The colour range of an image; always finite, `low < high`, positive for a logarithmic scale.
 pub(crate) fn limits(image: &ImagePlot) -> Limits {
     if image.scale == ColourScale::HistogramEqualised {
-        return Limits { low: 0.0, high: 1.0 };
+        return Limits {
+            low: 0.0,
+            high: 1.0,
+        };
     }
     let mut sample = match image.range {
-        ColourRange::Fixed { low, high } if low.is_finite() && high.is_finite() => Vec::from([low, high]),
+        ColourRange::Fixed { low, high } if low.is_finite() && high.is_finite() => {
+            Vec::from([low, high])
+        }
         _ => sorted_sample(image),
     };
     if image.scale == ColourScale::Log {
@@ -73,19 +89,29 @@ pub(crate) fn limits(image: &ImagePlot) -> Limits {
     let (low, high) = match image.range {
         ColourRange::Fixed { low, high } => {
             let own = |v: f64, p: f64| {
-                if v.is_finite() { v } else { percentile(&sample, p) }
+                if v.is_finite() {
+                    v
+                } else {
+                    percentile(&sample, p)
+                }
             };
             (own(low, 0.0), own(high, 100.0))
         }
         ColourRange::Full => (percentile(&sample, 0.0), percentile(&sample, 100.0)),
-        ColourRange::Percentiles { low, high } => (percentile(&sample, low), percentile(&sample, high)),
+        ColourRange::Percentiles { low, high } => {
+            (percentile(&sample, low), percentile(&sample, high))
+        }
         ColourRange::AroundMedian { n_sigma } => {
             let median = percentile(&sample, 50.0);
             let mut deviations: Vec<f64> = sample.iter().map(|v| (v - median).abs()).collect();
             deviations.sort_unstable_by(f64::total_cmp);
             let mad = percentile(&deviations, 50.0);
             // An image of mostly equal values (a blank difference) still shows its outliers.
-            let spread = if mad > 0.0 { 1.4826 * mad * n_sigma.abs() } else { percentile(&deviations, 100.0) };
+            let spread = if mad > 0.0 {
+                1.4826 * mad * n_sigma.abs()
+            } else {
+                percentile(&deviations, 100.0)
+            };
             (median - spread, median + spread)
         }
     };
@@ -94,7 +120,11 @@ pub(crate) fn limits(image: &ImagePlot) -> Limits {
 
 fn sane(low: f64, high: f64, scale: ColourScale) -> Limits {
     let bound = |v: f64, fallback: f64| {
-        if v.is_finite() { v.clamp(-1e300, 1e300) } else { fallback }
+        if v.is_finite() {
+            v.clamp(-1e300, 1e300)
+        } else {
+            fallback
+        }
     };
     let (mut low, mut high) = (bound(low, 0.0), bound(high, 1.0));
     if low > high {
@@ -107,7 +137,11 @@ fn sane(low: f64, high: f64, scale: ColourScale) -> Limits {
             (low, high) = (high / 2.0, high * 2.0);
         }
     } else if high - low <= low.abs().max(high.abs()) * 1e-12 || high - low < 1e-300 {
-        let half = if low.abs() < 1e-290 { 0.5 } else { low.abs() * 0.01 };
+        let half = if low.abs() < 1e-290 {
+            0.5
+        } else {
+            low.abs() * 0.01
+        };
         (low, high) = (low - half, high + half);
     }
     Limits { low, high }
@@ -156,9 +190,15 @@ fn resample(image: &ImagePlot, rows: &Resampling, cols: &Resampling) -> Resample
     let mut sums = vec![(0.0f64, 0.0f64, 0.0f64, 0.0f64); shape.1];
     for (i, (first_row, row_weights)) in rows.cells.iter().enumerate() {
         sums.fill((0.0, 0.0, 0.0, 0.0));
-        for (r, row_weight) in row_weights.iter().enumerate().map(|(k, w)| (first_row + k, w)) {
+        for (r, row_weight) in row_weights
+            .iter()
+            .enumerate()
+            .map(|(k, w)| (first_row + k, w))
+        {
             let row = image.values.row(r);
-            for ((first_col, col_weights), (sum, good, covered, whole)) in cols.cells.iter().zip(&mut sums) {
+            for ((first_col, col_weights), (sum, good, covered, whole)) in
+                cols.cells.iter().zip(&mut sums)
+            {
                 for (k, col_weight) in col_weights.iter().enumerate() {
                     let c = first_col + k;
                     let weight = row_weight * col_weight;
@@ -207,11 +247,20 @@ pub(crate) fn render(
     let axis = |from: f64, to: f64, pixels: usize, most: usize| {
         let (first, last) = (from.floor().max(0.0), to.ceil().min(pixels as f64));
         let whole = (last - first).max(1.0) as usize;
-        if whole > most.max(1) { (from, to, most.max(1)) } else { (first, last, whole) }
+        if whole > most.max(1) {
+            (from, to, most.max(1))
+        } else {
+            (first, last, whole)
+        }
     };
     let (row_from, row_to, out_rows) = axis(window.row_from, window.row_to, rows, most.0);
     let (col_from, col_to, out_cols) = axis(window.col_from, window.col_to, cols, most.1);
-    let seen = Window { row_from, row_to, col_from, col_to };
+    let seen = Window {
+        row_from,
+        row_to,
+        col_from,
+        col_to,
+    };
     let resampled = resample(
         image,
         &Resampling::new(row_from, row_to, rows, out_rows),
@@ -219,12 +268,18 @@ pub(crate) fn render(
     );
     let mut raster = colour(image, limits, &resampled, flip);
     if image.mask_style == MaskStyle::Hatched && resampled.masked.iter().any(|m| *m) {
-        hatch(&mut raster, most);
+        enlarge(&mut raster, most, 64);
+        hatch(&mut raster);
     }
     (raster, seen)
 }
 
-fn colour(image: &ImagePlot, limits: Limits, resampled: &Resampled, (flip_rows, flip_cols): (bool, bool)) -> Raster {
+fn colour(
+    image: &ImagePlot,
+    limits: Limits,
+    resampled: &Resampled,
+    (flip_rows, flip_cols): (bool, bool),
+) -> Raster {
     let (height, width) = resampled.values.dim();
     let place = placement(image, limits, &resampled.values);
     let mut indices = Vec::with_capacity(width * height);
@@ -242,7 +297,12 @@ fn colour(image: &ImagePlot, limits: Limits, resampled: &Resampled, (flip_rows, 
             });
         }
     }
-    Raster { width, height, indices, palette: palette(image) }
+    Raster {
+        width,
+        height,
+        indices,
+        palette: palette(image),
+    }
 }
 
 fn level(t: f64) -> u8 {
@@ -250,13 +310,23 @@ fn level(t: f64) -> u8 {
 }
 
 /// The function that maps a value to 0…1.
-fn placement<'a>(image: &ImagePlot, limits: Limits, shown: &Array2<f64>) -> Box<dyn Fn(f64) -> f64 + 'a> {
+fn placement<'a>(
+    image: &ImagePlot,
+    limits: Limits,
+    shown: &Array2<f64>,
+) -> Box<dyn Fn(f64) -> f64 + 'a> {
     let Limits { low, high } = limits;
     match image.scale {
         ColourScale::Linear => Box::new(move |v| (v - low) / (high - low)),
         ColourScale::Log => {
             let (a, b) = (low.log10(), high.log10());
-            Box::new(move |v| if v > 0.0 { (v.log10() - a) / (b - a) } else { 0.0 })
+            Box::new(move |v| {
+                if v > 0.0 {
+                    (v.log10() - a) / (b - a)
+                } else {
+                    0.0
+                }
+            })
         }
         ColourScale::HistogramEqualised => {
             let mut sorted: Vec<f64> = shown.iter().copied().filter(|v| v.is_finite()).collect();
@@ -283,8 +353,33 @@ pub(crate) fn colour_at(image: &ImagePlot, t: f64) -> [u8; 3] {
     [c.r, c.g, c.b]
 }
 
+/// Whether the image is darker than a middle grey at this place (data coordinates). Equalised images, whose colours
+/// depend on all pixels shown, count as bright.
+pub(crate) fn is_dark_at(image: &ImagePlot, limits: Limits, x: f64, y: f64) -> bool {
+    let (rows, cols) = image.values.dim();
+    let [x0, x1, y0, y1] = image.edges();
+    let pixel = |v: f64, from: f64, to: f64, n: usize| {
+        let place = (v - from) / (to - from) * n as f64;
+        (place >= 0.0 && place < n as f64).then_some(place as usize)
+    };
+    let (Some(row), Some(col)) = (pixel(y, y0, y1, rows), pixel(x, x0, x1, cols)) else {
+        return false;
+    };
+    let v = image.values[[row, col]];
+    if image.scale == ColourScale::HistogramEqualised || !v.is_finite() || image.is_masked(row, col)
+    {
+        return false;
+    }
+    let t = placement(image, limits, &Array2::zeros((0, 0)))(v);
+    let [r, g, b] = colour_at(image, t.clamp(0.0, 1.0)).map(f64::from);
+    // Relative luminance of sRGB, without linearising: good enough to choose between black and white.
+    0.299 * r + 0.587 * g + 0.114 * b < 128.0
+}
+
 fn palette(image: &ImagePlot) -> Vec<[u8; 3]> {
-    let mut colours: Vec<[u8; 3]> = (0..LEVELS).map(|i| colour_at(image, (i as f64 + 0.5) / LEVELS as f64)).collect();
+    let mut colours: Vec<[u8; 3]> = (0..LEVELS)
+        .map(|i| colour_at(image, (i as f64 + 0.5) / LEVELS as f64))
+        .collect();
     let mask = match image.mask_style {
         MaskStyle::Colour(c) => c.on_white(),
         MaskStyle::Hatched => crate::plot::style::Colour::WHITE,
@@ -295,20 +390,52 @@ fn palette(image: &ImagePlot) -> Vec<[u8; 3]> {
     colours
 }
 
-/// Diagonal lines on masked pixels, after enlarging small images so that the lines are finer than the pixels.
-fn hatch(raster: &mut Raster, most: (usize, usize)) {
-    let factor = |size: usize, most: usize| (most / size.max(1)).clamp(1, 64);
+/// Enlarges a small raster up to about a quarter of a million pixels: many programs smooth images when they enlarge
+/// them, but pixels shall stay squares.
+pub(crate) fn enlarge_small(raster: &mut Raster, most: (usize, usize)) {
+    let pixels = (raster.width * raster.height).max(1);
+    enlarge(raster, most, (ENLARGED / pixels).isqrt());
+}
+
+/// Repeats every pixel, at most `largest` times in each direction and not beyond `most` rows and columns.
+fn enlarge(raster: &mut Raster, most: (usize, usize), largest: usize) {
+    let factor = |size: usize, most: usize| (most / size.max(1)).clamp(1, largest.max(1));
     let (fy, fx) = (factor(raster.height, most.0), factor(raster.width, most.1));
+    if (fy, fx) == (1, 1) {
+        return;
+    }
     let (width, height) = (raster.width * fx, raster.height * fy);
     let mut indices = Vec::with_capacity(width * height);
-    for y in 0..height {
-        for x in 0..width {
-            let index = raster.indices[(y / fy) * raster.width + x / fx];
-            let line = (x + y) % 9 < 2;
-            indices.push(if index == MASKED && line { HATCH } else { index });
+    for row in raster.indices.chunks_exact(raster.width.max(1)) {
+        let start = indices.len();
+        for &index in row {
+            indices.extend(std::iter::repeat_n(index, fx));
+        }
+        for _ in 1..fy {
+            indices.extend_from_within(start..start + width);
         }
     }
-    *raster = Raster { width, height, indices, palette: std::mem::take(&mut raster.palette) };
+    *raster = Raster {
+        width,
+        height,
+        indices,
+        palette: std::mem::take(&mut raster.palette),
+    };
+}
+
+/// Diagonal lines on masked pixels.
+fn hatch(raster: &mut Raster) {
+    for (y, row) in raster
+        .indices
+        .chunks_exact_mut(raster.width.max(1))
+        .enumerate()
+    {
+        for (x, index) in row.iter_mut().enumerate() {
+            if *index == MASKED && (x + y) % 9 < 2 {
+                *index = HATCH;
+            }
+        }
+    }
 }
 
 #[cfg(test)]
@@ -319,16 +446,27 @@ mod tests {
 
     fn whole(image: &ImagePlot) -> Window {
         let (rows, cols) = image.values.dim();
-        Window { row_from: 0.0, row_to: rows as f64, col_from: 0.0, col_to: cols as f64 }
+        Window {
+            row_from: 0.0,
+            row_to: rows as f64,
+            col_from: 0.0,
+            col_to: cols as f64,
+        }
     }
 
     #[test]
     fn percentiles_are_those_of_numpy() {
         // numpy.percentile([1, 2, 3, 4, 10], [0, 0.5, 25, 50, 90, 99.5, 100])
         let v = [1.0, 2.0, 3.0, 4.0, 10.0];
-        for (p, expected) in
-            [(0.0, 1.0), (0.5, 1.02), (25.0, 2.0), (50.0, 3.0), (90.0, 7.6), (99.5, 9.88), (100.0, 10.0)]
-        {
+        for (p, expected) in [
+            (0.0, 1.0),
+            (0.5, 1.02),
+            (25.0, 2.0),
+            (50.0, 3.0),
+            (90.0, 7.6),
+            (99.5, 9.88),
+            (100.0, 10.0),
+        ] {
             assert!((percentile(&v, p) - expected).abs() < 1e-12, "{p}");
         }
         assert!(percentile(&[], 50.0).is_nan());
@@ -369,7 +507,10 @@ mod tests {
             ];
             for image in variants {
                 let l = limits(&image);
-                assert!(l.low < l.high && (l.high - l.low).is_finite(), "{image:?} {l:?}");
+                assert!(
+                    l.low < l.high && (l.high - l.low).is_finite(),
+                    "{image:?} {l:?}"
+                );
             }
         }
     }
@@ -379,14 +520,21 @@ mod tests {
         let values = Array2::from_shape_fn((1, 101), |(_, c)| c as f64);
         let l = limits(&ImagePlot::new(values).difference(5.0));
         // Median 50, MAD 25.
-        assert!((l.low - (50.0 - 5.0 * 1.4826 * 25.0)).abs() < 1e-9 && (l.low + l.high - 100.0).abs() < 1e-9);
+        assert!(
+            (l.low - (50.0 - 5.0 * 1.4826 * 25.0)).abs() < 1e-9
+                && (l.low + l.high - 100.0).abs() < 1e-9
+        );
     }
 
     #[test]
     fn averaging_down_keeps_the_mean_and_skips_missing_pixels() {
         let image = ImagePlot::new(arr2(&[[1.0, 3.0, 5.0], [1.0, f64::NAN, 5.0]]));
         // Three columns onto two: the middle one is split in halves.
-        let r = resample(&image, &Resampling::new(0.0, 2.0, 2, 1), &Resampling::new(0.0, 3.0, 3, 2));
+        let r = resample(
+            &image,
+            &Resampling::new(0.0, 2.0, 2, 1),
+            &Resampling::new(0.0, 3.0, 3, 2),
+        );
         assert_eq!(r.values.dim(), (1, 2));
         assert!((r.values[[0, 0]] - (2.0 * 1.0 + 0.5 * 3.0) / 2.5).abs() < 1e-12);
         assert!((r.values[[0, 1]] - (2.0 * 5.0 + 0.5 * 3.0) / 2.5).abs() < 1e-12);
@@ -396,28 +544,53 @@ mod tests {
     fn pixels_get_their_colours() {
         let values = arr2(&[[0.0, 1.0, 2.0], [f64::NAN, 9.0, 1.0]]);
         let mask = Array2::from_shape_fn((2, 3), |p| p == (1, 1));
-        let image = ImagePlot::new(values).mask(mask).full_range().palette(Palette::Gray);
+        let image = ImagePlot::new(values)
+            .mask(mask)
+            .full_range()
+            .palette(Palette::Gray);
         let l = limits(&image);
-        assert_eq!((l.low, l.high), (0.0, 2.0), "the masked pixel has no say in the range");
+        assert_eq!(
+            (l.low, l.high),
+            (0.0, 2.0),
+            "the masked pixel has no say in the range"
+        );
         let (raster, _) = render(&image, l, whole(&image), (100, 100), (false, false));
         assert_eq!((raster.width, raster.height), (3, 2));
         assert_eq!(raster.indices, [0, 126, 251, MISSING, MASKED, 126]);
         let (flipped, _) = render(&image, l, whole(&image), (100, 100), (true, true));
         assert_eq!(flipped.indices, [126, MASKED, MISSING, 251, 126, 0]);
-        let (hatched, _) = render(&image.mask_hatched(), l, whole_of(2, 3), (90, 90), (false, false));
+        let (hatched, _) = render(
+            &image.mask_hatched(),
+            l,
+            whole_of(2, 3),
+            (90, 90),
+            (false, false),
+        );
         assert_eq!((hatched.width, hatched.height), (90, 90));
         assert!(hatched.indices.contains(&HATCH) && hatched.indices.contains(&MASKED));
     }
 
     fn whole_of(rows: usize, cols: usize) -> Window {
-        Window { row_from: 0.0, row_to: rows as f64, col_from: 0.0, col_to: cols as f64 }
+        Window {
+            row_from: 0.0,
+            row_to: rows as f64,
+            col_from: 0.0,
+            col_to: cols as f64,
+        }
     }
 
     #[test]
     fn equalising_spreads_the_ranks_evenly() {
-        let values = Array2::from_shape_fn((10, 100), |(r, c)| ((r * 100 + c) as f64).exp2().min(1e300));
+        let values =
+            Array2::from_shape_fn((10, 100), |(r, c)| ((r * 100 + c) as f64).exp2().min(1e300));
         let image = ImagePlot::new(values).equalised();
-        let (raster, _) = render(&image, limits(&image), whole(&image), (1000, 1000), (false, false));
+        let (raster, _) = render(
+            &image,
+            limits(&image),
+            whole(&image),
+            (1000, 1000),
+            (false, false),
+        );
         let low_half = raster.indices.iter().filter(|&&i| i < 126).count();
         assert_eq!(low_half, 500);
     }
@@ -426,10 +599,23 @@ mod tests {
     fn a_window_is_cut_out() {
         let values = Array2::from_shape_fn((6, 6), |(r, c)| (10 * r + c) as f64);
         let image = ImagePlot::new(values).range(0.0, 56.0);
-        let window = Window { row_from: 1.2, row_to: 3.0, col_from: 2.0, col_to: 4.9 };
+        let window = Window {
+            row_from: 1.2,
+            row_to: 3.0,
+            col_from: 2.0,
+            col_to: 4.9,
+        };
         let (raster, seen) = render(&image, limits(&image), window, (100, 100), (false, false));
         assert_eq!((raster.height, raster.width), (2, 3));
-        assert_eq!(seen, Window { row_from: 1.0, row_to: 3.0, col_from: 2.0, col_to: 5.0 });
+        assert_eq!(
+            seen,
+            Window {
+                row_from: 1.0,
+                row_to: 3.0,
+                col_from: 2.0,
+                col_to: 5.0
+            }
+        );
         assert_eq!(raster.indices[0], level(12.0 / 56.0));
     }
 }

@@ -3,7 +3,7 @@
 use super::model::{GAIN, LAMBDA, MAX_PEAKS, MU0, ModelGrid, N_PARAMETERS, NORM, PARAMETER_NAMES, Parameters, SIGMA};
 use super::objective::{BinnedObjective, Parametrisation, baker_cousins};
 use super::options::ObjectiveKind;
-use super::result::{DarkCurrentFit, DirectParameters, FitParameter, StartUsed, Status};
+use super::result::{DarkCurrentFit, DirectParameters, FitParameter, StartUsed};
 use super::settings::{DarkCurrentSettings, Method};
 use super::unbinned::UnbinnedObjective;
 use crate::stats::bounded_search::{
@@ -14,6 +14,7 @@ use crate::stats::distributions::chi2_survival;
 use crate::stats::error::StatsError;
 use crate::stats::histogram::Histogram;
 use crate::stats::small_matrix::Matrix;
+use crate::stats::status::Status;
 
 /// Most electrons the improved fit sums over.
 const MAX_ELECTRONS: f64 = 200.0;
