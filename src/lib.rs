@@ -30,4 +30,6 @@ pub mod process;
 #[forbid(unsafe_code)]
 pub mod root;
 #[forbid(unsafe_code)]
+pub mod simulate;
+#[forbid(unsafe_code)]
 pub mod stats;

@@ -14,6 +14,8 @@
 //! | [`polynomial`] | weighted straight lines and polynomials |
 //! | [`minimise`] | any other model: named parameters, limits, errors, profile intervals |
 //! | [`bounded_search`], [`small_matrix`] | the engine below: Levenberg–Marquardt in a box, Hessian, profiles |
+//! | [`random`] | seeded streams of random numbers and their distributions |
+//! | [`small_matrix`] | positive-definite matrices on the stack |
 //!
 //! A fit that fails is a result with a [`status`], not an error: errors are for input that cannot be fitted at all.
 //! Results depend on the input alone, bit for bit, never on the number of threads.
@@ -27,6 +29,7 @@ pub mod histogram;
 pub mod minimise;
 pub mod peak_finder;
 pub mod polynomial;
+pub mod random;
 pub mod profile_fit;
 pub mod robust;
 pub mod small_matrix;
