@@ -294,15 +294,11 @@ impl Plan<'_> {
             .collect();
         // Several columns, lest a program that smooths images fades the sides.
         let width = 16;
-        let raster = Raster {
-            width,
-            height: n,
-            indices: (0..n)
-                .rev()
-                .flat_map(|i| std::iter::repeat_n(i as u8, width))
-                .collect(),
-            palette,
-        };
+        let rows = (0..n)
+            .rev()
+            .flat_map(|i| std::iter::repeat_n(i as u8, width))
+            .collect();
+        let raster = Raster::new(width, n, rows, palette);
         drawing.marks.push(Mark::Image {
             raster: raster.into(),
             rect: bar,

@@ -215,23 +215,23 @@ pub(crate) fn clip_polyline(points: &[Point], r: &Rect) -> Vec<Vec<Point>> {
 
 /// A polygon cut to `r` (Sutherland and Hodgman 1974).
 pub(crate) fn clip_polygon(points: &[Point], r: &Rect) -> Vec<Point> {
-    type Inside = fn(&Point, &Rect) -> bool;
-    let vertical =
-        |x: f64| move |a: Point, b: Point| pt(x, a.y + (b.y - a.y) * ((x - a.x) / (b.x - a.x)));
-    let horizontal =
-        |y: f64| move |a: Point, b: Point| pt(a.x + (b.x - a.x) * ((y - a.y) / (b.y - a.y)), y);
-    let sides: [(Inside, Box<dyn Fn(Point, Point) -> Point>); 4] = [
-        (|p, r| p.x >= r.x0, Box::new(vertical(r.x0))),
-        (|p, r| p.x <= r.x1, Box::new(vertical(r.x1))),
-        (|p, r| p.y >= r.y0, Box::new(horizontal(r.y0))),
-        (|p, r| p.y <= r.y1, Box::new(horizontal(r.y1))),
-    ];
     let mut polygon = points.to_vec();
-    for (inside, cut) in sides {
+    for side in 0..4 {
+        // Distance from this side, positive inside.
+        let depth = |p: Point| match side {
+            0 => p.x - r.x0,
+            1 => r.x1 - p.x,
+            2 => p.y - r.y0,
+            _ => r.y1 - p.y,
+        };
+        let cut = |a: Point, b: Point| {
+            let t = depth(a) / (depth(a) - depth(b));
+            pt(a.x + (b.x - a.x) * t, a.y + (b.y - a.y) * t)
+        };
         let mut kept = Vec::with_capacity(polygon.len() + 4);
         for (i, &b) in polygon.iter().enumerate() {
             let a = polygon[(i + polygon.len() - 1) % polygon.len()];
-            match (inside(&a, r), inside(&b, r)) {
+            match (depth(a) >= 0.0, depth(b) >= 0.0) {
                 (true, true) => kept.push(b),
                 (true, false) => kept.push(cut(a, b)),
                 (false, true) => kept.extend([cut(a, b), b]),

@@ -38,7 +38,7 @@ pub(crate) fn draw(drawing: &Drawing, dpi: f64) -> Result<Pixels, RenderError> {
         width: width as u64,
         height: height as u64,
     };
-    if !(width * height <= LARGEST) {
+    if width * height > LARGEST {
         return Err(too_large());
     }
     let mut pixmap = Pixmap::new(width as u32, height as u32).ok_or_else(too_large)?;
