@@ -370,11 +370,18 @@ fn histogram(drawing: &mut Drawing, frame: &Frame, s: &Histogram) {
         drawing.fill(area, fill);
     }
     if let Some(stroke) = s.stroke {
-        drawing.stroke(outline, stroke.into());
+        // Thinner where the bins are so narrow that their sides would run into each other.
+        let bin = frame.rect.width() / visible_bins(frame, s).max(1) as f64;
+        let width = stroke.width.min((0.7 * bin).max(0.35));
+        drawing.stroke(outline, stroke.width(width).into());
     }
     if let Some(errors) = &s.errors {
         histogram_errors(drawing, frame, s, errors, bins);
     }
+}
+
+fn visible_bins(frame: &Frame, s: &Histogram) -> usize {
+    s.edges.iter().filter(|e| frame.x.contains(**e)).count()
 }
 
 fn histogram_errors(

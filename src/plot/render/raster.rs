@@ -1,6 +1,7 @@
 //! Images made ready for paper: cut to what is seen, averaged down to the resolution of the output, coloured.
 
 use ndarray::Array2;
+use rayon::prelude::*;
 
 use super::drawing::Raster;
 use super::limits::Limits;
@@ -49,47 +50,67 @@ struct Resampled {
 }
 
 /// Averages over the finite, unmasked pixels of every output cell; a cell without any is missing, or masked when most
-/// of it is masked.
+/// of it is masked. Rows of cells are independent, so threads do not change the result.
 fn resample(image: &ImagePlot, rows: &Resampling, cols: &Resampling) -> Resampled {
     let shape = (rows.cells.len(), cols.cells.len());
-    let mut values = Array2::from_elem(shape, f64::NAN);
-    let mut masked = Array2::from_elem(shape, false);
+    let mut values = vec![f64::NAN; shape.0 * shape.1];
+    let mut masked = vec![false; shape.0 * shape.1];
+    let width = shape.1.max(1);
+    let output = values
+        .par_chunks_mut(width)
+        .zip(masked.par_chunks_mut(width));
+    output
+        .zip(&rows.cells)
+        .for_each(|((values, masked), row_cell)| {
+            resample_row(image, row_cell, cols, values, masked);
+        });
+    Resampled {
+        values: Array2::from_shape_vec(shape, values).unwrap_or_default(),
+        masked: Array2::from_shape_vec(shape, masked).unwrap_or_default(),
+    }
+}
+
+/// One row of cells. `row_cell`: first row of the image and the weight of each from there on.
+fn resample_row(
+    image: &ImagePlot,
+    (first_row, row_weights): &(usize, Vec<f64>),
+    cols: &Resampling,
+    values: &mut [f64],
+    masked: &mut [bool],
+) {
     let has_mask = image.mask.is_some();
-    let mut sums = vec![(0.0f64, 0.0f64, 0.0f64, 0.0f64); shape.1];
-    for (i, (first_row, row_weights)) in rows.cells.iter().enumerate() {
-        sums.fill((0.0, 0.0, 0.0, 0.0));
-        for (r, row_weight) in row_weights
-            .iter()
-            .enumerate()
-            .map(|(k, w)| (first_row + k, w))
+    // Per cell: weighted sum and weight of the good pixels, weight of the masked ones, weight of all.
+    let mut sums = vec![[0.0f64; 4]; cols.cells.len()];
+    for (r, row_weight) in row_weights
+        .iter()
+        .enumerate()
+        .map(|(k, w)| (first_row + k, w))
+    {
+        let row = image.values.row(r);
+        for ((first_col, col_weights), [sum, good, covered, whole]) in
+            cols.cells.iter().zip(&mut sums)
         {
-            let row = image.values.row(r);
-            for ((first_col, col_weights), (sum, good, covered, whole)) in
-                cols.cells.iter().zip(&mut sums)
-            {
-                for (k, col_weight) in col_weights.iter().enumerate() {
-                    let c = first_col + k;
-                    let weight = row_weight * col_weight;
-                    let v = row[c];
-                    *whole += weight;
-                    if has_mask && image.is_masked(r, c) {
-                        *covered += weight;
-                    } else if v.is_finite() {
-                        *sum += weight * v;
-                        *good += weight;
-                    }
+            for (k, col_weight) in col_weights.iter().enumerate() {
+                let c = first_col + k;
+                let weight = row_weight * col_weight;
+                let v = row[c];
+                *whole += weight;
+                if has_mask && image.is_masked(r, c) {
+                    *covered += weight;
+                } else if v.is_finite() {
+                    *sum += weight * v;
+                    *good += weight;
                 }
             }
         }
-        for (j, (sum, good, covered, whole)) in sums.iter().enumerate() {
-            if *covered > 0.5 * whole || (*covered > 0.0 && *good == 0.0) {
-                masked[[i, j]] = true;
-            } else if *good > 0.0 {
-                values[[i, j]] = sum / good;
-            }
+    }
+    for ((value, masked), [sum, good, covered, whole]) in values.iter_mut().zip(masked).zip(sums) {
+        if covered > 0.5 * whole || (covered > 0.0 && good == 0.0) {
+            *masked = true;
+        } else if good > 0.0 {
+            *value = sum / good;
         }
     }
-    Resampled { values, masked }
 }
 
 /// Part of an image in pixels: rows and columns, as places between pixel edges.
