@@ -11,8 +11,9 @@ use std::time::Instant;
 use ndarray::Array2;
 use panaskimg::plot::{
     Anchor, Arrows, Axis, Band, Colour, Contours, DataText, Figure, Format, Guide, Histogram,
-    ImagePlot, Legend, LegendKey, Line, Marker, Note, Palette, Panel, Points, Polygon, SecondAxis,
-    Shape, Strip, Stroke, TextColours, render_all, render_html, render_pages, render_text,
+    ImagePlot, Legend, LegendKey, Line, Marker, Note, Palette, Panel, Points, Polygon,
+    ReportSection, SecondAxis, Shape, Strip, Stroke, TextColours, render_all, render_html,
+    render_pages, render_report, render_text,
 };
 
 /// Reproducible numbers: splitmix64 with a normal distribution by Box and Muller.
@@ -1117,6 +1118,23 @@ fn main() -> Result<(), Box<dyn Error>> {
             );
         }
     }
+    let sections: Vec<ReportSection> = figures
+        .iter()
+        .take(4)
+        .map(|figure| ReportSection {
+            heading: figure.title[0].clone(),
+            figure: Some(figure.clone()),
+            paragraphs: vec![
+                "What the figure shows, from which region and with which cuts, in one or two sentences. ".repeat(4),
+                "• EXT1: passed, slope 0.0004 ± 0.0001 e⁻/pix/row".into(),
+                "• EXT2: failed, slope 0.0104 ± 0.0001 e⁻/pix/row".into(),
+            ],
+        })
+        .collect();
+    std::fs::write(
+        folder.join("report.pdf"),
+        render_report("DQM Report for run number 59", &sections)?,
+    )?;
     std::fs::write(folder.join("gallery.html"), page)?;
     std::fs::write(folder.join("all_pages.pdf"), render_pages(&figures[..4])?)?;
     Ok(())
