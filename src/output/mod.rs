@@ -2,6 +2,7 @@
 
 pub mod atomic;
 pub mod cluster_trees;
+pub mod root_files;
 pub mod console;
 pub mod figures;
 pub mod images;

@@ -11,7 +11,9 @@
 //! | [`unbinned`] | likelihood of single pixels |
 //! | [`options`] | the option letters |
 //! | [`settings`] | what is fitted, how |
-//! | [`fit`] | starts, search, errors |
+//! | `starts` | window, limits, start values |
+//! | [`fit`] | search, errors |
+//! | `goodness` | p-value, warnings |
 //! | [`result`] | values, errors, conversions |
 //!
 //! ```
@@ -30,17 +32,19 @@
 //! ```
 
 pub mod fit;
+mod goodness;
 pub mod model;
 pub mod objective;
 pub mod options;
 pub mod result;
 pub mod settings;
+mod starts;
 #[cfg(test)]
 mod tests;
 pub mod unbinned;
 
+pub use crate::stats::status::Status;
 pub use fit::{fit_histogram, fit_pixels};
 pub use options::{FitOptions, ObjectiveKind};
-pub use crate::stats::status::Status;
 pub use result::{DarkCurrentFit, DirectParameters, FitParameter, InElectrons, StartUsed};
 pub use settings::{BinWidth, DarkCurrentSettings, Method, ParameterLimits, StartHints, automatic_window};
