@@ -31,3 +31,5 @@ pub mod process;
 pub mod root;
 #[forbid(unsafe_code)]
 pub mod stats;
+#[forbid(unsafe_code)]
+pub mod workbench;

@@ -2,6 +2,7 @@
 //! [`SUBCOMMANDS`].
 
 mod completions;
+mod crosstalk;
 mod man;
 
 use std::ffi::{OsStr, OsString};
@@ -31,7 +32,7 @@ impl std::fmt::Debug for Subcommand {
 }
 
 /// All tools, in the order of the help.
-pub static SUBCOMMANDS: &[Subcommand] = &[completions::TOOL, man::TOOL];
+pub static SUBCOMMANDS: &[Subcommand] = &[crosstalk::TOOL, completions::TOOL, man::TOOL];
 
 /// The tool of this name or older name.
 pub fn find(name: &OsStr) -> Option<&'static Subcommand> {
