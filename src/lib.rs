@@ -30,6 +30,8 @@ pub mod process;
 #[forbid(unsafe_code)]
 pub mod root;
 #[forbid(unsafe_code)]
+pub mod simulate;
+#[forbid(unsafe_code)]
 pub mod stats;
 #[forbid(unsafe_code)]
 pub mod workbench;

@@ -222,10 +222,7 @@ impl DataText {
 
     /// White where the image below is dark.
     pub fn on_image(self) -> Self {
-        Self {
-            adaptive: true,
-            ..self
-        }
+        Self { adaptive: true, ..self }
     }
 }
 

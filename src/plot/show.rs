@@ -54,10 +54,7 @@ impl DisplayEnvironment {
 /// Where figures are shown in this environment.
 pub fn display_target(environment: &DisplayEnvironment) -> DisplayTarget {
     let set = |v: &Option<OsString>| v.as_ref().is_some_and(|v| !v.is_empty());
-    if environment.always_graphical
-        || set(&environment.display)
-        || set(&environment.wayland_display)
-    {
+    if environment.always_graphical || set(&environment.display) || set(&environment.wayland_display) {
         DisplayTarget::Viewer
     } else if environment.stdout_is_terminal {
         DisplayTarget::Terminal
@@ -103,11 +100,7 @@ impl TerminalEnvironment {
         let set = |name: &str| std::env::var_os(name).is_some_and(|v| !v.is_empty());
         Self {
             term: var("TERM"),
-            program: if set("TERM_PROGRAM") {
-                var("TERM_PROGRAM")
-            } else {
-                var("LC_TERMINAL")
-            },
+            program: if set("TERM_PROGRAM") { var("TERM_PROGRAM") } else { var("LC_TERMINAL") },
             colour_term: var("COLORTERM"),
             no_colour: set("NO_COLOR"),
             kitty_or_konsole: set("KITTY_WINDOW_ID") || set("KONSOLE_VERSION"),
@@ -123,17 +116,9 @@ pub fn terminal_graphics(environment: &TerminalEnvironment) -> TerminalGraphics 
     let any = |text: &str, names: &[&str]| names.iter().any(|n| text.contains(n));
     if any(&term, &["tmux", "screen", "dumb"]) || any(&program, &["tmux", "screen"]) {
         TerminalGraphics::Letters
-    } else if environment.kitty_or_konsole
-        || any(&term, &["kitty", "ghostty"])
-        || program == "ghostty"
-    {
+    } else if environment.kitty_or_konsole || any(&term, &["kitty", "ghostty"]) || program == "ghostty" {
         TerminalGraphics::Kitty
-    } else if any(
-        &program,
-        &[
-            "iterm", "wezterm", "mintty", "vscode", "tabby", "hyper", "rio",
-        ],
-    ) {
+    } else if any(&program, &["iterm", "wezterm", "mintty", "vscode", "tabby", "hyper", "rio"]) {
         TerminalGraphics::Iterm
     } else if environment.xterm || any(&term, &["foot", "mlterm", "contour", "sixel"]) {
         TerminalGraphics::Sixel
@@ -210,23 +195,12 @@ pub struct Showcase {
 impl Showcase {
     /// For this target, with the system's viewers.
     pub fn new(target: DisplayTarget) -> Self {
-        Self::with_opener(
-            target,
-            Box::new(|path| open::that_detached(path)),
-            std::env::temp_dir(),
-        )
+        Self::with_opener(target, Box::new(|path| open::that_detached(path)), std::env::temp_dir())
     }
 
     /// With another way of opening files and another temporary directory.
     pub fn with_opener(target: DisplayTarget, opener: Opener, temporary: PathBuf) -> Self {
-        Self {
-            target,
-            opener,
-            temporary,
-            directory: None,
-            windows: 0,
-            figures: 0,
-        }
+        Self { target, opener, temporary, directory: None, windows: 0, figures: 0 }
     }
 
     /// Where figures go.
@@ -251,11 +225,7 @@ impl Showcase {
                     None => self.write_temporary(figure)?,
                 };
                 if self.windows >= MOST_WINDOWS {
-                    return Ok(Shown::Listed(if written.is_empty() {
-                        vec![path]
-                    } else {
-                        written.to_vec()
-                    }));
+                    return Ok(Shown::Listed(if written.is_empty() { vec![path] } else { written.to_vec() }));
                 }
                 // Counted also when it fails: a missing viewer shall not be tried for hundreds of figures.
                 self.windows += 1;
@@ -271,22 +241,11 @@ impl Showcase {
     fn write_temporary(&mut self, figure: &Figure) -> Result<PathBuf, ShowError> {
         let directory = match &self.directory {
             Some(directory) => directory.clone(),
-            None => self
-                .directory
-                .insert(fresh_directory(&self.temporary)?)
-                .clone(),
+            None => self.directory.insert(fresh_directory(&self.temporary)?).clone(),
         };
         self.figures += 1;
-        let format = if figure.more_pages.is_empty() {
-            Format::Png
-        } else {
-            Format::Pdf
-        };
-        let path = directory.join(format!(
-            "{:03}_{}.{format}",
-            self.figures,
-            file_name(&figure.name)
-        ));
+        let format = if figure.more_pages.is_empty() { Format::Png } else { Format::Pdf };
+        let path = directory.join(format!("{:03}_{}.{format}", self.figures, file_name(&figure.name)));
         let bytes = render(figure, format)?;
         match std::fs::write(&path, bytes) {
             Ok(()) => Ok(path),
@@ -297,14 +256,8 @@ impl Showcase {
 
 /// The file that viewers show best: png, pdf, svg, eps.
 fn preferred(written: &[PathBuf]) -> Option<PathBuf> {
-    let has = |path: &&PathBuf, wanted: &str| {
-        path.extension()
-            .is_some_and(|e| e.eq_ignore_ascii_case(wanted))
-    };
-    ["png", "pdf", "svg", "eps"]
-        .iter()
-        .find_map(|wanted| written.iter().find(|p| has(p, wanted)))
-        .cloned()
+    let has = |path: &&PathBuf, wanted: &str| path.extension().is_some_and(|e| e.eq_ignore_ascii_case(wanted));
+    ["png", "pdf", "svg", "eps"].iter().find_map(|wanted| written.iter().find(|p| has(p, wanted))).cloned()
 }
 
 /// A new directory `panaSKImg-<process>-<n>`.
@@ -325,39 +278,23 @@ fn file_name(name: &str) -> String {
     let kept: String = name
         .chars()
         .take(120)
-        .map(|c| {
-            if c.is_alphanumeric() || matches!(c, '_' | '-' | '.') {
-                c
-            } else {
-                '_'
-            }
-        })
+        .map(|c| if c.is_alphanumeric() || matches!(c, '_' | '-' | '.') { c } else { '_' })
         .collect();
-    if kept.is_empty() {
-        "figure".into()
-    } else {
-        kept
-    }
+    if kept.is_empty() { "figure".into() } else { kept }
 }
 
 /// Draws a figure on the terminal of standard output: as a picture where the terminal takes pictures, else in letters.
 ///
 /// # Errors
 /// When the figure cannot be drawn or standard output cannot be written.
-pub fn draw_in_terminal(
-    figure: &Figure,
-    environment: &TerminalEnvironment,
-) -> Result<(), ShowError> {
+pub fn draw_in_terminal(figure: &Figure, environment: &TerminalEnvironment) -> Result<(), ShowError> {
     let failed = |message: String| ShowError::Terminal { message };
     let columns = u32::from(viuer::terminal_size().0).max(40);
     let graphics = terminal_graphics(environment);
     if graphics == TerminalGraphics::Letters {
         let text = render_text(figure, columns as usize, text_colours(environment));
         let mut out = io::stdout().lock();
-        return out
-            .write_all(text.as_bytes())
-            .and_then(|()| out.flush())
-            .map_err(|e| failed(e.to_string()));
+        return out.write_all(text.as_bytes()).and_then(|()| out.flush()).map_err(|e| failed(e.to_string()));
     }
     let pixels = render_pixels(figure, 120.0)?;
     let buffer = image::RgbImage::from_raw(pixels.width, pixels.height, pixels.rgb)
@@ -371,8 +308,7 @@ pub fn draw_in_terminal(
         use_sixel: graphics == TerminalGraphics::Sixel,
         ..viuer::Config::default()
     };
-    viuer::print(&image::DynamicImage::ImageRgb8(buffer), &config)
-        .map_err(|e| failed(e.to_string()))?;
+    viuer::print(&image::DynamicImage::ImageRgb8(buffer), &config).map_err(|e| failed(e.to_string()))?;
     Ok(())
 }
 
@@ -383,44 +319,22 @@ mod tests {
     use std::sync::{Arc, Mutex};
 
     fn figure(name: &str) -> Figure {
-        Figure::new(name)
-            .pixels(120, 80, 100.0)
-            .panel(Panel::new().points(Points::indexed([1.0, 2.0])))
+        Figure::new(name).pixels(120, 80, 100.0).panel(Panel::new().points(Points::indexed([1.0, 2.0])))
     }
 
     #[test]
     fn the_target_follows_the_session() {
         let nothing = DisplayEnvironment::default();
         assert_eq!(display_target(&nothing), DisplayTarget::Nowhere);
-        let ssh = DisplayEnvironment {
-            stdout_is_terminal: true,
-            ..nothing.clone()
-        };
+        let ssh = DisplayEnvironment { stdout_is_terminal: true, ..nothing.clone() };
         assert_eq!(display_target(&ssh), DisplayTarget::Terminal);
-        let x11 = DisplayEnvironment {
-            display: Some(":0".into()),
-            ..ssh.clone()
-        };
+        let x11 = DisplayEnvironment { display: Some(":0".into()), ..ssh.clone() };
         assert_eq!(display_target(&x11), DisplayTarget::Viewer);
-        let wayland = DisplayEnvironment {
-            wayland_display: Some("wayland-0".into()),
-            ..nothing.clone()
-        };
+        let wayland = DisplayEnvironment { wayland_display: Some("wayland-0".into()), ..nothing.clone() };
         assert_eq!(display_target(&wayland), DisplayTarget::Viewer);
-        let empty = DisplayEnvironment {
-            display: Some("".into()),
-            wayland_display: Some("".into()),
-            ..ssh
-        };
-        assert_eq!(
-            display_target(&empty),
-            DisplayTarget::Terminal,
-            "an empty $DISPLAY does not count"
-        );
-        let mac = DisplayEnvironment {
-            always_graphical: true,
-            ..nothing
-        };
+        let empty = DisplayEnvironment { display: Some("".into()), wayland_display: Some("".into()), ..ssh };
+        assert_eq!(display_target(&empty), DisplayTarget::Terminal, "an empty $DISPLAY does not count");
+        let mac = DisplayEnvironment { always_graphical: true, ..nothing };
         assert_eq!(display_target(&mac), DisplayTarget::Viewer);
     }
 
@@ -431,34 +345,15 @@ mod tests {
             program: program.into(),
             ..TerminalEnvironment::default()
         };
-        assert_eq!(
-            terminal_graphics(&on("xterm-256color", "")),
-            TerminalGraphics::Letters
-        );
-        assert_eq!(
-            terminal_graphics(&on("xterm-kitty", "")),
-            TerminalGraphics::Kitty
-        );
-        assert_eq!(
-            terminal_graphics(&on("xterm-256color", "iTerm.app")),
-            TerminalGraphics::Iterm
-        );
-        assert_eq!(
-            terminal_graphics(&on("xterm-256color", "WezTerm")),
-            TerminalGraphics::Iterm
-        );
+        assert_eq!(terminal_graphics(&on("xterm-256color", "")), TerminalGraphics::Letters);
+        assert_eq!(terminal_graphics(&on("xterm-kitty", "")), TerminalGraphics::Kitty);
+        assert_eq!(terminal_graphics(&on("xterm-256color", "iTerm.app")), TerminalGraphics::Iterm);
+        assert_eq!(terminal_graphics(&on("xterm-256color", "WezTerm")), TerminalGraphics::Iterm);
         assert_eq!(terminal_graphics(&on("foot", "")), TerminalGraphics::Sixel);
-        let in_tmux = TerminalEnvironment {
-            kitty_or_konsole: true,
-            ..on("tmux-256color", "tmux")
-        };
+        let in_tmux = TerminalEnvironment { kitty_or_konsole: true, ..on("tmux-256color", "tmux") };
         assert_eq!(terminal_graphics(&in_tmux), TerminalGraphics::Letters);
         let colours = |colour_term: &str, no_colour: bool| {
-            text_colours(&TerminalEnvironment {
-                colour_term: colour_term.into(),
-                no_colour,
-                ..on("xterm", "")
-            })
+            text_colours(&TerminalEnvironment { colour_term: colour_term.into(), no_colour, ..on("xterm", "") })
         };
         assert_eq!(colours("truecolor", false), TextColours::Full);
         assert_eq!(colours("", false), TextColours::Palette);
@@ -474,28 +369,14 @@ mod tests {
             log.lock().unwrap().push(p.to_path_buf());
             Ok(())
         });
-        let mut showcase =
-            Showcase::with_opener(DisplayTarget::Viewer, opener, folder.path().into());
+        let mut showcase = Showcase::with_opener(DisplayTarget::Viewer, opener, folder.path().into());
         let written: Vec<PathBuf> = ["a.eps", "a.PDF", "a.svg"].map(PathBuf::from).into();
-        assert_eq!(
-            showcase.show(&figure("a"), &written).unwrap(),
-            Shown::Opened("a.PDF".into())
-        );
+        assert_eq!(showcase.show(&figure("a"), &written).unwrap(), Shown::Opened("a.PDF".into()));
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
-        let Shown::Opened(copy) = showcase.show(&figure("b/../c d"), &[]).unwrap() else {
-            panic!()
-        };
+        let Shown::Opened(copy) = showcase.show(&figure("b/../c d"), &[]).unwrap() else { panic!() };
         assert_eq!(copy.file_name().unwrap(), "001_b_.._c_d.png");
         assert!(copy.starts_with(folder.path()));
-        assert!(
-            copy.parent()
-                .unwrap()
-                .file_name()
-                .unwrap()
-                .to_str()
-                .unwrap()
-                .starts_with("panaSKImg-")
-        );
+        assert!(copy.parent().unwrap().file_name().unwrap().to_str().unwrap().starts_with("panaSKImg-"));
         assert!(std::fs::read(&copy).unwrap().starts_with(b"\x89PNG"));
         assert_eq!(*opened.lock().unwrap(), [PathBuf::from("a.PDF"), copy]);
     }
@@ -503,61 +384,31 @@ mod tests {
     #[test]
     fn after_twenty_windows_figures_are_listed() {
         let folder = tempfile::tempdir().unwrap();
-        let mut showcase = Showcase::with_opener(
-            DisplayTarget::Viewer,
-            Box::new(|_: &Path| Ok(())),
-            folder.path().into(),
-        );
+        let mut showcase =
+            Showcase::with_opener(DisplayTarget::Viewer, Box::new(|_: &Path| Ok(())), folder.path().into());
         let written = [PathBuf::from("x.png")];
         for _ in 0..20 {
-            assert!(matches!(
-                showcase.show(&figure("x"), &written).unwrap(),
-                Shown::Opened(_)
-            ));
+            assert!(matches!(showcase.show(&figure("x"), &written).unwrap(), Shown::Opened(_)));
         }
-        assert_eq!(
-            showcase.show(&figure("x"), &written).unwrap(),
-            Shown::Listed(written.to_vec())
-        );
-        let Shown::Listed(paths) = showcase.show(&figure("y"), &[]).unwrap() else {
-            panic!()
-        };
-        assert!(
-            paths[0].exists(),
-            "a figure that is only listed can still be opened by hand"
-        );
+        assert_eq!(showcase.show(&figure("x"), &written).unwrap(), Shown::Listed(written.to_vec()));
+        let Shown::Listed(paths) = showcase.show(&figure("y"), &[]).unwrap() else { panic!() };
+        assert!(paths[0].exists(), "a figure that is only listed can still be opened by hand");
     }
 
     #[test]
     fn a_missing_viewer_is_an_error_with_the_path() {
         let refuse = |_: &Path| Err(io::Error::new(io::ErrorKind::NotFound, "no xdg-open"));
-        let mut showcase = Showcase::with_opener(
-            DisplayTarget::Viewer,
-            Box::new(refuse),
-            std::env::temp_dir(),
-        );
-        let message = showcase
-            .show(&figure("x"), &[PathBuf::from("x.pdf")])
-            .unwrap_err()
-            .to_string();
-        assert!(
-            message.contains("x.pdf") && message.contains("no xdg-open"),
-            "{message}"
-        );
+        let mut showcase = Showcase::with_opener(DisplayTarget::Viewer, Box::new(refuse), std::env::temp_dir());
+        let message = showcase.show(&figure("x"), &[PathBuf::from("x.pdf")]).unwrap_err().to_string();
+        assert!(message.contains("x.pdf") && message.contains("no xdg-open"), "{message}");
         let mut nowhere = Showcase::new(DisplayTarget::Nowhere);
-        assert_eq!(
-            nowhere.show(&figure("x"), &[]).unwrap(),
-            Shown::Listed(vec![])
-        );
+        assert_eq!(nowhere.show(&figure("x"), &[]).unwrap(), Shown::Listed(vec![]));
     }
 
     #[test]
     fn two_runs_do_not_share_a_directory() {
         let folder = tempfile::tempdir().unwrap();
-        let (a, b) = (
-            fresh_directory(folder.path()).unwrap(),
-            fresh_directory(folder.path()).unwrap(),
-        );
+        let (a, b) = (fresh_directory(folder.path()).unwrap(), fresh_directory(folder.path()).unwrap());
         assert_ne!(a, b);
         assert!(fresh_directory(Path::new("/nonexistent/folder")).is_err());
     }

@@ -68,8 +68,8 @@ impl<const N: usize> Bounds<N> {
 
     /// The nearest point of the box.
     pub fn clip(&self, mut p: [f64; N]) -> [f64; N] {
-        for k in 0..N {
-            p[k] = p[k].max(self.lo[k]).min(self.hi[k]);
+        for (value, (lo, hi)) in p.iter_mut().zip(self.lo.iter().zip(&self.hi)) {
+            *value = value.max(*lo).min(*hi);
         }
         p
     }
@@ -94,8 +94,8 @@ impl<const N: usize> Bounds<N> {
     pub fn interior(&self, p: &[f64; N]) -> ([usize; N], usize) {
         let mut indices = [0; N];
         let mut n = 0;
-        for k in 0..N {
-            if !self.is_fixed(k) && !self.is_at_limit(k, p[k]) {
+        for (k, &value) in p.iter().enumerate() {
+            if !self.is_fixed(k) && !self.is_at_limit(k, value) {
                 indices[n] = k;
                 n += 1;
             }
@@ -187,15 +187,8 @@ pub fn descend<const N: usize>(
             growth *= 2.0;
             continue;
         };
-        let mut trial = p;
-        for k in 0..N {
-            trial[k] += step[k];
-        }
-        let trial = bounds.clip(trial);
-        let mut moved = [0.0; N];
-        for k in 0..N {
-            moved[k] = trial[k] - p[k];
-        }
+        let trial = bounds.clip(std::array::from_fn(|k| p[k] + step[k]));
+        let moved: [f64; N] = std::array::from_fn(|k| trial[k] - p[k]);
         let predicted = -dot(&moved, &here.gradient) - 0.5 * small_matrix::bilinear(&here.curvature, &moved, &moved, N);
         if predicted.abs() < 1e-3 * stop && damping < 1.0 {
             converged = true;
@@ -245,13 +238,7 @@ pub fn hessian<const N: usize>(objective: &mut impl Objective<N>, p: &[f64; N], 
             hessian[k][j] = (up[j] - down[j]) / (2.0 * step);
         }
     }
-    for row in 0..N {
-        for col in 0..row {
-            let mean = 0.5 * (hessian[row][col] + hessian[col][row]);
-            hessian[row][col] = mean;
-            hessian[col][row] = mean;
-        }
-    }
+    small_matrix::symmetrise(&mut hessian, N);
     hessian
 }
 
@@ -281,16 +268,14 @@ pub fn polish<const N: usize>(
     let mut fresh = true;
     for _ in 0..30 {
         let (indices, n) = bounds.movable(&reached.p, &reached.at.gradient);
-        let Some(step) = damped_step(&matrix, &reached.at.gradient, 0.0, &indices[..n]) else { break };
+        let Some(step) = damped_step(&matrix, &reached.at.gradient, 0.0, &indices[..n]) else {
+            break;
+        };
         let distance = -0.5 * dot(&step, &reached.at.gradient);
         if distance.abs() < goal {
             break;
         }
-        let mut trial = reached.p;
-        for k in 0..N {
-            trial[k] += step[k];
-        }
-        let trial = bounds.clip(trial);
+        let trial = bounds.clip(std::array::from_fn(|k| reached.p[k] + step[k]));
         let there = objective.expand(&trial);
         reached.evaluations += 1;
         let rounding = 16.0 * f64::EPSILON * reached.at.value.abs();
@@ -340,7 +325,7 @@ pub fn covariance<const N: usize>(hessian: &Matrix<N>, p: &[f64; N], bounds: &Bo
 /// limits it is returned as it is.
 pub fn quoted_error(value: f64, error: f64, lo: f64, hi: f64) -> f64 {
     let range = hi - lo;
-    if !(range.is_finite() && range > 0.0) || !error.is_finite() {
+    if !(range.is_finite() && range > 0.0 && error.is_finite()) {
         return error;
     }
     let sine = (2.0 * (value - lo) / range - 1.0).clamp(-1.0, 1.0);

@@ -1,7 +1,7 @@
 //! Frame, ticks, labels, colour bar and title of a panel.
 
 use super::drawing::{Drawing, Mark, Pen, Raster};
-use super::font::{self, ASCENT, CAP_HEIGHT, DESCENT, LINE_SKIP, Text};
+use super::font::{ASCENT, CAP_HEIGHT, DESCENT, LINE_SKIP, Text};
 use super::geometry::{Path, Point, Rect, pt};
 use super::marks::Frame;
 use super::panel::{BAR, BAR_GAP, Fitted, Plan};
@@ -131,12 +131,7 @@ impl Plan<'_> {
         }
         if let Some(((_, ticks), axis)) = second_y {
             let place = |v: f64| frame.up((v - axis.offset) / axis.factor);
-            let label = if axis.label.is_empty() {
-                vec![]
-            } else {
-                font::fit(&axis.label, theme.label, r.height() + 12.0, 0.7)
-            };
-            self.label_right(drawing, &r, r.x1 + theme.gap, &place, ticks, &label);
+            self.label_right(drawing, &r, r.x1 + theme.gap, &place, ticks, &f.right_label);
         }
     }
 
@@ -299,15 +294,11 @@ impl Plan<'_> {
             .collect();
         // Several columns, lest a program that smooths images fades the sides.
         let width = 16;
-        let raster = Raster {
-            width,
-            height: n,
-            indices: (0..n)
-                .rev()
-                .flat_map(|i| std::iter::repeat_n(i as u8, width))
-                .collect(),
-            palette,
-        };
+        let rows = (0..n)
+            .rev()
+            .flat_map(|i| std::iter::repeat_n(i as u8, width))
+            .collect();
+        let raster = Raster::new(width, n, rows, palette);
         drawing.marks.push(Mark::Image {
             raster: raster.into(),
             rect: bar,

@@ -73,11 +73,7 @@ pub(crate) fn advance(id: u16) -> f64 {
 
 /// Glyph of a character; white space of any kind is a space, unknown characters are the empty box.
 fn glyph_of(character: char) -> u16 {
-    let character = if character.is_whitespace() || character.is_control() {
-        ' '
-    } else {
-        character
-    };
+    let character = if character.is_whitespace() || character.is_control() { ' ' } else { character };
     face().glyph_index(character).map_or(0, |id| id.0)
 }
 
@@ -96,12 +92,10 @@ fn kerning(left: u16, right: u16) -> f64 {
                 continue;
             };
             let found = match pair {
-                PairAdjustment::Format1 { sets, .. } => {
-                    sets.get(index).and_then(|set| set.get(right))
+                PairAdjustment::Format1 { sets, .. } => sets.get(index).and_then(|set| set.get(right)),
+                PairAdjustment::Format2 { classes, matrix, .. } => {
+                    matrix.get((classes.0.get(left), classes.1.get(right)))
                 }
-                PairAdjustment::Format2 {
-                    classes, matrix, ..
-                } => matrix.get((classes.0.get(left), classes.1.get(right))),
             };
             if let Some((first, _)) = found {
                 return f64::from(first.x_advance) / units_per_em();
@@ -133,19 +127,11 @@ fn parse_markup(text: &str) -> Vec<Styled> {
             '_' | '^' if rest.peek() == Some(&'{') => {
                 rest.next();
                 open.push((size, rise));
-                rise += if c == '^' {
-                    SUPERSCRIPT_RISE * size
-                } else {
-                    -SUBSCRIPT_FALL * size
-                };
+                rise += if c == '^' { SUPERSCRIPT_RISE * size } else { -SUBSCRIPT_FALL * size };
                 size *= SCRIPT_SIZE;
             }
             '}' if !open.is_empty() => (size, rise) = open.pop().unwrap_or((1.0, 0.0)),
-            character => out.push(Styled {
-                character,
-                size,
-                rise,
-            }),
+            character => out.push(Styled { character, size, rise }),
         }
     }
     out
@@ -166,20 +152,10 @@ impl Text {
             {
                 x += kerning(previous.id, id) * own;
             }
-            glyphs.push(Glyph {
-                id,
-                character: styled.character,
-                x,
-                rise,
-                size: own,
-            });
+            glyphs.push(Glyph { id, character: styled.character, x, rise, size: own });
             x += advance(id) * own;
         }
-        Self {
-            glyphs,
-            width: x,
-            size,
-        }
+        Self { glyphs, width: x, size }
     }
 }
 
@@ -191,13 +167,10 @@ pub(crate) fn width(text: &str, size: f64) -> f64 {
 /// A text broken into lines of at most `width` points: first made smaller (down to `smallest` of its size), then broken
 /// at spaces and commas, or anywhere.
 pub(crate) fn fit(text: &str, size: f64, width: f64, smallest: f64) -> Vec<Text> {
-    let end = text
-        .char_indices()
-        .nth(LONGEST_LINE)
-        .map_or(text.len(), |(i, _)| i);
+    let end = text.char_indices().nth(LONGEST_LINE).map_or(text.len(), |(i, _)| i);
     let text = &text[..end];
     let whole = Text::new(text, size);
-    if whole.width <= width || !(width > 0.0) {
+    if whole.width <= width || width <= 0.0 || width.is_nan() {
         return vec![whole];
     }
     let ratio = width / whole.width;
@@ -221,21 +194,14 @@ pub(crate) fn fit(text: &str, size: f64, width: f64, smallest: f64) -> Vec<Text>
         line.push_str(word);
     }
     lines.push(line);
-    lines
-        .iter()
-        .map(|l| l.trim_end())
-        .filter(|l| !l.is_empty())
-        .map(|l| Text::new(l, size))
-        .collect()
+    lines.iter().map(|l| l.trim_end()).filter(|l| !l.is_empty()).map(|l| Text::new(l, size)).collect()
 }
 
 /// Byte length of the longest prefix that is not wider than `width`; at least one character.
 fn longest_prefix(word: &str, size: f64, width: f64) -> usize {
     let first = word.chars().next().map_or(word.len(), char::len_utf8);
     let ends = word.char_indices().map(|(i, c)| i + c.len_utf8());
-    ends.take_while(|&end| self::width(&word[..end], size) <= width)
-        .last()
-        .unwrap_or(first)
+    ends.take_while(|&end| self::width(&word[..end], size) <= width).last().unwrap_or(first)
 }
 
 /// Outline of a glyph in units of the font size, y downwards, starting at the origin of its baseline.
@@ -262,33 +228,20 @@ pub(crate) fn outline(id: u16) -> Path {
         fn quad_to(&mut self, x1: f32, y1: f32, x: f32, y: f32) {
             let (from, control, to) = (self.at, self.place(x1, y1), self.place(x, y));
             // The same parabola as a cubic curve.
-            let towards = |p: Point| {
-                pt(
-                    p.x + (control.x - p.x) * 2.0 / 3.0,
-                    p.y + (control.y - p.y) * 2.0 / 3.0,
-                )
-            };
-            self.path
-                .segments
-                .push(Segment::Cubic(towards(from), towards(to), to));
+            let towards = |p: Point| pt(p.x + (control.x - p.x) * 2.0 / 3.0, p.y + (control.y - p.y) * 2.0 / 3.0);
+            self.path.segments.push(Segment::Cubic(towards(from), towards(to), to));
             self.at = to;
         }
         fn curve_to(&mut self, x1: f32, y1: f32, x2: f32, y2: f32, x: f32, y: f32) {
             let to = self.place(x, y);
-            self.path
-                .segments
-                .push(Segment::Cubic(self.place(x1, y1), self.place(x2, y2), to));
+            self.path.segments.push(Segment::Cubic(self.place(x1, y1), self.place(x2, y2), to));
             self.at = to;
         }
         fn close(&mut self) {
             self.path.close();
         }
     }
-    let mut builder = Builder {
-        path: Path::new(),
-        at: Point::default(),
-        scale: 1.0 / units_per_em(),
-    };
+    let mut builder = Builder { path: Path::new(), at: Point::default(), scale: 1.0 / units_per_em() };
     face().outline_glyph(GlyphId(id), &mut builder);
     builder.path
 }
@@ -299,11 +252,7 @@ pub(crate) fn text_outline(glyphs: &[Glyph], at: Point, upwards: bool) -> Path {
     for g in glyphs {
         let placed = outline(g.id).map(|p| {
             let (x, y) = (g.x + p.x * g.size, p.y * g.size - g.rise);
-            if upwards {
-                pt(at.x + y, at.y - x)
-            } else {
-                pt(at.x + x, at.y + y)
-            }
+            if upwards { pt(at.x + y, at.y - x) } else { pt(at.x + x, at.y + y) }
         });
         path.segments.extend(placed.segments);
     }
@@ -335,13 +284,7 @@ mod tests {
 
     #[test]
     fn lone_braces_and_underscores_are_printed() {
-        let characters = |t: &str| {
-            Text::new(t, 10.0)
-                .glyphs
-                .iter()
-                .map(|g| g.character)
-                .collect::<String>()
-        };
+        let characters = |t: &str| Text::new(t, 10.0).glyphs.iter().map(|g| g.character).collect::<String>();
         for literal in ["skip_598_a.fits", "a^b", "{x}", "}", "_", "<a & b>"] {
             assert_eq!(characters(literal), literal);
         }
@@ -356,8 +299,7 @@ mod tests {
 
     #[test]
     fn long_text_is_shrunk_then_broken() {
-        let text =
-            "process chain: CompressSkips, PedestalSubtractionProcess, FitDarkCurrentProcess";
+        let text = "process chain: CompressSkips, PedestalSubtractionProcess, FitDarkCurrentProcess";
         let natural = width(text, 10.0);
         assert_eq!(fit(text, 10.0, natural + 1.0, 0.8).len(), 1);
         let shrunk = fit(text, 10.0, natural * 0.9, 0.8);
@@ -366,11 +308,7 @@ mod tests {
         let broken = fit(text, 10.0, natural * 0.4, 0.8);
         assert!(broken.len() > 1 && broken.iter().all(|l| l.width <= natural * 0.4 + 1e-9));
         // One endless word, and no room at all.
-        assert!(
-            fit(&"x".repeat(500), 10.0, 50.0, 0.8)
-                .iter()
-                .all(|l| l.width <= 50.0)
-        );
+        assert!(fit(&"x".repeat(500), 10.0, 50.0, 0.8).iter().all(|l| l.width <= 50.0));
         assert!(!fit("abc", 10.0, 0.0, 0.8).is_empty());
     }
 }

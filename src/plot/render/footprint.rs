@@ -10,26 +10,18 @@ pub(crate) fn footprint(frame: &Frame, series: &[Series]) -> Vec<Point> {
     let along = |places: &mut Vec<Point>, curve: &[Point]| {
         for piece in clip_polyline(curve, &frame.rect) {
             for w in piece.windows(2) {
-                let steps =
-                    (((w[1].x - w[0].x).hypot(w[1].y - w[0].y)) / 4.0).clamp(1.0, 400.0) as usize;
+                let steps = (((w[1].x - w[0].x).hypot(w[1].y - w[0].y)) / 4.0).clamp(1.0, 400.0) as usize;
                 let at = |i: usize| i as f64 / steps as f64;
-                places.extend((0..=steps).map(|i| {
-                    pt(
-                        w[0].x + (w[1].x - w[0].x) * at(i),
-                        w[0].y + (w[1].y - w[0].y) * at(i),
-                    )
-                }));
+                places.extend(
+                    (0..=steps).map(|i| pt(w[0].x + (w[1].x - w[0].x) * at(i), w[0].y + (w[1].y - w[0].y) * at(i))),
+                );
             }
         }
     };
     for s in series {
         match s {
             Series::Points(p) => {
-                let at: Vec<Point> =
-                    p.x.iter()
-                        .zip(&p.y)
-                        .filter_map(|(&x, &y)| frame.place(x, y))
-                        .collect();
+                let at: Vec<Point> = p.x.iter().zip(&p.y).filter_map(|(&x, &y)| frame.place(x, y)).collect();
                 if p.joined.is_some() {
                     along(&mut places, &at);
                 }
@@ -39,10 +31,7 @@ pub(crate) fn footprint(frame: &Frame, series: &[Series]) -> Vec<Point> {
                     {
                         along(
                             &mut places,
-                            &[
-                                pt(place.x, frame.up_or_below(y - low)),
-                                pt(place.x, frame.up_or_below(y + high)),
-                            ],
+                            &[pt(place.x, frame.up_or_below(y - low)), pt(place.x, frame.up_or_below(y + high))],
                         );
                     }
                 }
@@ -64,12 +53,7 @@ pub(crate) fn footprint(frame: &Frame, series: &[Series]) -> Vec<Point> {
                     .zip(&h.counts)
                     .enumerate()
                     .flat_map(|(i, (e, n))| {
-                        let base = h
-                            .base
-                            .as_ref()
-                            .and_then(|b| b.get(i))
-                            .copied()
-                            .unwrap_or(0.0);
+                        let base = h.base.as_ref().and_then(|b| b.get(i)).copied().unwrap_or(0.0);
                         let y = frame.up_or_below(base + n);
                         [pt(frame.across(e[0]), y), pt(frame.across(e[1]), y)]
                     })
@@ -77,14 +61,8 @@ pub(crate) fn footprint(frame: &Frame, series: &[Series]) -> Vec<Point> {
                     .collect();
                 along(&mut places, &thin_polyline(tops, 1.0));
             }
-            Series::Text(t) => {
-                places.extend(t.items.iter().filter_map(|(x, y, _)| frame.place(*x, *y)))
-            }
-            Series::Arrows(a) => places.extend(
-                a.items
-                    .iter()
-                    .filter_map(|(_, tip)| frame.place(tip.0, tip.1)),
-            ),
+            Series::Text(t) => places.extend(t.items.iter().filter_map(|(x, y, _)| frame.place(*x, *y))),
+            Series::Arrows(a) => places.extend(a.items.iter().filter_map(|(_, tip)| frame.place(tip.0, tip.1))),
             _ => {}
         }
     }

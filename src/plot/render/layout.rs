@@ -19,10 +19,7 @@ pub(crate) struct Density {
 
 impl Density {
     /// PDF, EPS, SVG.
-    pub const VECTOR: Self = Self {
-        dpi: 300.0,
-        snap: false,
-    };
+    pub const VECTOR: Self = Self { dpi: 300.0, snap: false };
 
     pub fn snapped(&self, r: Rect) -> Rect {
         if !self.snap {
@@ -52,10 +49,7 @@ pub(crate) fn compose(figure: &Figure, density: Density) -> Drawing {
         width,
         height,
         title: figure.title.first().unwrap_or(&figure.name).clone(),
-        description: figure
-            .caption
-            .clone()
-            .unwrap_or_else(|| figure.name.clone()),
+        description: figure.caption.clone().unwrap_or_else(|| figure.name.clone()),
         marks: Vec::new(),
     };
     let theme = Theme::USUAL;
@@ -92,16 +86,9 @@ pub(crate) fn plans(figure: &Figure) -> Vec<(f64, Plan<'_>)> {
 fn page_size(figure: &Figure, rows: usize, cols: usize) -> Size {
     if let Some(size) = figure.size {
         let sane = |v: f64, usual: f64| {
-            if v.is_finite() {
-                v.clamp(0.5, 100.0)
-            } else {
-                usual
-            }
+            if v.is_finite() { v.clamp(0.5, 100.0) } else { usual }
         };
-        return Size {
-            width: sane(size.width, 6.4),
-            height: sane(size.height, 4.6),
-        };
+        return Size { width: sane(size.width, 6.4), height: sane(size.height, 4.6) };
     }
     let width = match cols {
         1 => 6.4,
@@ -109,27 +96,16 @@ fn page_size(figure: &Figure, rows: usize, cols: usize) -> Size {
         3 => 12.6,
         n => (3.6 * n as f64).min(30.0),
     };
-    let largest = (0..rows)
-        .map(|r| ratio(&figure.grid.heights, r))
-        .fold(0.0, f64::max);
-    let units: f64 = (0..rows)
-        .map(|r| ratio(&figure.grid.heights, r) / largest)
-        .sum();
+    let largest = (0..rows).map(|r| ratio(&figure.grid.heights, r)).fold(0.0, f64::max);
+    let units: f64 = (0..rows).map(|r| ratio(&figure.grid.heights, r) / largest).sum();
     let each = if cols == 1 { 4.2 } else { 3.5 };
     let title = figure.title.len() as f64 * 0.18;
-    Size {
-        width,
-        height: (each * units + 0.4 + title).min(60.0),
-    }
+    Size { width, height: (each * units + 0.4 + title).min(60.0) }
 }
 
 /// Relative size of a track; missing and useless ones count 1.
 fn ratio(ratios: &[f64], index: usize) -> f64 {
-    ratios
-        .get(index)
-        .copied()
-        .filter(|r| r.is_finite() && *r > 0.0)
-        .map_or(1.0, |r| r.clamp(1e-3, 1e3))
+    ratios.get(index).copied().filter(|r| r.is_finite() && *r > 0.0).map_or(1.0, |r| r.clamp(1e-3, 1e3))
 }
 
 /// Draws the title lines; returns where they end.
@@ -137,12 +113,7 @@ fn draw_title(drawing: &mut Drawing, figure: &Figure, theme: &Theme) -> f64 {
     let mut y = RIM;
     // Titles must not push the panels off the page.
     let lowest = drawing.height * 0.4;
-    for (i, line) in figure
-        .title
-        .iter()
-        .enumerate()
-        .filter(|(_, l)| !l.is_empty())
-    {
+    for (i, line) in figure.title.iter().enumerate().filter(|(_, l)| !l.is_empty()) {
         let size = if i == 0 { theme.title } else { theme.subtitle };
         for text in font::fit(line, size, drawing.width - 2.0 * RIM, 0.75) {
             if y + LINE_SKIP * text.size > lowest {
@@ -151,12 +122,7 @@ fn draw_title(drawing: &mut Drawing, figure: &Figure, theme: &Theme) -> f64 {
             let at = pt((drawing.width - text.width) / 2.0, y + ASCENT * text.size);
             y += LINE_SKIP * text.size;
             let Text { glyphs, .. } = text;
-            drawing.marks.push(Mark::Text {
-                glyphs,
-                at,
-                upwards: false,
-                colour: INK,
-            });
+            drawing.marks.push(Mark::Text { glyphs, at, upwards: false, colour: INK });
         }
     }
     if y > RIM { y + 4.0 } else { y }
@@ -170,11 +136,8 @@ fn assign_cells(figure: &Figure, rows: usize, cols: usize) -> Vec<Option<Cell>> 
         .iter()
         .map(|p| {
             let c = p.cell.filter(|c| c.row < rows && c.col < cols)?;
-            let cell = Cell {
-                row_span: c.row_span.clamp(1, rows - c.row),
-                col_span: c.col_span.clamp(1, cols - c.col),
-                ..c
-            };
+            let cell =
+                Cell { row_span: c.row_span.clamp(1, rows - c.row), col_span: c.col_span.clamp(1, cols - c.col), ..c };
             for r in cell.row..cell.row + cell.row_span {
                 taken[r * cols + cell.col..][..cell.col_span].fill(true);
             }
@@ -191,12 +154,7 @@ fn assign_cells(figure: &Figure, rows: usize, cols: usize) -> Vec<Option<Cell>> 
             }
             let free = taken.iter().position(|t| !t)?;
             taken[free] = true;
-            Some(Cell {
-                row: free / cols,
-                col: free % cols,
-                row_span: 1,
-                col_span: 1,
-            })
+            Some(Cell { row: free / cols, col: free % cols, row_span: 1, col_span: 1 })
         })
         .collect()
 }
@@ -208,13 +166,7 @@ fn plan_panels<'a>(
     theme: Theme,
     density: Density,
 ) -> Vec<(Cell, Plan<'a>)> {
-    let placed = || {
-        figure
-            .panels
-            .iter()
-            .zip(cells)
-            .filter_map(|(p, c)| Some((p, (*c)?)))
-    };
+    let placed = || figure.panels.iter().zip(cells).filter_map(|(p, c)| Some((p, (*c)?)));
     placed()
         .map(|(panel, cell)| {
             let (x, y): (Scale, Scale);
@@ -241,38 +193,18 @@ fn crowding(figure: &Figure) -> f64 {
     let Some(size) = figure.size else { return 1.0 };
     let (rows, cols) = figure.grid_shape();
     let per_panel = (size.width / cols as f64 / 2.6).min(size.height / rows as f64 / 1.9);
-    if per_panel.is_finite() {
-        per_panel.clamp(0.45, 1.0)
-    } else {
-        1.0
-    }
+    if per_panel.is_finite() { per_panel.clamp(0.45, 1.0) } else { 1.0 }
 }
 
 /// The frames of the panels: margins are what the labels need, the rest is shared in the wanted ratios. Labels depend on
 /// the frames and these on the labels, so it takes a few rounds. Also the room at the left of each frame.
-fn slots(
-    figure: &Figure,
-    plans: &[(Cell, Plan)],
-    rows: usize,
-    cols: usize,
-    area: Rect,
-) -> Vec<(Rect, f64)> {
+fn slots(figure: &Figure, plans: &[(Cell, Plan)], rows: usize, cols: usize, area: Rect) -> Vec<(Rect, f64)> {
     let shared = figure.grid.share_x;
     let row_gap = if shared { SHARED_GAP } else { GAP };
-    let mut frames = vec![
-        (
-            area.width() / cols as f64 * 0.8,
-            area.height() / rows as f64 * 0.8
-        );
-        plans.len()
-    ];
+    let mut frames = vec![(area.width() / cols as f64 * 0.8, area.height() / rows as f64 * 0.8); plans.len()];
     let mut slots: Vec<(Rect, f64)> = Vec::new();
     for _ in 0..3 {
-        let margins: Vec<Margins> = plans
-            .iter()
-            .zip(&frames)
-            .map(|((_, plan), (w, h))| plan.margins(*w, *h))
-            .collect();
+        let margins: Vec<Margins> = plans.iter().zip(&frames).map(|((_, plan), (w, h))| plan.margins(*w, *h)).collect();
         let track = |n: usize, value: &dyn Fn(&Cell, &Margins) -> (usize, f64)| {
             let mut tracks = vec![0.0f64; n];
             for ((cell, _), m) in plans.iter().zip(&margins) {
@@ -286,22 +218,12 @@ fn slots(
         let top = track(rows, &|c, m| (c.row, m.top));
         let bottom = track(rows, &|c, m| (c.row + c.row_span - 1, m.bottom));
         let x = spread(area.x0, area.x1, &left, &right, GAP, &figure.grid.widths);
-        let y = spread(
-            area.y0,
-            area.y1,
-            &top,
-            &bottom,
-            row_gap,
-            &figure.grid.heights,
-        );
+        let y = spread(area.y0, area.y1, &top, &bottom, row_gap, &figure.grid.heights);
         slots = plans
             .iter()
             .map(|(c, _)| {
                 let (x0, x1) = (x[c.col].0, x[c.col + c.col_span - 1].1);
-                (
-                    Rect::new(x0, y[c.row].0, x1, y[c.row + c.row_span - 1].1),
-                    left[c.col],
-                )
+                (Rect::new(x0, y[c.row].0, x1, y[c.row + c.row_span - 1].1), left[c.col])
             })
             .collect();
         frames = slots.iter().map(|(s, _)| (s.width(), s.height())).collect();
@@ -310,24 +232,13 @@ fn slots(
 }
 
 /// Begin and end of the frames along one direction.
-fn spread(
-    from: f64,
-    to: f64,
-    before: &[f64],
-    after: &[f64],
-    gap: f64,
-    ratios: &[f64],
-) -> Vec<(f64, f64)> {
+fn spread(from: f64, to: f64, before: &[f64], after: &[f64], gap: f64, ratios: &[f64]) -> Vec<(f64, f64)> {
     let n = before.len();
     let fixed: f64 = before.iter().chain(after).sum::<f64>() + gap * (n - 1) as f64;
     // However long the labels, something of the frame is left; the labels then run over.
     let least = 0.25 * (to - from);
     let free = (to - from - fixed).max(least);
-    let squeeze = if fixed > 0.0 {
-        ((to - from - free) / fixed).min(1.0)
-    } else {
-        1.0
-    };
+    let squeeze = if fixed > 0.0 { ((to - from - free) / fixed).min(1.0) } else { 1.0 };
     let total: f64 = (0..n).map(|i| ratio(ratios, i)).sum();
     let mut at = from;
     (0..n)

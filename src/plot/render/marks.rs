@@ -1,7 +1,6 @@
 //! The layers of a panel as marks on paper.
 
 use std::collections::HashSet;
-use std::sync::Arc;
 
 use super::contour;
 use super::drawing::{Drawing, Mark, Pen};
@@ -10,7 +9,9 @@ use super::geometry::{
     Path, Point, Rect, clip_polygon, clip_polyline, clip_segment, pt, thin_polyline,
 };
 use super::layout::Density;
-use super::raster::{self, Limits, Window};
+use super::limits::Limits;
+use super::picture;
+use super::raster;
 use super::scale::Scale;
 use crate::plot::image::ImagePlot;
 use crate::plot::overlay::{Arrows, DataText, Direction, Guide, Polygon, Strip};
@@ -71,7 +72,7 @@ pub(crate) fn draw(
         Series::Histogram(s) => histogram(drawing, frame, s),
         Series::Image(s) => {
             if let Some(limits) = limits {
-                image(drawing, frame, s, limits, density);
+                picture::draw(drawing, frame, s, limits, density);
             }
         }
         Series::Contours(s) => contours(drawing, frame, s),
@@ -369,11 +370,18 @@ fn histogram(drawing: &mut Drawing, frame: &Frame, s: &Histogram) {
         drawing.fill(area, fill);
     }
     if let Some(stroke) = s.stroke {
-        drawing.stroke(outline, stroke.into());
+        // Thinner where the bins are so narrow that their sides would run into each other.
+        let bin = frame.rect.width() / visible_bins(frame, s).max(1) as f64;
+        let width = stroke.width.min((0.7 * bin).max(0.35));
+        drawing.stroke(outline, stroke.width(width).into());
     }
     if let Some(errors) = &s.errors {
         histogram_errors(drawing, frame, s, errors, bins);
     }
+}
+
+fn visible_bins(frame: &Frame, s: &Histogram) -> usize {
+    s.edges.iter().filter(|e| frame.x.contains(**e)).count()
 }
 
 fn histogram_errors(
@@ -593,62 +601,4 @@ fn arrows(drawing: &mut Drawing, frame: &Frame, s: &Arrows) {
     }
     drawing.stroke(shafts, s.stroke.into());
     drawing.fill(heads, s.stroke.colour);
-}
-
-fn image(drawing: &mut Drawing, frame: &Frame, s: &ImagePlot, limits: Limits, density: Density) {
-    let (rows, cols) = s.values.dim();
-    let [x0, x1, y0, y1] = s.edges();
-    if rows == 0 || cols == 0 || !(x1 - x0).is_normal() || !(y1 - y0).is_normal() {
-        return;
-    }
-    // Which pixels are seen: from the ends of the axes, in pixels counted from the first row and column.
-    let span = |first: f64, last: f64, scale: &Scale, pixels: usize| {
-        let place =
-            |v: f64| ((v - first) / (last - first) * pixels as f64).clamp(0.0, pixels as f64);
-        let (a, b) = (place(scale.min), place(scale.max));
-        (a.min(b), a.max(b))
-    };
-    let (col_from, col_to) = span(x0, x1, &frame.x, cols);
-    let (row_from, row_to) = span(y0, y1, &frame.y, rows);
-    if col_to - col_from < 1e-9 || row_to - row_from < 1e-9 {
-        return;
-    }
-    let x_of = |col: f64| {
-        frame.rect.x0
-            + frame.x.unit_or_below(x0 + (x1 - x0) * col / cols as f64) * frame.rect.width()
-    };
-    let y_of = |row: f64| {
-        frame.rect.y1
-            - frame.y.unit_or_below(y0 + (y1 - y0) * row / rows as f64) * frame.rect.height()
-    };
-    let window = Window {
-        row_from,
-        row_to,
-        col_from,
-        col_to,
-    };
-    let pixels = |length: f64| {
-        (length.abs() / 72.0 * density.dpi)
-            .round()
-            .clamp(1.0, 20_000.0) as usize
-    };
-    let (width, height) = (x_of(col_to) - x_of(col_from), y_of(row_to) - y_of(row_from));
-    if !(width.abs() > 0.0 && height.abs() > 0.0 && width.is_finite() && height.is_finite()) {
-        return;
-    }
-    let flip = (height < 0.0, width < 0.0);
-    let most = (pixels(height), pixels(width));
-    let (mut raster, seen) = raster::render(s, limits, window, most, flip);
-    if !density.snap {
-        raster::enlarge_small(&mut raster, most);
-    }
-    let order = |a: f64, b: f64| if a < b { (a, b) } else { (b, a) };
-    let (left, right) = order(x_of(seen.col_from), x_of(seen.col_to));
-    let (top, bottom) = order(y_of(seen.row_from), y_of(seen.row_to));
-    let rect = Rect::new(left, top, right, bottom);
-    drawing.marks.push(Mark::Image {
-        raster: Arc::new(raster),
-        rect,
-        clip: frame.rect,
-    });
 }

@@ -14,10 +14,12 @@ use drawing::Drawing;
 use layout::{Density, compose};
 
 pub use self::png::Pixels;
-pub use text::{TextColours, render_text};
+pub use cells::TextColours;
+pub use text::render_text;
 
 mod axes;
 mod boxes;
+mod cells;
 mod contour;
 mod drawing;
 mod eps;
@@ -25,15 +27,19 @@ mod font;
 mod footprint;
 mod geometry;
 mod layout;
+mod limits;
 mod marks;
 mod number;
 mod panel;
 mod pdf;
+mod picture;
 mod png;
 mod raster;
 mod scale;
 mod subset;
 mod svg;
+#[cfg(test)]
+mod tests;
 mod text;
 mod theme;
 mod ticks;
@@ -193,11 +199,7 @@ pub fn render_html(figure: &Figure, unique: &str) -> Result<String, RenderError>
 /// # Errors
 /// [`RenderError::TooLarge`] for more than 2·10⁸ pixels.
 pub fn render_pixels(figure: &Figure, dpi: f64) -> Result<Pixels, RenderError> {
-    let dpi = if dpi.is_finite() {
-        dpi.clamp(10.0, 2400.0)
-    } else {
-        PNG_DPI
-    };
+    let dpi = if dpi.is_finite() { dpi.clamp(10.0, 2400.0) } else { PNG_DPI };
     png::draw(&compose(figure, Density { dpi, snap: true }), dpi)
 }
 

@@ -7,11 +7,11 @@ use super::font::{self, LINE_SKIP, Text};
 use super::footprint::footprint;
 use super::geometry::{Path, Point, Rect};
 use super::layout::Density;
+use super::limits::{self, Limits};
 use super::marks::{self, Frame};
-use super::raster::{self, Limits};
 use super::scale::{Scale, scales_of};
 use super::theme::Theme;
-use super::ticks::{Room, Ticks, ticks};
+use super::ticks::{Room, Ticks, thin_out_at, ticks};
 use crate::plot::annotation::LegendPlace;
 use crate::plot::axis::{Axis, AxisScale, SecondAxis};
 use crate::plot::figure::{Aspect, Inset, Panel};
@@ -62,6 +62,7 @@ pub(super) struct Fitted {
     pub bar: Option<(Scale, Ticks)>,
     pub x_label: Vec<Text>,
     pub y_label: Vec<Text>,
+    pub right_label: Vec<Text>,
     pub bar_label: Vec<Text>,
     pub title: Vec<Text>,
     outside: Option<Block>,
@@ -80,7 +81,7 @@ impl<'a> Plan<'a> {
             .series
             .iter()
             .map(|s| match s {
-                Series::Image(image) => Some(raster::limits(image)),
+                Series::Image(image) => Some(limits::limits(image)),
                 _ => None,
             })
             .collect();
@@ -121,65 +122,110 @@ impl<'a> Plan<'a> {
     }
 
     fn fit(&self, width: f64, height: f64) -> Fitted {
-        let theme = &self.theme;
-        let (x, x_upright) = self.x_ticks(&self.panel.x, &self.x, width);
-        let y = self.y_ticks(&self.panel.y, &self.y, height);
-        let second = |axis: &Option<SecondAxis>, first: &Scale, across: bool| {
-            let axis = axis.as_ref()?;
-            let scale = second_scale(axis, first)?;
-            let plain = Axis::new(axis.label.clone());
-            let ticks = if across {
-                self.x_ticks(&plain, &scale, width).0
-            } else {
-                self.y_ticks(&plain, &scale, height)
-            };
-            Some((scale, ticks))
-        };
-        let bar = self.bar_image().map(|(image, limits)| {
-            let kind = if image.scale == ColourScale::Log {
-                AxisScale::Log
-            } else {
-                AxisScale::Linear
-            };
-            let scale = Scale::new(kind, limits.low, limits.high, false);
-            let ticks = self.y_ticks(&Axis::default(), &scale, height);
-            (scale, ticks)
+        let (theme, panel) = (&self.theme, self.panel);
+        let (mut x, x_upright) = self.x_ticks(&panel.x, &self.x, width);
+        let mut y = self.y_ticks(&panel.y, &self.y, height);
+        let top = self.second_ticks(&panel.top, &self.x, width, true);
+        let mut right = self.second_ticks(&panel.right, &self.y, height, false);
+        let mut bar = self.bar_ticks(height);
+        // A common factor stands at the end of its axis, or joins the label where there is no room for it: below narrow
+        // frames, and above frames with a second axis on top.
+        let narrow = x.common.as_ref().is_some_and(|c| {
+            let label = font::width(&panel.x.label, theme.label);
+            0.5 * label + font::width(c, theme.tick) + 8.0 > 0.5 * width
         });
+        let x_text = with_factor(&panel.x.label, &mut x, narrow && !panel.x.label.is_empty());
+        let y_text = with_factor(&panel.y.label, &mut y, top.is_some());
+        let right_text = match (&panel.right, &mut right) {
+            (Some(axis), Some((_, ticks))) => with_factor(&axis.label, ticks, top.is_some()),
+            _ => String::new(),
+        };
+        let bar_text = match (self.bar_image(), &mut bar) {
+            (Some((image, _)), Some((_, ticks))) => {
+                with_factor(&image.colour_label, ticks, top.is_some())
+            }
+            _ => String::new(),
+        };
         let label = |text: &str, length: f64| match text.is_empty() {
             true => vec![],
             false => font::fit(text, theme.label, length, 0.7),
         };
-        let entries = boxes::entries(&self.panel.legend, &self.panel.series);
-        let outside = (self.panel.legend.place == LegendPlace::Outside)
-            .then(|| {
-                Block::legend(
-                    &self.panel.legend,
-                    &entries,
-                    theme,
-                    0.5 * width.max(100.0),
-                    height,
-                )
-            })
-            .flatten();
+        let outside = || {
+            let entries = boxes::entries(&panel.legend, &panel.series);
+            Block::legend(
+                &panel.legend,
+                &entries,
+                theme,
+                0.5 * width.max(100.0),
+                height,
+            )
+        };
         Fitted {
-            x_label: label(&self.panel.x.label, width + 40.0),
-            y_label: label(&self.panel.y.label, height + 12.0),
-            bar_label: label(
-                self.bar_image().map_or("", |(i, _)| &i.colour_label),
-                height + 12.0,
-            ),
-            title: match &self.panel.title {
+            x_label: label(&x_text, width + 40.0),
+            y_label: label(&y_text, height + 12.0),
+            right_label: label(&right_text, height + 12.0),
+            bar_label: label(&bar_text, height + 12.0),
+            title: match &panel.title {
                 Some(t) if !t.is_empty() => font::fit(t, theme.panel_title, width + 30.0, 0.75),
                 _ => vec![],
             },
-            top: second(&self.panel.top, &self.x, true),
-            right: second(&self.panel.right, &self.y, false),
+            top,
+            right,
             x,
             x_upright,
             y,
             bar,
-            outside,
+            outside: (panel.legend.place == LegendPlace::Outside)
+                .then(outside)
+                .flatten(),
         }
+    }
+
+    /// Scale and ticks of a second axis beside `first`.
+    fn second_ticks(
+        &self,
+        axis: &Option<SecondAxis>,
+        first: &Scale,
+        length: f64,
+        across: bool,
+    ) -> Option<(Scale, Ticks)> {
+        let axis = axis.as_ref()?;
+        let scale = second_scale(axis, first)?;
+        let mut ticks = if across {
+            self.x_ticks(&Axis::default(), &scale, length).0
+        } else {
+            self.y_ticks(&Axis::default(), &scale, length)
+        };
+        // Beside an uneven first axis the second is uneven too.
+        let size = self.theme.tick;
+        let extent = |label: &str| {
+            if across {
+                font::width(label, size)
+            } else {
+                size * 0.9
+            }
+        };
+        let room = Room {
+            length,
+            spacing: X_SPACING,
+            extent: &extent,
+        };
+        let place = |v: f64| first.unit((v - axis.offset) / axis.factor);
+        thin_out_at(&mut ticks.major, &place, &room);
+        Some((scale, ticks))
+    }
+
+    fn bar_ticks(&self, height: f64) -> Option<(Scale, Ticks)> {
+        let (image, limits) = self.bar_image()?;
+        let logarithmic = image.scale == ColourScale::Log;
+        let kind = if logarithmic {
+            AxisScale::Log
+        } else {
+            AxisScale::Linear
+        };
+        let scale = Scale::new(kind, limits.low, limits.high, false);
+        let ticks = self.y_ticks(&Axis::default(), &scale, height);
+        Some((scale, ticks))
     }
 
     fn x_ticks(&self, axis: &Axis, scale: &Scale, length: f64) -> (Ticks, bool) {
@@ -235,18 +281,10 @@ impl<'a> Plan<'a> {
         }
         let mut right = 0.0;
         if let Some((_, t)) = &f.right {
-            right += widest(t)
-                + gap
-                + if self
-                    .panel
-                    .right
-                    .as_ref()
-                    .is_some_and(|a| a.label.is_empty())
-                {
-                    0.0
-                } else {
-                    LINE_SKIP * theme.label + gap
-                };
+            right += widest(t) + gap;
+            if !f.right_label.is_empty() {
+                right += line(&f.right_label) + gap;
+            }
         }
         if let Some((_, t)) = &f.bar {
             right += BAR_GAP + BAR + gap + widest(t);
@@ -493,6 +531,15 @@ fn second_scale(axis: &SecondAxis, first: &Scale) -> Option<Scale> {
         b,
         first.reversed != (axis.factor < 0.0),
     ))
+}
+
+/// The label, with the common factor of the ticks when it has to move there.
+fn with_factor(label: &str, ticks: &mut Ticks, joins: bool) -> String {
+    match ticks.common.take_if(|_| joins) {
+        Some(common) if label.is_empty() => common,
+        Some(common) => format!("{label} ({common})"),
+        None => label.to_string(),
+    }
 }
 
 fn named_ticks(named: &[(f64, String)], scale: &Scale) -> Ticks {

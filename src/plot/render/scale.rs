@@ -310,10 +310,7 @@ fn y_need(panel: &Panel, kind: AxisScale, x: &Scale) -> Need {
             }
             Series::Contours(c) => c.y.iter().for_each(|&y| need.tight.add(y, kind)),
             Series::Polygon(p) => p.y.iter().for_each(|&y| need.curves.add(y, kind)),
-            Series::Text(t) => t
-                .items
-                .iter()
-                .for_each(|(_, y, _)| need.curves.add(*y, kind)),
+            Series::Text(t) => t.items.iter().for_each(|(_, y, _)| need.curves.add(*y, kind)),
             Series::Arrows(a) => a.items.iter().for_each(|(tail, tip)| {
                 need.curves.add(tail.1, kind);
                 need.curves.add(tip.1, kind);

@@ -169,7 +169,9 @@ impl ModelGrid {
 
     /// Bins whose `position` (centre or edge) lies within [`REACH`] σ of the peak.
     fn reach(&self, centre: f64, sigma: f64, margin: f64) -> (usize, usize) {
-        let clamp = |x: f64| if x > 0.0 { (x as usize).min(self.n_bins) } else { 0 };
+        let clamp = |x: f64| {
+            if x > 0.0 { (x as usize).min(self.n_bins) } else { 0 }
+        };
         let first = (centre - REACH * sigma - self.lo) / self.width - 0.5 - margin;
         let last = (centre + REACH * sigma - self.lo) / self.width - 0.5 + margin;
         (clamp(first.ceil()), clamp(last.floor() + 1.0))
@@ -237,8 +239,7 @@ impl ModelGrid {
             let amplitude = peak.scale * peak.poisson;
             let over_sigma = amplitude * inverse_sigma;
             let slope = peak.scale * slope;
-            let (gain_0, gain_1) =
-                (amplitude * inverse_gain - slope * lambda * inverse_gain, amplitude * n_over_sigma);
+            let (gain_0, gain_1) = (amplitude * inverse_gain - slope * lambda * inverse_gain, amplitude * n_over_sigma);
             for i in 0..n {
                 let t = t0 + t_step * ramp[i];
                 f[i] += amplitude * g[i];

@@ -75,6 +75,8 @@ pub enum StartUsed {
     S2,
     /// As S2 with the gain in the middle of its limits.
     S3,
+    /// As S2 with a low dark current, tried when the others end on a limit (not in spec 03).
+    S4,
 }
 
 /// Result of a dark-current fit.

@@ -244,7 +244,8 @@ mod tests {
         let window = (-1.0, 7.0);
         let gauss = crate::stats::distributions::gaussian;
         let poisson = |n: u64| crate::stats::distributions::poisson_probability(n, p[LAMBDA]);
-        let density = |q: f64| (0..=8u64).map(|n| poisson(n) * gauss(q, p[MU0] + n as f64 * p[GAIN], p[SIGMA])).sum::<f64>();
+        let density =
+            |q: f64| (0..=8u64).map(|n| poisson(n) * gauss(q, p[MU0] + n as f64 * p[GAIN], p[SIGMA])).sum::<f64>();
         let z: f64 = (0..=8u64)
             .map(|n| {
                 let centre = p[MU0] + n as f64 * p[GAIN];
@@ -262,7 +263,11 @@ mod tests {
             up[k] += step;
             down[k] -= step;
             let difference = (objective.expand(&up).value - objective.expand(&down).value) / (2.0 * step);
-            assert!((fast.gradient[k] - difference).abs() < 1e-5 * difference.abs() + 1e-13 * slow / step, "{k}: {} {difference}", fast.gradient[k]);
+            assert!(
+                (fast.gradient[k] - difference).abs() < 1e-5 * difference.abs() + 1e-13 * slow / step,
+                "{k}: {} {difference}",
+                fast.gradient[k]
+            );
         }
     }
 

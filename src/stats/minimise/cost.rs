@@ -125,7 +125,9 @@ impl<M: FnMut(&[f64], &mut [f64])> Objective<MAX_PARAMETERS> for VectorCost<'_, 
         for (i, &y) in self.data.iter().enumerate() {
             let f = self.expected[i];
             let (slope, weight) = match &self.kind {
-                VectorKind::LeastSquares(weights) if weights[i] > 0.0 => (-2.0 * (y - f) * weights[i], 2.0 * weights[i]),
+                VectorKind::LeastSquares(weights) if weights[i] > 0.0 => {
+                    (-2.0 * (y - f) * weights[i], 2.0 * weights[i])
+                }
                 VectorKind::LeastSquares(_) => continue,
                 VectorKind::Poisson => {
                     let floored = f.max(LOG_FLOOR);
@@ -166,7 +168,11 @@ pub(super) struct ScalarCost<'a> {
 const AIM: f64 = 1e-3;
 
 impl<'a> ScalarCost<'a> {
-    pub(super) fn new(function: &'a mut dyn FnMut(&[f64]) -> f64, bounds: &Bounds<MAX_PARAMETERS>, scales: Point) -> Self {
+    pub(super) fn new(
+        function: &'a mut dyn FnMut(&[f64]) -> f64,
+        bounds: &Bounds<MAX_PARAMETERS>,
+        scales: Point,
+    ) -> Self {
         Self { function, bounds: *bounds, steps: scales.map(|scale| 0.03 * scale), kept: None }
     }
 
@@ -258,7 +264,8 @@ fn make_positive(curvature: &mut Matrix<MAX_PARAMETERS>, free: &[usize]) {
     }
     for &row in free {
         for &col in free {
-            curvature[row][col] = if row == col && curvature[row][row].is_finite() { curvature[row][row].abs() } else { 0.0 };
+            curvature[row][col] =
+                if row == col && curvature[row][row].is_finite() { curvature[row][row].abs() } else { 0.0 };
         }
     }
 }

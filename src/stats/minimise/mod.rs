@@ -35,9 +35,7 @@ mod hesse;
 #[cfg(test)]
 mod tests;
 
-use crate::stats::bounded_search::{
-    Bounds, Reached, covariance, descend, estimated_distance, profile_interval,
-};
+use crate::stats::bounded_search::{Bounds, Reached, covariance, descend, estimated_distance, profile_interval};
 use crate::stats::error::StatsError;
 use crate::stats::status::Status;
 use cost::{ScalarCost, VectorCost, VectorKind};
@@ -135,7 +133,9 @@ impl FitResult {
 
     /// Errors and covariance for unweighted data: scaled so that χ²/NDF becomes 1. No change without degrees of freedom.
     pub fn scaled_to_residuals(mut self) -> Self {
-        let Some(ndf) = self.ndf.filter(|&ndf| ndf > 0) else { return self };
+        let Some(ndf) = self.ndf.filter(|&ndf| ndf > 0) else {
+            return self;
+        };
         let variance = self.minimum / ndf as f64;
         let factor = variance.sqrt();
         for element in self.covariance.iter_mut().flatten() {
@@ -242,11 +242,7 @@ impl Fit {
     ///
     /// # Errors
     /// As [`Fit::minimise`].
-    pub fn poisson(
-        &self,
-        counts: &[f64],
-        model: impl FnMut(&[f64], &mut [f64]),
-    ) -> Result<FitResult, StatsError> {
+    pub fn poisson(&self, counts: &[f64], model: impl FnMut(&[f64], &mut [f64])) -> Result<FitResult, StatsError> {
         self.vector(counts, VectorKind::Poisson, model)
     }
 
@@ -345,9 +341,9 @@ impl Fit {
         bounds: &Bounds<MAX_PARAMETERS>,
     ) {
         let n = self.parameters.len();
-        for row in 0..n {
-            result.covariance[row].copy_from_slice(&covariance[row][..n]);
-            result.parameters[row].error = covariance[row][row].max(0.0).sqrt();
+        for (k, (target, row)) in result.covariance.iter_mut().zip(covariance).enumerate() {
+            target.copy_from_slice(&row[..n]);
+            result.parameters[k].error = row[k].max(0.0).sqrt();
         }
         if self.minos && result.status.0 & Status::NOT_CONVERGED == 0 {
             cost.keep_curvature(hessian);

@@ -3,7 +3,6 @@
 use super::*;
 use crate::stats::test_data::SplitMix64;
 
-
 #[test]
 fn straight_line_equals_the_closed_form() {
     let x: Vec<f64> = (0..10).map(f64::from).collect();
@@ -51,10 +50,8 @@ fn unweighted_exponential_of_the_column_transient() {
     // spec 02 §9: A = 1.990806, μ = 0.297759, residual sum 7.782667e-4
     let y = [1.47, 1.11, 0.81, 0.62, 0.44, 0.33, 0.25, 0.17, 0.14];
     let x: Vec<f64> = (1..10).map(f64::from).collect();
-    let parameters = [
-        Parameter::new("A", 0.013, 0.1).limited(0.0, 50.0),
-        Parameter::new("mu", 0.12, 0.1).limited(0.0, 50.0),
-    ];
+    let parameters =
+        [Parameter::new("A", 0.013, 0.1).limited(0.0, 50.0), Parameter::new("mu", 0.12, 0.1).limited(0.0, 50.0)];
     let fit = Fit::new(parameters).least_squares(&x, &y, &[1.0; 9], |x, p| p[0] * (-p[1] * x).exp()).unwrap();
     println!("{:?} {} {:?}", fit.values(), fit.minimum, fit.status);
     assert!((fit.value("A").unwrap() - 1.990806).abs() < 1e-4);
@@ -94,7 +91,10 @@ fn agrees_with_minuit() {
     // Poisson counts of an exponential decay on a flat background, −2 ln L
     let mut random = SplitMix64(11);
     let counts: Vec<f64> = (0..40)
-        .map(|i| crate::stats::distributions::poisson_quantile(random.uniform(), 50.0 * (-0.2 * f64::from(i)).exp() + 5.0) as f64)
+        .map(|i| {
+            crate::stats::distributions::poisson_quantile(random.uniform(), 50.0 * (-0.2 * f64::from(i)).exp() + 5.0)
+                as f64
+        })
         .collect();
     let likelihood = |p: &[f64]| {
         let term = |(i, h): (usize, &f64)| {
@@ -103,11 +103,13 @@ fn agrees_with_minuit() {
         };
         counts.iter().enumerate().map(term).sum::<f64>()
     };
-    let cases: [(&[(f64, f64)], &dyn Fn(&[f64]) -> f64); 2] =
+    type Case<'a> = (&'a [(f64, f64)], &'a dyn Fn(&[f64]) -> f64);
+    let cases: [Case; 2] =
         [(&[(-1.2, 0.1), (1.0, 0.1)], &valley), (&[(30.0, 3.0), (0.1, 0.05), (2.0, 1.0)], &likelihood)];
     for (start, function) in cases {
         let (values, errors, minimum) = minuit(start, function);
-        let parameters = start.iter().enumerate().map(|(k, (start, step))| Parameter::new(format!("p{k}"), *start, *step));
+        let parameters =
+            start.iter().enumerate().map(|(k, (start, step))| Parameter::new(format!("p{k}"), *start, *step));
         let fit = Fit::new(parameters).minimise(function).unwrap();
         println!("{:?}\n{values:?} {errors:?}", fit.parameters);
         assert!(fit.status.is_good(), "{:?}", fit.status);
@@ -167,7 +169,9 @@ fn two_amplifier_toy() {
     // spec 03 §4: ten parameters, 10 000 bins, Poisson likelihood
     let theta = 30f64.to_radians();
     let check = [1000.0, theta, 0.05, 0.1, 1.0, 2.0, 7.0, 8.0, 0.1, -0.2];
-    for (x, y, value) in [(0., 0., 844.24928), (1., 1., 641.90072), (7., 0., 42.212469), (0., 8., 84.425188), (-1., 2., 83.489369)] {
+    for (x, y, value) in
+        [(0., 0., 844.24928), (1., 1., 641.90072), (7., 0., 42.212469), (0., 8., 84.425188), (-1., 2., 83.489369)]
+    {
         assert!((two_amplifiers(&check, x, y) / value - 1.0).abs() < 1e-7);
     }
     let mut random = SplitMix64(77);
@@ -191,7 +195,9 @@ fn two_amplifier_toy() {
     assert!((sums.0 - 9288.0327).abs() < 1e-3 && (sums.1 - 12085.6605).abs() < 1e-3);
     assert_eq!(counts.iter().copied().fold(0.0, f64::max), 239.0);
     assert_eq!(counts.iter().filter(|&&h| h > 0.0).count(), 1149);
-    let p = |name: &str, start: f64, lo: f64, hi: f64| Parameter::new(name, start, 0.1 * start.abs().max(0.1)).limited(lo, hi);
+    let p = |name: &str, start: f64, lo: f64, hi: f64| {
+        Parameter::new(name, start, 0.1 * start.abs().max(0.1)).limited(lo, hi)
+    };
     let fit = Fit::new([
         Parameter::new("A", 239.0, 10.0).limited(0.0, f64::INFINITY),
         p("theta", 45f64.to_radians(), -1.0, 1.0),
@@ -211,7 +217,12 @@ fn two_amplifier_toy() {
         }
     })
     .unwrap();
-    println!("{:?} {} {:?}", fit.status, fit.minimum, fit.parameters.iter().map(|p| (p.value, p.error)).collect::<Vec<_>>());
+    println!(
+        "{:?} {} {:?}",
+        fit.status,
+        fit.minimum,
+        fit.parameters.iter().map(|p| (p.value, p.error)).collect::<Vec<_>>()
+    );
     assert!(fit.status.is_good());
     assert_eq!(fit.ndf, Some(9990));
     assert!((fit.minimum - 2131.144).abs() < 2e-3);
