@@ -756,9 +756,9 @@ fn electrons(noise: &mut Noise) -> Figure {
 }
 
 fn large_image(noise: &mut Noise) -> Figure {
-    let image = ccd(2000, 3000, noise);
+    let image = ccd(4000, 6000, noise);
     Figure::new("large_image")
-        .title("6 million pixels")
+        .title("24 million pixels")
         .title(FILE)
         .panel(Panel::image_of(ImagePlot::new(image).palette(Palette::Viridis).colour_label("pixel charge [ADU]")))
 }

@@ -233,6 +233,13 @@ static TABLE: &[ProcessEntry] = &[
         ("halo_radius_min", Moved("EvalHaloProcess", "radius", 1)),
         ("radius_of_acceptancy", Silent),
     ]),
+    row::<CompressSkipperProcess>(
+        "CompressSkipperProcess",
+        Analysis,
+        Image,
+        "reduces the skips of each pixel to one value (mean, standard deviation, …)",
+    )
+    .tag("CompressSkipsProcess"),
     simulation_only("ContinuousReadout", "gives each simulated charge the pixel and time at which it is read"),
     row::<CorrectElectronicColumnTransient>(
         "CorrectElectronicColumnTransient",

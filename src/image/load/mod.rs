@@ -4,7 +4,7 @@
 //! masks, flip of the skips of `U`, identification numbers. For a skipper image the corrections act while the cube is
 //! streamed; an averaged image is read, corrected and stored here.
 
-mod averaged;
+mod samples;
 mod describe;
 mod skips;
 
@@ -123,7 +123,7 @@ pub fn load(input: &FitsInput, hdus: &[usize], how: &LoadOptions<'_>) -> Result<
         report,
         ..RawData::default()
     };
-    averaged::load(&mut raw, &planes, &corrections, row_factor, config)?;
+    samples::load(&mut raw, planes, &layout, &corrections, row_factor, config)?;
     auxiliary(&mut raw, input, how.options)?;
     describe::image(&mut raw, layout.decision);
     Ok(raw)

@@ -224,7 +224,7 @@ impl Block {
 
 fn shrunk(text: &str, size: f64, room: f64) -> Text {
     let natural = Text::new(text, size);
-    if natural.width <= room || !(room > 0.0) {
+    if natural.width <= room || room <= 0.0 || room.is_nan() {
         return natural;
     }
     Text::new(text, size * (room / natural.width).max(0.4))

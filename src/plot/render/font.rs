@@ -170,7 +170,7 @@ pub(crate) fn fit(text: &str, size: f64, width: f64, smallest: f64) -> Vec<Text>
     let end = text.char_indices().nth(LONGEST_LINE).map_or(text.len(), |(i, _)| i);
     let text = &text[..end];
     let whole = Text::new(text, size);
-    if whole.width <= width || !(width > 0.0) {
+    if whole.width <= width || width <= 0.0 || width.is_nan() {
         return vec![whole];
     }
     let ratio = width / whole.width;

@@ -14,10 +14,12 @@ use drawing::Drawing;
 use layout::{Density, compose};
 
 pub use self::png::Pixels;
-pub use text::{TextColours, render_text};
+pub use cells::TextColours;
+pub use text::render_text;
 
 mod axes;
 mod boxes;
+mod cells;
 mod contour;
 mod drawing;
 mod eps;
@@ -25,10 +27,12 @@ mod font;
 mod footprint;
 mod geometry;
 mod layout;
+mod limits;
 mod marks;
 mod number;
 mod panel;
 mod pdf;
+mod picture;
 mod png;
 mod raster;
 mod scale;

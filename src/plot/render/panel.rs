@@ -7,8 +7,8 @@ use super::font::{self, LINE_SKIP, Text};
 use super::footprint::footprint;
 use super::geometry::{Path, Point, Rect};
 use super::layout::Density;
+use super::limits::{self, Limits};
 use super::marks::{self, Frame};
-use super::raster::{self, Limits};
 use super::scale::{Scale, scales_of};
 use super::theme::Theme;
 use super::ticks::{Room, Ticks, thin_out_at, ticks};
@@ -81,7 +81,7 @@ impl<'a> Plan<'a> {
             .series
             .iter()
             .map(|s| match s {
-                Series::Image(image) => Some(raster::limits(image)),
+                Series::Image(image) => Some(limits::limits(image)),
                 _ => None,
             })
             .collect();
