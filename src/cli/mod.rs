@@ -242,7 +242,8 @@ pub(crate) fn full_command(surroundings: &Surroundings<'_>) -> clap::Command {
     match subcommand::overview() {
         Some(overview) => {
             let usage = "panaSKImg [options] INFILE [INFILE ...]\n       panaSKImg TOOL [options] ...";
-            command.override_usage(usage).before_help("").after_help(overview)
+            let rest = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+            command.override_usage(usage).after_help(format!("{overview}\n{rest}"))
         }
         None => command,
     }
