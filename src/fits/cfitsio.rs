@@ -98,31 +98,33 @@ impl Handle {
         check(status)
     }
 
-    /// Reads `out.len()` pixels as integers from the beginning of a row of a two-dimensional image on.
-    pub(super) fn read_i32(&mut self, row: usize, out: &mut [i32]) -> Result<(), CfitsioError> {
-        self.read(row, out.len(), ffi::TINT as c_int, ptr::null_mut(), out.as_mut_ptr().cast())
+    /// Reads `out.len()` consecutive pixels of a two-dimensional image as integers, from `[row, col]` on.
+    pub(super) fn read_i32(&mut self, row: usize, col: usize, out: &mut [i32]) -> Result<(), CfitsioError> {
+        self.read(row, col, out.len(), ffi::TINT as c_int, ptr::null_mut(), out.as_mut_ptr().cast())
     }
 
-    /// Reads `out.len()` pixels as doubles from the beginning of a row of a two-dimensional image on; undefined pixels
-    /// become NaN.
-    pub(super) fn read_f64(&mut self, row: usize, out: &mut [f64]) -> Result<(), CfitsioError> {
+    /// Reads `out.len()` consecutive pixels of a two-dimensional image as doubles, from `[row, col]` on; undefined
+    /// pixels become NaN.
+    pub(super) fn read_f64(&mut self, row: usize, col: usize, out: &mut [f64]) -> Result<(), CfitsioError> {
         let mut undefined = f64::NAN;
-        self.read(row, out.len(), ffi::TDOUBLE as c_int, (&raw mut undefined).cast(), out.as_mut_ptr().cast())
+        self.read(row, col, out.len(), ffi::TDOUBLE as c_int, (&raw mut undefined).cast(), out.as_mut_ptr().cast())
     }
 
     /// `out` must point to `count` writable elements of the type that `datatype` names.
     fn read(
         &mut self,
         row: usize,
+        col: usize,
         count: usize,
         datatype: c_int,
         undefined: *mut c_void,
         out: *mut c_void,
     ) -> Result<(), CfitsioError> {
-        let first_row = i64::try_from(row + 1).map_err(|_| error(321))?;
+        let number = |index: usize| i64::try_from(index + 1).map_err(|_| error(321));
         // one more than any number of axes an image of this program can have: cfitsio reads NAXIS values
         let mut first = [1i64; 1000];
-        first[1] = first_row;
+        first[0] = number(col)?;
+        first[1] = number(row)?;
         let (mut any_undefined, mut status) = (0, 0);
         let count = i64::try_from(count).map_err(|_| error(321))?;
         // SAFETY: the caller vouches for `out`; `first` is longer than NAXIS (at most 999, checked on opening).

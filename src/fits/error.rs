@@ -91,18 +91,6 @@ pub enum FitsError {
         /// Reason.
         reason: String,
     },
-    /// Anything else that cfitsio reports.
-    #[error("HDU {hdu}: {action} failed: {reason} (cfitsio status {status})")]
-    Cfitsio {
-        /// HDU.
-        hdu: usize,
-        /// What was tried.
-        action: &'static str,
-        /// Text of cfitsio.
-        reason: String,
-        /// Status of cfitsio.
-        status: i32,
-    },
 }
 
 impl FitsError {

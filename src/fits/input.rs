@@ -154,7 +154,7 @@ impl FitsInput {
         let (rows, cols) = plane.shape();
         let mut image = Array2::zeros((rows, cols));
         if let Some(pixels) = image.as_slice_mut() {
-            plane.read_f64(0..rows, pixels, &mut Vec::new())?;
+            plane.read_f64(0..rows, 0..cols, pixels, &mut Vec::new())?;
         }
         Ok(image)
     }
@@ -225,72 +225,90 @@ impl Plane {
         usize::try_from(rows).unwrap_or(1).clamp(1, self.rows.max(1))
     }
 
-    /// Reads whole rows as integers. `out` holds `rows.len()` × columns values; `scratch` is working space that may be
-    /// used again.
+    /// Reads a rectangle as integers. `out` holds `rows.len()` × `cols.len()` values, row by row; `scratch` is working
+    /// space that may be used again. Whole rows are read fastest.
     ///
     /// # Errors
     /// If the pixels cannot be read.
-    pub fn read_i32(&self, rows: Range<usize>, out: &mut [i32], scratch: &mut Vec<u8>) -> Result<(), FitsError> {
+    pub fn read_i32(
+        &self,
+        rows: Range<usize>,
+        cols: Range<usize>,
+        out: &mut [i32],
+        scratch: &mut Vec<u8>,
+    ) -> Result<(), FitsError> {
         if self.is_tiled() {
-            return self.read_tiled(rows, out, Handle::read_i32);
+            return self.read_tiled(rows, cols, out, Handle::read_i32);
         }
-        self.read_stored(&rows, scratch)?;
+        self.read_stored(&rows, &cols, scratch)?;
         decode_i32(scratch, &self.encoding, out);
         Ok(())
     }
 
-    /// Reads whole rows as doubles, NaN for undefined or infinite pixels. `out` holds `rows.len()` × columns values.
+    /// Reads a rectangle as doubles, NaN for undefined or infinite pixels; see [`Plane::read_i32`].
     ///
     /// # Errors
     /// If the pixels cannot be read.
-    pub fn read_f64(&self, rows: Range<usize>, out: &mut [f64], scratch: &mut Vec<u8>) -> Result<(), FitsError> {
+    pub fn read_f64(
+        &self,
+        rows: Range<usize>,
+        cols: Range<usize>,
+        out: &mut [f64],
+        scratch: &mut Vec<u8>,
+    ) -> Result<(), FitsError> {
         if self.is_tiled() {
-            self.read_tiled(rows, out, Handle::read_f64)?;
+            self.read_tiled(rows, cols, out, Handle::read_f64)?;
             infinities_to_nan(out);
             return Ok(());
         }
-        self.read_stored(&rows, scratch)?;
+        self.read_stored(&rows, &cols, scratch)?;
         decode_f64(scratch, &self.encoding, out);
         Ok(())
     }
 
-    fn is_tiled(&self) -> bool {
+    /// Whether the image is stored in compressed tiles.
+    pub fn is_tiled(&self) -> bool {
         self.input.inner.hdus.get(self.hdu).is_some_and(|h| h.compression.is_some())
     }
 
-    /// Reads the bytes of whole rows of an uncompressed image.
-    fn read_stored(&self, rows: &Range<usize>, scratch: &mut Vec<u8>) -> Result<(), FitsError> {
-        let row_bytes = self.cols * self.encoding.width();
-        scratch.resize(rows.len() * row_bytes, 0);
-        let offset = self.input.hdu(self.hdu)?.data_offset + (rows.start * row_bytes) as u64;
+    /// Reads the bytes of a rectangle of an uncompressed image.
+    fn read_stored(&self, rows: &Range<usize>, cols: &Range<usize>, scratch: &mut Vec<u8>) -> Result<(), FitsError> {
+        let width = self.encoding.width();
+        let line = cols.len() * width;
+        scratch.resize(rows.len() * line, 0);
+        let data = self.input.hdu(self.hdu)?.data_offset;
+        let offset = |row: usize| data + ((row * self.cols + cols.start) * width) as u64;
         let bytes = self.input.bytes();
-        bytes
-            .read_exact_at(scratch, offset)
-            .map_err(|e| FitsError::io(format!("reading rows {} to {} of HDU {}", rows.start, rows.end, self.hdu), e))
+        let result = if cols.len() == self.cols {
+            bytes.read_exact_at(scratch, offset(rows.start))
+        } else {
+            let mut lines = rows.clone().zip(scratch.chunks_exact_mut(line.max(1)));
+            lines.try_for_each(|(row, line)| bytes.read_exact_at(line, offset(row)))
+        };
+        result.map_err(|e| FitsError::io(format!("reading rows {}:{} of HDU {}", rows.start, rows.end, self.hdu), e))
     }
 
-    /// Reads whole rows of a tile-compressed image.
+    /// Reads a rectangle of a tile-compressed image.
     fn read_tiled<T>(
         &self,
         rows: Range<usize>,
+        cols: Range<usize>,
         out: &mut [T],
-        read: impl Fn(&mut Handle, usize, &mut [T]) -> Result<(), CfitsioError>,
+        read: impl Fn(&mut Handle, usize, usize, &mut [T]) -> Result<(), CfitsioError>,
     ) -> Result<(), FitsError> {
-        let result = self.input.with_handle(self.hdu, |handle| read(handle, rows.start, out));
-        let Err(error) = result else { return Ok(()) };
-        // find the row that cannot be read, to name the tile
-        for row in rows {
-            let line = &mut out[..self.cols];
-            if let Err(error) = self.input.with_handle(self.hdu, |handle| read(handle, row, line)) {
-                return Err(FitsError::CorruptTile { hdu: self.hdu, tile: self.tile_of(row), reason: error.text });
-            }
+        let at = |row, out: &mut [T]| self.input.with_handle(self.hdu, |handle| read(handle, row, cols.start, out));
+        if cols.len() == self.cols && at(rows.start, out).is_ok() {
+            return Ok(());
         }
-        Err(FitsError::Cfitsio {
-            hdu: self.hdu,
-            action: "reading a compressed image",
-            reason: error.text,
-            status: error.status,
-        })
+        // row by row: for part of the columns, and to find the tile that cannot be read
+        for (row, line) in rows.zip(out.chunks_exact_mut(cols.len().max(1))) {
+            at(row, line).map_err(|error| FitsError::CorruptTile {
+                hdu: self.hdu,
+                tile: self.tile_of(row),
+                reason: format!("{} (cfitsio status {})", error.text, error.status),
+            })?;
+        }
+        Ok(())
     }
 
     /// First tile that touches a row.

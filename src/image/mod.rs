@@ -9,6 +9,7 @@ pub mod load;
 pub mod numbers;
 pub mod product;
 pub mod raw_data;
+pub mod reduce;
 pub mod regions;
 pub mod report;
 pub mod times;
