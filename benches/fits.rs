@@ -6,6 +6,7 @@ use panaskimg::stats::dark_current::{
 };
 use panaskimg::stats::gaussian_fit::{GaussianFitSettings, GaussianFitter, StartRule};
 use panaskimg::stats::histogram::{BinRule, Histogram};
+use panaskimg::stats::minimise::{Fit, Parameter};
 use panaskimg::stats::peak_finder::PeakFinder;
 use panaskimg::stats::profile_fit::fit_profile;
 use panaskimg::stats::robust;
@@ -164,4 +165,35 @@ fn profiles() -> Vec<Vec<f64>> {
 fn profiles_256(bencher: Bencher) {
     let profiles = profiles();
     bencher.bench_local(|| profiles.iter().map(|profile| fit_profile(black_box(profile), 100.0).sigma).sum::<f64>());
+}
+
+/// General fit: ten parameters, 10 000 bins, numerical derivatives (the two-amplifier fit).
+#[divan::bench(sample_count = 10)]
+fn two_dimensional_gaussians(bencher: Bencher) {
+    let model = |p: &[f64], f: &mut [f64]| {
+        let axis = |k: usize| -10.0 + 0.4 * (k as f64 + 0.5);
+        let peaks = |x: f64, centre: f64, gain: f64, sigma: f64, mean: f64| -> f64 {
+            (0..3)
+                .map(|n| {
+                    let n = f64::from(n);
+                    let t = (x - centre - n * gain) / sigma;
+                    (-mean).exp() * mean.powf(n) / (1.0 + n * (n - 1.0) / 2.0) * (-0.5 * t * t).exp()
+                })
+                .sum()
+        };
+        for (bin, f) in f.iter_mut().enumerate() {
+            let (x, y) = (axis(bin % 100), axis(bin / 100));
+            *f = p[0] * peaks(x, p[1], p[2], p[3], p[4]) * peaks(y, p[5], p[6], p[7], p[8]) + p[9];
+        }
+    };
+    let truth = [240.0, 0.1, 7.0, 1.0, 0.05, -0.2, 8.0, 2.0, 0.1, 0.01];
+    let mut counts = vec![0.0; 10_000];
+    model(&truth, &mut counts);
+    for h in &mut counts {
+        *h = h.round();
+    }
+    let parameters: Vec<Parameter> =
+        truth.iter().map(|&value| Parameter::new("p", 1.1 * value, 0.1 * value.abs()).limited(-300.0, 300.0)).collect();
+    let fit = Fit::new(parameters);
+    bencher.bench_local(|| fit.poisson(black_box(&counts), model));
 }

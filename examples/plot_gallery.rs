@@ -11,8 +11,8 @@ use std::time::Instant;
 use ndarray::Array2;
 use panaskimg::plot::{
     Anchor, Arrows, Axis, Band, Colour, Contours, DataText, Figure, Format, Guide, Histogram, ImagePlot, Legend,
-    LegendKey, Line, Marker, Note, Palette, Panel, Points, Polygon, SecondAxis, Shape, Strip, Stroke, render_all,
-    render_html, render_pages,
+    LegendKey, Line, Marker, Note, Palette, Panel, Points, Polygon, SecondAxis, Shape, Strip, Stroke, TextColours,
+    render_all, render_html, render_pages, render_text,
 };
 
 /// Reproducible numbers: splitmix64 with a normal distribution by Box and Muller.
@@ -145,7 +145,7 @@ fn dark_current(noise: &mut Noise) -> Figure {
         )
         .note(
             Note::new(
-                Anchor::BottomLeft,
+                Anchor::TopRight,
                 ["t_{read} = 4320.0 s", "t_{exp} = 86400.0 s", "bin: 1×10×500", "frame: 320×640×500", "CCD-EXT1"],
             )
             .grey(),
@@ -714,7 +714,7 @@ fn matrix() -> Figure {
     let mut panel = Panel::image_of(
         ImagePlot::new(values).palette(Palette::Diverging).range(-2.0, 2.0).colour_label("α [10^{−4}]"),
     )
-    .text(DataText::new(cells).size(9.0))
+    .text(DataText::new(cells).size(9.0).on_image())
     .equal_aspect();
     panel.x = Axis::new("source").ticks(ticks());
     panel.y = Axis::new("destination").ticks(ticks()).reversed();
@@ -743,7 +743,7 @@ fn topology(noise: &mut Noise) -> Figure {
                     .full_range()
                     .colour_label("charge [e⁻]"),
             )
-            .text(DataText::new(cells).halo().size(8.0))
+            .text(DataText::new(cells).on_image().size(9.0))
             .equal_aspect(),
     )
 }
@@ -756,9 +756,9 @@ fn electrons(noise: &mut Noise) -> Figure {
 }
 
 fn large_image(noise: &mut Noise) -> Figure {
-    let image = ccd(2000, 3000, noise);
+    let image = ccd(4000, 6000, noise);
     Figure::new("large_image")
-        .title("6 million pixels")
+        .title("24 million pixels")
         .title(FILE)
         .panel(Panel::image_of(ImagePlot::new(image).palette(Palette::Viridis).colour_label("pixel charge [ADU]")))
 }
@@ -817,6 +817,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             std::fs::write(folder.join(format!("{}.{format}", figure.name)), bytes)?;
         }
         println!("{line}");
+        std::fs::write(folder.join(format!("{}.txt", figure.name)), render_text(figure, 100, TextColours::None))?;
         if figure.name != "large_image" {
             page += &format!("<div style=\"width:700px\">{}</div>\n", render_html(figure, &figure.name)?);
         }

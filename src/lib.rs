@@ -13,6 +13,8 @@
 #![warn(missing_docs)]
 
 #[forbid(unsafe_code)]
+pub mod batch;
+#[forbid(unsafe_code)]
 pub mod cli;
 #[forbid(unsafe_code)]
 pub mod config;
@@ -27,5 +29,7 @@ pub mod plot;
 pub mod process;
 #[forbid(unsafe_code)]
 pub mod root;
+#[forbid(unsafe_code)]
+pub mod simulate;
 #[forbid(unsafe_code)]
 pub mod stats;

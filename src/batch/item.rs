@@ -9,7 +9,7 @@ use rayon::prelude::*;
 
 use super::{Interrupt, Options, items_of};
 use crate::fits::{FitsInput, Header};
-use crate::image::{Level, LogRecord, RawData};
+use crate::image::{LogRecord, RawData};
 use crate::output::images::{OutputHdu, final_images, hdu_header, output_header};
 use crate::output::root_files::{self, ImageTrees};
 use crate::output::summary::{Headlines, headlines, summary};
@@ -137,7 +137,7 @@ impl Job<'_> {
         let start = Instant::now();
         let has_clusters = self.manager.contains("ClusterFinder");
         let trees = has_clusters
-            .then(|| ImageTrees::of(raw, self.manager, &self.options.config, self.options.combined_root.is_some()));
+            .then(|| ImageTrees::of(raw, self.options.combined_root.is_some()));
         let own_root = self.options.combined_root.is_none();
         let view: &RawData = raw;
         let (pictures, (fits, root)) = rayon::join(
@@ -148,7 +148,7 @@ impl Job<'_> {
                     || match &trees {
                         Some(trees) if own_root => {
                             let path = names.clusters();
-                            root_files::write_one(&path, trees, view, self.manager, &self.options.config).map(|()| vec![path])
+                            root_files::write_one(&path, trees, self.manager, &self.options.config).map(|()| vec![path])
                         }
                         _ => Ok(Vec::new()),
                     },
@@ -240,13 +240,4 @@ fn internal_error(panic: &Box<dyn std::any::Any + Send>) -> String {
         .or_else(|| panic.downcast_ref::<String>().cloned())
         .unwrap_or_default();
     format!("internal error, please report it with the file and the configuration: {text}")
-}
-
-/// The level of messages that the console shows.
-pub fn console_level(verbose: bool, debug: bool) -> Level {
-    match (debug, verbose) {
-        (true, _) => Level::Debug,
-        (false, true) => Level::Verbose,
-        _ => Level::Info,
-    }
 }

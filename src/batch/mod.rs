@@ -81,7 +81,7 @@ pub fn run(options: &Options, console: &Console, interrupt: &Interrupt) -> Resul
         if totals.interrupted {
             console.say(Level::Warning, "interrupted: the common ROOT file is not written");
         } else {
-            let path = combined.finish(&manager, options).map_err(BatchError::Output)?;
+            let path = combined.finish(&manager, &options.config).map_err(BatchError::Output)?;
             console.say(Level::Result, format!("wrote {}", path.display()));
         }
     }

@@ -43,10 +43,15 @@ impl Totals {
     pub(super) fn add_file(&mut self, items: Vec<ItemOutcome>, console: &Console, combined: &mut Option<CombinedRoot>) {
         self.files += 1;
         for mut item in items {
-            if let (Some(combined), Some(trees)) = (combined.as_mut(), item.trees.take())
-                && let Err(error) = combined.add(*trees)
-            {
-                item.outcome = Outcome::Failed(error);
+            if let (Some(combined), Some(trees)) = (combined.as_mut(), item.trees.take()) {
+                match combined.add(*trees) {
+                    Ok(remarks) => item.log.extend(remarks.into_iter().map(|text| LogRecord {
+                        level: Level::Warning,
+                        process: String::new(),
+                        text,
+                    })),
+                    Err(error) => item.outcome = Outcome::Failed(error),
+                }
             }
             if let Outcome::Failed(reason) = &item.outcome {
                 let text = reason.clone();

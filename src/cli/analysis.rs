@@ -1,6 +1,13 @@
 //! The analysis of images: from complete options to outputs.
 
-use super::{AnalysisOptions, UsageError, say};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use super::options::Verbosity;
+use super::{AnalysisOptions, UsageError};
+use crate::batch;
+use crate::image::Level;
+use crate::output::Console;
 
 /// Runs the chain on all inputs; returns the exit code.
 ///
@@ -8,8 +15,29 @@ use super::{AnalysisOptions, UsageError, say};
 /// What makes it impossible to begin; failures of single items are reported and counted instead.
 pub fn run(options: &AnalysisOptions) -> Result<u8, UsageError> {
     options.prepare_output()?;
-    options.warnings.iter().for_each(|w| say("warning", w));
-    options.config.warnings.iter().for_each(|w| say("warning", w));
-    options.understood().iter().for_each(|line| say("info", line));
-    Err(UsageError::Other("this version reads the command line but does not process images yet".into()))
+    let console = Console::new(match options.verbosity {
+        Verbosity::Normal => Level::Info,
+        Verbosity::Verbose => Level::Verbose,
+        Verbosity::Debug => Level::Debug,
+    });
+    options.warnings.iter().for_each(|w| console.say(Level::Warning, w));
+    options.config.warnings.iter().for_each(|w| console.say(Level::Warning, w.to_string()));
+    options.understood().into_iter().for_each(|line| console.say(Level::Info, line));
+
+    let interrupt = Arc::new(AtomicBool::new(false));
+    let flag = Arc::clone(&interrupt);
+    // Without a handler an interrupt ends the program at once; complete files stay complete all the same.
+    let _ = ctrlc::set_handler(move || flag.store(true, Ordering::Relaxed));
+
+    let selection = &options.selection;
+    let batch = batch::Options {
+        inputs: selection.files.clone(),
+        unmatched: selection.unmatched.iter().map(|u| format!("{} {}", u.infile.to_string_lossy(), u.reason)).collect(),
+        config: options.config.clone(),
+        output: options.output.clone(),
+        threads: options.threads,
+        combined_root: options.one_root_file.clone(),
+    };
+    let totals = batch::run(&batch, &console, &interrupt).map_err(|e| UsageError::Other(e.to_string()))?;
+    Ok(totals.exit_code())
 }

@@ -267,11 +267,11 @@ pub(crate) struct Pedestal {
 
     /// Switches the overscan OFF: estimates the pedestal from the active image, not from the overscan.
     ///
-    /// The name is kept from older versions; --no-overscan says the same more clearly. Opposite: --use-overscan.
-    #[arg(long, alias = "no-overscan", overrides_with = "use_overscan")]
+    /// The name is kept from older versions; its alias says it more clearly. Opposite: --use-overscan.
+    #[arg(long, visible_alias = "no-overscan", overrides_with = "use_overscan")]
     pub(crate) in_overscan: bool,
 
-    /// Estimates the pedestal from the overscan, the opposite of --in-overscan (= --no-overscan).
+    /// Estimates the pedestal from the overscan, the opposite of --no-overscan.
     #[arg(long, overrides_with = "in_overscan")]
     pub(crate) use_overscan: bool,
 

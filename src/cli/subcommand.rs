@@ -3,6 +3,7 @@
 
 mod completions;
 mod man;
+mod simulate;
 
 use std::ffi::{OsStr, OsString};
 
@@ -31,7 +32,7 @@ impl std::fmt::Debug for Subcommand {
 }
 
 /// All tools, in the order of the help.
-pub static SUBCOMMANDS: &[Subcommand] = &[completions::TOOL, man::TOOL];
+pub static SUBCOMMANDS: &[Subcommand] = &[simulate::TOOL, completions::TOOL, man::TOOL];
 
 /// The tool of this name or older name.
 pub fn find(name: &OsStr) -> Option<&'static Subcommand> {

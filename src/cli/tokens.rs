@@ -110,6 +110,11 @@ pub(crate) fn normalise(command: &Command, words: Vec<OsString>) -> Result<Token
                 }
             }
         }
+        if most > 1 {
+            // The last list wins as a whole; clap would join them.
+            let same = format!("--{long}=");
+            tokens.options.retain(|o| !o.to_string_lossy().starts_with(&same));
+        }
         let mut option = OsString::from(format!("--{long}"));
         for (i, value) in values.iter().enumerate() {
             option.push(if i == 0 { "=" } else { "," });
@@ -163,5 +168,67 @@ fn find_long<'c>(command: &'c Command, given: &str) -> Result<Option<&'c Arg>, T
             let candidates: Vec<String> = shown.map(|n| format!("--{n}")).collect();
             Err(TokenError::Ambiguous { given: given.to_owned(), candidates: candidates.join(", ") })
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::{Arg, ArgAction};
+
+    use super::*;
+
+    fn command() -> Command {
+        let list = |name: &'static str| Arg::new(name).long(name).num_args(1..).action(ArgAction::Append);
+        let mut command = Command::new("t")
+            .arg(list("ext").short('e').value_parser(clap::value_parser!(i64)))
+            .arg(list("skip"))
+            .arg(Arg::new("skip-start").long("skip-start").alias("start"))
+            .arg(Arg::new("flag").long("flag").action(ArgAction::SetTrue));
+        command.build();
+        command
+    }
+
+    fn words(text: &str) -> String {
+        let words = text.split_whitespace().map(OsString::from).collect();
+        match normalise(&command(), words) {
+            Ok(t) => {
+                let join = |v: &[OsString]| v.iter().map(|w| w.to_string_lossy()).collect::<Vec<_>>().join(" ");
+                format!("{} | {}", join(&t.options), join(&t.positionals)).trim().to_owned()
+            }
+            Err(e) => e.to_string(),
+        }
+    }
+
+    #[test]
+    fn every_spelling_becomes_the_same_form() {
+        for (given, expected) in [
+            ("a --flag b", "--flag | a b"),
+            ("--fl a", "--flag | a"),
+            ("--start -3 a", "--skip-start=-3 | a"),
+            ("--skip-s=-.5 a", "--skip-start=-.5 | a"),
+            ("--skip a b --flag c", "--skip=a,b --flag | c"),
+            ("--skip a -1 -- --flag", "--skip=a,-1 | --flag"),
+            ("-e 1 -2 3,4 a 5", "--ext=1,-2,3,4 | a 5"),
+            ("-e1 a", "--ext=1 | a"),
+            ("-e 1 a -e 2", "--ext=2 | a"),
+            ("-h", "-h |"),
+            ("--skip --flag", "--skip --flag |"),
+            ("--skip-start", "--skip-start |"),
+            ("--skip-start -x", "--skip-start -x |"),
+            ("--nothing=1 a", "--nothing=1 | a"),
+            ("-x a", "-x | a"),
+            ("- -5", "| - -5"),
+            ("--sk a", "--sk is ambiguous: it could be --skip, --skip-start"),
+            ("-e x", "--ext needs at least one integer; found `x`"),
+        ] {
+            assert_eq!(words(given), expected, "{given}");
+        }
+    }
+
+    #[test]
+    fn lists_remember_the_words_they_took() {
+        let words = ["--skip", "a", "b"].map(OsString::from).to_vec();
+        let lists = normalise(&command(), words).unwrap().lists;
+        assert_eq!(lists, [TakenList { option: "--skip".into(), words: vec!["a".into(), "b".into()] }]);
     }
 }

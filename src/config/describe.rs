@@ -83,7 +83,7 @@ impl Page {
     }
 
     fn key(&mut self, key: &str, default: &Value, kind: &str, description: &str) {
-        self.text.push_str(&format!("  {key} = {default}  ({kind})\n"));
+        self.text.push_str(&format!("  {key} = {}  ({kind})\n", compact(default)));
         // The first paragraph says what it means; what follows is for the documentation.
         let first = description.split("\n\n").next().unwrap_or("").replace('\n', " ");
         self.paragraph(&first, 6);

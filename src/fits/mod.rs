@@ -12,12 +12,14 @@ pub mod error;
 mod hdu;
 pub mod header;
 mod input;
+pub mod writer;
 
 pub use bytes::Wrapping;
 pub use error::FitsError;
 pub use hdu::{Hdu, HduKind};
 pub use header::{Card, CardValue, Header};
 pub use input::{FitsInput, Plane};
+pub use writer::FitsWriter;
 
 #[cfg(test)]
 pub(crate) mod test_files;

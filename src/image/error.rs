@@ -26,7 +26,9 @@ pub enum ImageError {
         place: String,
     },
     /// The number of skips is not a positive integer.
-    #[error("the number of skips, {keyword} (`input.convention.Nskips`), is `{found}`; an integer of at least 1 was expected")]
+    #[error(
+        "the number of skips, {keyword} (`input.convention.Nskips`), is `{found}`; an integer of at least 1 was expected"
+    )]
     BadSkips {
         /// Keyword.
         keyword: String,
@@ -34,7 +36,9 @@ pub enum ImageError {
         found: String,
     },
     /// The samples cannot be divided into pixels.
-    #[error("{length} {axis} cannot be divided into pixels of {skips} skips ({keyword}, `input.image.axis_to_compress` {axis_number})")]
+    #[error(
+        "{length} {axis} cannot be divided into pixels of {skips} skips ({keyword}, `input.image.axis_to_compress` {axis_number})"
+    )]
     NotDivisible {
         /// Length of the axis.
         length: usize,

@@ -106,7 +106,8 @@ fn five_digits(mut image: i64) -> i64 {
 }
 
 fn ccd(path: &str, name: &str, stem: &str) -> i64 {
-    let after_mark = path.rsplit_once("_ccd").and_then(|(_, after)| after.split_once('_')).and_then(|(n, _)| integer(n));
+    let after_mark =
+        path.rsplit_once("_ccd").and_then(|(_, after)| after.split_once('_')).and_then(|(n, _)| integer(n));
     if let Some(ccd) = after_mark {
         return ccd;
     }

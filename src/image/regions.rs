@@ -189,9 +189,8 @@ impl Columns {
 
     fn two(config: &ImageConfig, geometry: &Geometry<'_>) -> Result<Self, ImageError> {
         let w = geometry.cols as f64;
-        let (prescan, overscan) = Self::borders(config, geometry, |prescan, ccd_cols| {
-            ((w - 2.0 * prescan as f64 - ccd_cols) / 2.0).ceil()
-        })?;
+        let (prescan, overscan) =
+            Self::borders(config, geometry, |prescan, ccd_cols| ((w - 2.0 * prescan as f64 - ccd_cols) / 2.0).ceil())?;
         let half = geometry.cols / 2;
         Self::check(prescan, overscan, half)?;
         Ok(Self { prescan, overscan, first: prescan, end: half - overscan })
@@ -244,7 +243,8 @@ fn explicit_only_for_one(config: &ImageConfig) -> Result<(), ImageError> {
         [("active_region_rows", config.active_region_rows), ("active_region_cols", config.active_region_cols)]
     {
         if let Some([first, last]) = region {
-            let expected = "an image read by two amplifiers has two active regions; use `ccd_cols` or `n_cols_overscan`";
+            let expected =
+                "an image read by two amplifiers has two active regions; use `ccd_cols` or `n_cols_overscan`";
             return Err(ImageError::ActiveRegion { key, first, last, expected: expected.into() });
         }
     }
@@ -342,8 +342,7 @@ mod tests {
     #[test]
     fn row_prescan_is_divided_by_the_binning_and_never_vanishes() {
         let rows = |physical, binning, overscan| {
-            let config =
-                ImageConfig { n_rows_prescan: physical, n_rows_overscan: overscan, ..ImageConfig::default() };
+            let config = ImageConfig { n_rows_prescan: physical, n_rows_overscan: overscan, ..ImageConfig::default() };
             of(&config, 100, 10, (binning, 1), "UL")[0].active.rows.clone()
         };
         assert_eq!(rows(8, 1, 0), 8..100);

@@ -11,8 +11,8 @@ use super::error::ImageError;
 use super::keywords::{Found, Keywords, names};
 use super::raw_data::Times;
 use super::report::Report;
-use crate::config::input::{InputConfig, TimeUnit};
 use crate::config::OneOrMany;
+use crate::config::input::{InputConfig, TimeUnit};
 
 /// Keywords that are known to hold milliseconds.
 const MILLISECONDS: [&str; 2] = ["MEXP", "MREAD"];
@@ -23,20 +23,25 @@ const MILLISECONDS: [&str; 2] = ["MEXP", "MREAD"];
 /// If the time zone of the configuration makes no sense.
 pub fn read_times(keywords: &Keywords, config: &InputConfig, report: &mut Report) -> Result<Times, ImageError> {
     let datetime = &config.datetime;
-    let zone = time_zone(&datetime.timezone)
-        .ok_or_else(|| ImageError::TimeZone { found: datetime.timezone.clone() })?;
+    let zone =
+        time_zone(&datetime.timezone).ok_or_else(|| ImageError::TimeZone { found: datetime.timezone.clone() })?;
     let mut date = |key: &str, names: &OneOrMany<String>| read_date(keywords, key, names, &zone, report);
     let exposure_start = date("exposure_start", &datetime.exposure_start);
     let readout_start = date("readout_start", &datetime.readout_start);
     let readout_end = date("readout_end", &datetime.readout_end);
 
     let convention = &config.convention;
-    let exposure =
-        duration(keywords, "convention.exposure_time", &convention.exposure_time, convention.exposure_time_unit, report)
-            .or_else(|| {
-                let fallback = datetime.exposure_time.as_ref()?;
-                duration(keywords, "datetime.exposure_time", fallback, Some(TimeUnit::Seconds), report)
-            });
+    let exposure = duration(
+        keywords,
+        "convention.exposure_time",
+        &convention.exposure_time,
+        convention.exposure_time_unit,
+        report,
+    )
+    .or_else(|| {
+        let fallback = datetime.exposure_time.as_ref()?;
+        duration(keywords, "datetime.exposure_time", fallback, Some(TimeUnit::Seconds), report)
+    });
     let exposure = exposure.unwrap_or_else(|| {
         warn_missing(keywords, "convention.exposure_time", &convention.exposure_time, "counts as 0 s", report);
         0.0
@@ -102,13 +107,7 @@ fn posix_seconds(timestamp: Timestamp) -> f64 {
     if nanoseconds % 1000 == 0 { (nanoseconds / 1000) as f64 / 1e6 } else { nanoseconds as f64 / 1e9 }
 }
 
-fn read_date(
-    keywords: &Keywords,
-    key: &str,
-    wanted: &OneOrMany<String>,
-    zone: &TimeZone,
-    report: &mut Report,
-) -> f64 {
+fn read_date(keywords: &Keywords, key: &str, wanted: &OneOrMany<String>, zone: &TimeZone, report: &mut Report) -> f64 {
     let Some(Found { card, hdu }) = keywords.find(wanted) else {
         warn_missing(keywords, &format!("datetime.{key}"), wanted, "is unknown", report);
         return f64::NAN;
@@ -145,13 +144,7 @@ fn duration(
 }
 
 /// A warning about a keyword that is not in the header; none if the look-up is disabled.
-fn warn_missing(
-    keywords: &Keywords,
-    key: &str,
-    wanted: &OneOrMany<String>,
-    consequence: &str,
-    report: &mut Report,
-) {
+fn warn_missing(keywords: &Keywords, key: &str, wanted: &OneOrMany<String>, consequence: &str, report: &mut Report) {
     let names = names(wanted);
     if !names.is_empty() {
         let what = key.rsplit('.').next().unwrap_or(key).replace('_', " ");

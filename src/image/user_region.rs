@@ -22,9 +22,8 @@ pub struct RangeError {
 /// # Errors
 /// A start below 0 or behind the last index, an end behind the axis, or an empty range.
 pub fn resolve_range(name: &str, start: i64, end: i64, length: usize) -> Result<Range<usize>, RangeError> {
-    let error = |side: &str, value, problem: String| {
-        Err(RangeError { key: format!("{name}_{side}"), value, problem, length })
-    };
+    let error =
+        |side: &str, value, problem: String| Err(RangeError { key: format!("{name}_{side}"), value, problem, length });
     let Ok(first) = usize::try_from(start) else {
         return error("start", start, "it cannot be negative".into());
     };

@@ -43,7 +43,11 @@ impl Console {
         let mut out = String::new();
         let mut err = String::new();
         for record in records.iter().filter(|r| r.level >= self.threshold) {
-            let line = format_line(label, record, if record.level == Level::Result { self.colour_out } else { self.colour_err });
+            let line = format_line(
+                label,
+                record,
+                if record.level == Level::Result { self.colour_out } else { self.colour_err },
+            );
             if record.level == Level::Result {
                 // Keep the order in which a person reads both streams in one terminal.
                 flush(&mut err, true);

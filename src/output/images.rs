@@ -122,8 +122,22 @@ fn is_structural(keyword: &str) -> bool {
         keyword.strip_prefix(stem).is_some_and(|rest| !rest.is_empty() && rest.bytes().all(|b| b.is_ascii_digit()))
     };
     const COMPRESSION: [&str; 16] = [
-        "ZIMAGE", "ZSIMPLE", "ZTENSION", "ZXTENSION", "ZBITPIX", "ZNAXIS", "ZEXTEND", "ZPCOUNT", "ZGCOUNT", "ZCMPTYPE",
-        "ZQUANTIZ", "ZDITHER0", "ZBLANK", "ZHECKSUM", "ZDATASUM", "ZMASKCMP",
+        "ZIMAGE",
+        "ZSIMPLE",
+        "ZTENSION",
+        "ZXTENSION",
+        "ZBITPIX",
+        "ZNAXIS",
+        "ZEXTEND",
+        "ZPCOUNT",
+        "ZGCOUNT",
+        "ZCMPTYPE",
+        "ZQUANTIZ",
+        "ZDITHER0",
+        "ZBLANK",
+        "ZHECKSUM",
+        "ZDATASUM",
+        "ZMASKCMP",
     ];
     EXACT.contains(&keyword)
         || COMPRESSION.contains(&keyword)

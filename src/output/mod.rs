@@ -1,6 +1,8 @@
 //! Everything that leaves the program: names and places, files, and the terminal.
 
 pub mod atomic;
+pub mod cluster_trees;
+pub mod root_files;
 pub mod console;
 pub mod figures;
 pub mod images;

@@ -127,6 +127,9 @@ mod tests {
         assert_eq!(stacked.clusters(), Path::new("./panaSKImg_clustersRec_a_ext124.root"));
         let single = ItemNames::new(Path::new("."), Path::new("a.fits"), &[0], false);
         assert_eq!(single.intermediate("compressed"), Path::new("./a_compressed.fits"));
-        assert_eq!(single.figure("CompressSkipsProcess_images", "eps"), Path::new("./a_CompressSkipsProcess_images.eps"));
+        assert_eq!(
+            single.figure("CompressSkipsProcess_images", "eps"),
+            Path::new("./a_CompressSkipsProcess_images.eps")
+        );
     }
 }

@@ -117,7 +117,9 @@ pub fn table(rows: &[Headlines]) -> Vec<String> {
     lines[0].extend(&headings);
     for row in rows {
         let mut line = vec![row.label.as_str(), row.amplifier.as_str()];
-        line.extend(headings.iter().map(|h| row.cells.iter().rev().find(|(name, _)| name == h).map_or("", |(_, text)| text)));
+        line.extend(
+            headings.iter().map(|h| row.cells.iter().rev().find(|(name, _)| name == h).map_or("", |(_, text)| text)),
+        );
         lines.push(line);
     }
     let widths: Vec<usize> =

@@ -24,6 +24,8 @@ pub enum Anchor {
     Bottom,
     /// Bottom right.
     BottomRight,
+    /// Wherever it hides the least data.
+    Free,
 }
 
 /// Lines of text in a corner of a panel; notes in the same corner are stacked inwards in the order of adding.

@@ -248,10 +248,10 @@ impl Panel {
         Self::default()
     }
 
-    /// Panel of an image with axes `column` and `row`; row 0 on top turns the y axis over.
+    /// Panel of an image with axes `column` and `row`, ticks at whole pixels; row 0 on top turns the y axis over.
     pub fn image_of(image: ImagePlot) -> Self {
         let reversed = image.origin == RowOrigin::Top;
-        let mut panel = Self::new().x("column").y("row").image(image);
+        let mut panel = Self::new().x("column").y("row").integer_x().integer_y().image(image);
         panel.y.reversed = reversed;
         panel
     }

@@ -10,6 +10,7 @@ mod image;
 mod overlay;
 pub mod render;
 mod series;
+mod show;
 mod style;
 
 pub use annotation::{Anchor, Legend, LegendEntry, LegendKey, LegendPlace, Note, value_with_error};
@@ -17,6 +18,12 @@ pub use axis::{Axis, AxisScale, SecondAxis};
 pub use figure::{Aspect, Cell, Figure, Grid, Inset, Kind, Panel, Size};
 pub use image::{ColourRange, ColourScale, ImagePlot, MaskStyle, RowOrigin};
 pub use overlay::{Arrows, DataText, Direction, Guide, Polygon, Strip};
-pub use render::{Format, RenderError, render, render_all, render_html, render_pages};
+pub use render::{
+    Format, Pixels, RenderError, TextColours, render, render_all, render_html, render_pages, render_pixels, render_text,
+};
 pub use series::{Band, Contours, Errors, Histogram, Line, Points, Series};
+pub use show::{
+    DisplayEnvironment, DisplayTarget, ShowError, Showcase, Shown, TerminalEnvironment, TerminalGraphics,
+    display_target, draw_in_terminal, terminal_graphics, text_colours,
+};
 pub use style::{Colour, Dash, Marker, Palette, Shape, Stroke};

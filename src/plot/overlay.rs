@@ -183,6 +183,8 @@ pub struct DataText {
     pub shift: (f64, f64),
     /// White rim that keeps the text readable on an image.
     pub halo: bool,
+    /// White where the image below is dark, else `colour`.
+    pub adaptive: bool,
 }
 
 impl DataText {
@@ -194,6 +196,7 @@ impl DataText {
             size: 7.0,
             shift: (0.0, 0.0),
             halo: false,
+            adaptive: false,
         }
     }
 
@@ -215,6 +218,11 @@ impl DataText {
     /// With a white rim.
     pub fn halo(self) -> Self {
         Self { halo: true, ..self }
+    }
+
+    /// White where the image below is dark.
+    pub fn on_image(self) -> Self {
+        Self { adaptive: true, ..self }
     }
 }
 

@@ -233,11 +233,45 @@ static TABLE: &[ProcessEntry] = &[
         ("halo_radius_min", Moved("EvalHaloProcess", "radius", 1)),
         ("radius_of_acceptancy", Silent),
     ]),
+    row::<CompressSkipperProcess>(
+        "CompressSkipperProcess",
+        Analysis,
+        Image,
+        "reduces the skips of each pixel to one value (mean, standard deviation, …)",
+    )
+    .tag("CompressSkipsProcess"),
     simulation_only("ContinuousReadout", "gives each simulated charge the pixel and time at which it is read"),
+    row::<CorrectElectronicColumnTransient>(
+        "CorrectElectronicColumnTransient",
+        Analysis,
+        Amplifier,
+        "fits and removes the offset that decays along the first columns of each row",
+    ),
     simulation_only("CreateFitsImage", "writes simulated images as FITS"),
     simulation_only("DarkCurrent", "adds thermal charges to simulated pixels"),
     simulation_only("Diffusion", "spreads simulated charges while they drift to the pixels"),
     simulation_only("ElectronicNoise", "adds readout noise to simulated pixels"),
+    row::<EvalCTIProcess>(
+        "EvalCTIProcess",
+        Analysis,
+        Image,
+        "rate of single electrons that trail each cluster: charge-transfer inefficiency",
+    )
+    .after(&["ClusterFinder"]),
+    row::<EvalHaloProcess>("EvalHaloProcess", Analysis, Image, "rate of single electrons read before each cluster")
+        .after(&["ClusterFinder"]),
+    row::<FitDarkCurrentPerCol>(
+        "FitDarkCurrentPerCol",
+        Analysis,
+        Amplifier,
+        "fits the dark current, noise and gain of groups of columns",
+    ),
+    row::<FitDarkCurrentPerRow>(
+        "FitDarkCurrentPerRow",
+        Analysis,
+        Amplifier,
+        "fits the dark current, noise and gain of groups of rows",
+    ),
     row::<FitDarkCurrentProcess>(
         "FitDarkCurrentProcess",
         Analysis,
@@ -274,6 +308,12 @@ static TABLE: &[ProcessEntry] = &[
         "older name of the pixel selection of ClusterFinder",
     )
     .feeds("ClusterFinder", feed_cluster_finder),
+    row::<TwoDGaussProcess>(
+        "TwoDGaussProcess",
+        Analysis,
+        Image,
+        "fits the two amplifiers of an image together: correlation, noises, dark currents, gains",
+    ),
 ];
 
 #[cfg(test)]

@@ -68,8 +68,8 @@ impl<const N: usize> Bounds<N> {
 
     /// The nearest point of the box.
     pub fn clip(&self, mut p: [f64; N]) -> [f64; N] {
-        for k in 0..N {
-            p[k] = p[k].max(self.lo[k]).min(self.hi[k]);
+        for (value, (lo, hi)) in p.iter_mut().zip(self.lo.iter().zip(&self.hi)) {
+            *value = value.max(*lo).min(*hi);
         }
         p
     }
@@ -94,8 +94,8 @@ impl<const N: usize> Bounds<N> {
     pub fn interior(&self, p: &[f64; N]) -> ([usize; N], usize) {
         let mut indices = [0; N];
         let mut n = 0;
-        for k in 0..N {
-            if !self.is_fixed(k) && !self.is_at_limit(k, p[k]) {
+        for (k, &value) in p.iter().enumerate() {
+            if !self.is_fixed(k) && !self.is_at_limit(k, value) {
                 indices[n] = k;
                 n += 1;
             }
@@ -160,6 +160,9 @@ fn dot<const N: usize>(a: &[f64; N], b: &[f64; N]) -> f64 {
 /// Largest number of evaluations of one descent.
 const MAX_EVALUATIONS: usize = 400;
 
+/// Damping at which steps are lost in rounding.
+const MAX_DAMPING: f64 = 1e15;
+
 /// Levenberg–Marquardt descent from `start` until a step gains less than `stop` (absolute, in units of F) twice in a
 /// row, or the expected gain is that small.
 pub fn descend<const N: usize>(
@@ -173,7 +176,7 @@ pub fn descend<const N: usize>(
     let mut evaluations = 1;
     let (mut damping, mut growth, mut small_gains) = (1e-3, 2.0, 0);
     let mut converged = false;
-    while evaluations < MAX_EVALUATIONS && here.is_finite() && !converged {
+    while evaluations < MAX_EVALUATIONS && here.is_finite() && !converged && damping < MAX_DAMPING {
         let (indices, n) = bounds.movable(&p, &here.gradient);
         if n == 0 {
             converged = true;
@@ -182,20 +185,10 @@ pub fn descend<const N: usize>(
         let Some(step) = damped_step(&here.curvature, &here.gradient, damping, &indices[..n]) else {
             damping *= growth;
             growth *= 2.0;
-            if damping > 1e30 {
-                break;
-            }
             continue;
         };
-        let mut trial = p;
-        for k in 0..N {
-            trial[k] += step[k];
-        }
-        let trial = bounds.clip(trial);
-        let mut moved = [0.0; N];
-        for k in 0..N {
-            moved[k] = trial[k] - p[k];
-        }
+        let trial = bounds.clip(std::array::from_fn(|k| p[k] + step[k]));
+        let moved: [f64; N] = std::array::from_fn(|k| trial[k] - p[k]);
         let predicted = -dot(&moved, &here.gradient) - 0.5 * small_matrix::bilinear(&here.curvature, &moved, &moved, N);
         if predicted.abs() < 1e-3 * stop && damping < 1.0 {
             converged = true;
@@ -204,7 +197,7 @@ pub fn descend<const N: usize>(
         let there = objective.expand(&trial);
         evaluations += 1;
         let gained = here.value - there.value;
-        if gained >= 0.0 && there.is_finite() {
+        if gained > 0.0 && there.is_finite() {
             let ratio = if predicted > 0.0 { gained / predicted } else { 0.0 };
             damping *= (1.0 - (2.0 * ratio - 1.0).powi(3)).clamp(1.0 / 3.0, 2.0);
             growth = 2.0;
@@ -220,10 +213,11 @@ pub fn descend<const N: usize>(
             }
             damping *= growth;
             growth *= 2.0;
-            if damping > 1e30 {
-                break;
-            }
         }
+    }
+    if !converged && here.is_finite() {
+        // no step leads further down; it is a minimum if the undamped step promises nothing either
+        converged = estimated_distance(&here.curvature, &p, &here.gradient, bounds).abs() < stop;
     }
     Reached { p, at: here, converged, evaluations }
 }
@@ -244,13 +238,7 @@ pub fn hessian<const N: usize>(objective: &mut impl Objective<N>, p: &[f64; N], 
             hessian[k][j] = (up[j] - down[j]) / (2.0 * step);
         }
     }
-    for row in 0..N {
-        for col in 0..row {
-            let mean = 0.5 * (hessian[row][col] + hessian[col][row]);
-            hessian[row][col] = mean;
-            hessian[col][row] = mean;
-        }
-    }
+    small_matrix::symmetrise(&mut hessian, N);
     hessian
 }
 
@@ -280,16 +268,14 @@ pub fn polish<const N: usize>(
     let mut fresh = true;
     for _ in 0..30 {
         let (indices, n) = bounds.movable(&reached.p, &reached.at.gradient);
-        let Some(step) = damped_step(&matrix, &reached.at.gradient, 0.0, &indices[..n]) else { break };
+        let Some(step) = damped_step(&matrix, &reached.at.gradient, 0.0, &indices[..n]) else {
+            break;
+        };
         let distance = -0.5 * dot(&step, &reached.at.gradient);
         if distance.abs() < goal {
             break;
         }
-        let mut trial = reached.p;
-        for k in 0..N {
-            trial[k] += step[k];
-        }
-        let trial = bounds.clip(trial);
+        let trial = bounds.clip(std::array::from_fn(|k| reached.p[k] + step[k]));
         let there = objective.expand(&trial);
         reached.evaluations += 1;
         let rounding = 16.0 * f64::EPSILON * reached.at.value.abs();
@@ -339,7 +325,7 @@ pub fn covariance<const N: usize>(hessian: &Matrix<N>, p: &[f64; N], bounds: &Bo
 /// limits it is returned as it is.
 pub fn quoted_error(value: f64, error: f64, lo: f64, hi: f64) -> f64 {
     let range = hi - lo;
-    if !(range.is_finite() && range > 0.0) || !error.is_finite() {
+    if !(range.is_finite() && range > 0.0 && error.is_finite()) {
         return error;
     }
     let sine = (2.0 * (value - lo) / range - 1.0).clamp(-1.0, 1.0);

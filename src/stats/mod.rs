@@ -9,9 +9,16 @@
 //! | [`histogram`] | uniform histograms, bin-index rules, rules for the number of bins |
 //! | [`peak_finder`] | peaks of binned distributions |
 //! | [`gaussian_fit`] | Gaussian fit of a pedestal row, and the older windowed estimate |
+//! | [`dark_current`] | Poisson⊗Gaussian fit of the pixel-charge distribution: noise, dark current, gain |
+//! | [`profile_fit`] | Gaussian fit of a cluster's profile |
+//! | [`polynomial`] | weighted straight lines and polynomials |
+//! | [`minimise`] | any other model: named parameters, limits, errors, profile intervals |
+//! | [`bounded_search`], [`small_matrix`] | the engine below: Levenberg–Marquardt in a box, Hessian, profiles |
+//! | [`random`] | seeded streams of random numbers and their distributions |
 //! | [`small_matrix`] | positive-definite matrices on the stack |
 //!
-//! A fit that fails is a result with a status, not an error: errors are for input that cannot be fitted at all.
+//! A fit that fails is a result with a [`status`], not an error: errors are for input that cannot be fitted at all.
+//! Results depend on the input alone, bit for bit, never on the number of threads.
 
 pub mod bounded_search;
 pub mod dark_current;
@@ -19,13 +26,18 @@ pub mod distributions;
 mod error;
 pub mod gaussian_fit;
 pub mod histogram;
+pub mod minimise;
 pub mod peak_finder;
+pub mod polynomial;
+pub mod random;
 pub mod profile_fit;
 pub mod robust;
 pub mod small_matrix;
+pub mod status;
 
 pub use error::StatsError;
 pub use histogram::{BinRule, Histogram};
+pub use status::Status;
 
 #[cfg(test)]
 pub(crate) mod test_data;

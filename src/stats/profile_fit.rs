@@ -221,7 +221,9 @@ mod tests {
         for (axis, coordinate, position, width) in
             [("X", "projectionX", "fPosX", "fSTD_X"), ("Y", "projectionY", "fPosY", "fSTD_Y")]
         {
-            let Some(profiles) = test_data::recorded_nested("clustersRec", coordinate) else { return };
+            let Some(profiles) = test_data::recorded_nested("clustersRec", coordinate) else {
+                return;
+            };
             let column = |name: &str| test_data::recorded("clustersRec", name).unwrap();
             let (low, position, width) = (column(&format!("min{axis}")), column(position), column(width));
             for (cluster, profile) in profiles.iter().enumerate() {

@@ -17,8 +17,8 @@ pub fn cholesky<const N: usize>(matrix: &Matrix<N>, n: usize) -> Option<Matrix<N
     for row in 0..n {
         for col in 0..=row {
             let mut sum = matrix[row][col];
-            for k in 0..col {
-                sum -= factor[row][k] * factor[col][k];
+            for (a, b) in factor[row].iter().zip(&factor[col]).take(col) {
+                sum -= a * b;
             }
             if row == col {
                 // also false for NaN
@@ -70,14 +70,20 @@ pub fn inverse<const N: usize>(matrix: &Matrix<N>, n: usize) -> Option<Matrix<N>
             inverse[row][col] = column[row];
         }
     }
+    symmetrise(&mut inverse, n);
+    Some(inverse)
+}
+
+/// Replaces the elements on either side of the diagonal by their means.
+#[allow(clippy::needless_range_loop)]
+pub fn symmetrise<const N: usize>(matrix: &mut Matrix<N>, n: usize) {
     for row in 0..n {
         for col in 0..row {
-            let mean = 0.5 * (inverse[row][col] + inverse[col][row]);
-            inverse[row][col] = mean;
-            inverse[col][row] = mean;
+            let mean = 0.5 * (matrix[row][col] + matrix[col][row]);
+            matrix[row][col] = mean;
+            matrix[col][row] = mean;
         }
     }
-    Some(inverse)
 }
 
 /// xᵀ·`matrix`·y over the leading `n` rows.

@@ -191,10 +191,8 @@ pub fn reduce(cube: &SkipCube, skips: Range<usize>, functions: &[Reduction]) -> 
         for (f, image) in images.iter_mut().enumerate() {
             for r in 0..height {
                 let from = (f * height + r) * width;
-                let mut target =
-                    image.slice_mut(ndarray::s![patch_rows.start + r, patch_cols.start..patch_cols.end]);
-                if let Some(target) = target.as_slice_mut() {
-                    target.copy_from_slice(&piece[from..from + width]);
+                if let Some(target) = image.row_mut(patch_rows.start + r).as_slice_mut() {
+                    target[patch_cols.clone()].copy_from_slice(&piece[from..from + width]);
                 }
             }
         }

@@ -109,7 +109,7 @@ impl Block {
         }
         block.height = top + per_column as f64 * size * LINE_SKIP - (LINE_SKIP - ASCENT - DESCENT) * size;
         block.anchor = match legend.place {
-            LegendPlace::At(anchor) => Some(anchor),
+            LegendPlace::At(anchor) if anchor != Anchor::Free => Some(anchor),
             _ => None,
         };
         Some(block)
@@ -180,11 +180,11 @@ impl Block {
         let x = match anchor {
             Anchor::TopLeft | Anchor::Left | Anchor::BottomLeft => frame.x0 + MARGIN,
             Anchor::Top | Anchor::Bottom => (frame.x0 + frame.x1 - w) / 2.0,
-            Anchor::TopRight | Anchor::Right | Anchor::BottomRight => frame.x1 - MARGIN - w,
+            Anchor::TopRight | Anchor::Right | Anchor::BottomRight | Anchor::Free => frame.x1 - MARGIN - w,
         };
         let upwards = matches!(anchor, Anchor::BottomLeft | Anchor::Bottom | Anchor::BottomRight);
         let mut y = match anchor {
-            Anchor::TopLeft | Anchor::Top | Anchor::TopRight => frame.y0 + MARGIN,
+            Anchor::TopLeft | Anchor::Top | Anchor::TopRight | Anchor::Free => frame.y0 + MARGIN,
             Anchor::Left | Anchor::Right => (frame.y0 + frame.y1 - h) / 2.0,
             Anchor::BottomLeft | Anchor::Bottom | Anchor::BottomRight => frame.y1 - MARGIN - h,
         };
@@ -224,7 +224,7 @@ impl Block {
 
 fn shrunk(text: &str, size: f64, room: f64) -> Text {
     let natural = Text::new(text, size);
-    if natural.width <= room || !(room > 0.0) {
+    if natural.width <= room || room <= 0.0 || room.is_nan() {
         return natural;
     }
     Text::new(text, size * (room / natural.width).max(0.4))
@@ -265,30 +265,18 @@ fn draw_key(drawing: &mut Drawing, key: &LegendKey, at: Point) {
     }
 }
 
-/// Places the notes and legends of a panel and draws them.
-pub(crate) fn place(
-    drawing: &mut Drawing,
-    frame: &Rect,
-    notes: Vec<Block>,
-    legends: Vec<Block>,
-    footprint: &[Point],
-    over_image: bool,
-) {
-    let mut taken: Vec<Rect> = Vec::new();
-    let hits = |r: &Rect| {
-        let around = r.grown(2.0);
-        footprint.iter().filter(|p| around.contains(**p)).count()
-    };
-    let mut put = |drawing: &mut Drawing, block: &Block, anchor: Anchor, taken: &mut Vec<Rect>| {
-        let rect = block.rect(frame, anchor, taken);
-        block.draw(drawing, rect, over_image || hits(&rect) > 0);
-        taken.push(rect);
-    };
-    for block in notes.iter().chain(&legends) {
-        if let Some(anchor) = block.anchor {
-            put(drawing, block, anchor, &mut taken);
-        }
-    }
+/// A box in its place.
+pub(crate) struct Placed {
+    pub block: Block,
+    pub rect: Rect,
+    /// Number of places of the data under it.
+    pub hidden: usize,
+    anchor: Anchor,
+}
+
+/// Finds places for the boxes of a panel: first those that ask for one, then the others in the corner that hides the
+/// least data.
+pub(crate) fn arrange(frame: &Rect, blocks: Vec<Block>, footprint: &[Point]) -> Vec<Placed> {
     const CANDIDATES: [Anchor; 8] = [
         Anchor::TopRight,
         Anchor::TopLeft,
@@ -299,14 +287,41 @@ pub(crate) fn place(
         Anchor::Right,
         Anchor::Left,
     ];
-    for block in legends.iter().filter(|b| b.anchor.is_none()) {
+    let hits = |r: &Rect| {
+        let around = r.grown(2.0);
+        footprint.iter().filter(|p| around.contains(**p)).count()
+    };
+    let room = frame.grown(0.5);
+    let mut taken: Vec<Rect> = Vec::new();
+    let mut placed = Vec::new();
+    let (fixed, free): (Vec<Block>, Vec<Block>) = blocks.into_iter().partition(|b| b.anchor.is_some());
+    for block in fixed.into_iter().chain(free) {
         let cost = |anchor: &Anchor| {
             let rect = block.rect(frame, *anchor, &taken);
-            let outside =
-                !(frame.grown(0.5).contains(pt(rect.x0, rect.y0)) && frame.grown(0.5).contains(pt(rect.x1, rect.y1)));
-            (outside, hits(&rect))
+            let inside = room.contains(pt(rect.x0, rect.y0)) && room.contains(pt(rect.x1, rect.y1));
+            (!inside, hits(&rect))
         };
-        let best = CANDIDATES.iter().min_by_key(|a| cost(a)).copied().unwrap_or_default();
-        put(drawing, block, best, &mut taken);
+        let anchor = block.anchor.or_else(|| CANDIDATES.into_iter().min_by_key(cost)).unwrap_or_default();
+        let rect = block.rect(frame, anchor, &taken);
+        let hidden = hits(&rect);
+        taken.push(rect);
+        placed.push(Placed { block, rect, hidden, anchor });
     }
+    placed
+}
+
+/// Factor by which the left axis has to grow upwards so that the data pass below this box; infinite when growing does
+/// not help.
+pub(crate) fn headroom(frame: &Rect, placed: &Placed, footprint: &[Point]) -> f64 {
+    if !matches!(placed.anchor, Anchor::TopLeft | Anchor::Top | Anchor::TopRight) {
+        return f64::INFINITY;
+    }
+    let around = placed.rect.grown(4.0);
+    let highest = footprint
+        .iter()
+        .filter(|p| p.x >= around.x0 && p.x <= around.x1 && frame.grown(0.5).contains(**p))
+        .map(|p| frame.y1 - p.y)
+        .fold(0.0, f64::max);
+    let free = frame.y1 - around.y1;
+    if free <= 0.0 { f64::INFINITY } else { (highest / free).max(1.0) }
 }

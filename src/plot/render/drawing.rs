@@ -3,7 +3,7 @@
 //! Layout happens once ([`super::layout`]); PDF, EPS, SVG and PNG only spell the same marks differently, which is why
 //! the four files look the same.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use super::font::Glyph;
 use super::geometry::{Path, Point, Rect};
@@ -51,6 +51,26 @@ pub(crate) struct Raster {
     pub indices: Vec<u8>,
     /// At most 256 colours; every index is below its length.
     pub palette: Vec<[u8; 3]>,
+    /// The indices as zlib data, made once for all formats.
+    deflated: OnceLock<Vec<u8>>,
+}
+
+impl Raster {
+    pub fn new(width: usize, height: usize, indices: Vec<u8>, palette: Vec<[u8; 3]>) -> Self {
+        Self {
+            width,
+            height,
+            indices,
+            palette,
+            deflated: OnceLock::new(),
+        }
+    }
+
+    /// The indices as zlib data. Noise does not become smaller at higher levels than this.
+    pub fn deflated(&self) -> &[u8] {
+        self.deflated
+            .get_or_init(|| super::pdf::deflate(&self.indices, 3))
+    }
 }
 
 /// One mark on paper.

@@ -9,7 +9,6 @@ use super::drawing::{Drawing, Mark, Pen, Raster};
 use super::font::{self, Glyph};
 use super::geometry::{Path, Point, Rect, Segment};
 use super::number;
-use super::pdf::deflate_image;
 use super::subset::Subset;
 use crate::plot::style::Colour;
 
@@ -236,6 +235,12 @@ impl Writer {
         let Some(subset) = self.subset.take() else {
             return;
         };
+        // A font shows at most 256 glyphs at a time; text beyond is drawn as outlines.
+        if glyphs.iter().any(|g| subset.number(g.id) > 255) {
+            self.painted(&font::text_outline(glyphs, at, upwards), Some(colour), None);
+            self.subset = Some(subset);
+            return;
+        }
         self.text("g ");
         self.place(at);
         self.text(if upwards { "translate 90 rotate " } else { "translate " });
@@ -259,11 +264,11 @@ impl Writer {
                     expected = g.x + font::advance(g.id) * g.size;
                     n += 1;
                 }
-                let (line, after) = rest.split_at(n.max(1).min(80));
+                let (line, after) = rest.split_at(n.clamp(1, 80));
                 self.numbers(&[first.x, first.rise]);
                 self.text("m <");
                 for g in line {
-                    self.text(&format!("{:02x}", subset.number(g.id).min(255)));
+                    self.text(&format!("{:02x}", subset.number(g.id)));
                 }
                 self.text("> t\n");
                 rest = after;
@@ -297,7 +302,7 @@ impl Writer {
              /ImageMatrix [{w} 0 0 -{h} 0 {h}]\n\
              /DataSource currentfile /ASCII85Decode filter /FlateDecode filter >> image\n"
         ));
-        ascii85(&deflate_image(&raster.indices), &mut self.out);
+        ascii85(raster.deflated(), &mut self.out);
         self.text("G\n");
     }
 }

@@ -50,7 +50,12 @@ impl Rect {
     }
 
     pub fn corners(&self) -> [Point; 4] {
-        [pt(self.x0, self.y0), pt(self.x1, self.y0), pt(self.x1, self.y1), pt(self.x0, self.y1)]
+        [
+            pt(self.x0, self.y0),
+            pt(self.x1, self.y0),
+            pt(self.x1, self.y1),
+            pt(self.x0, self.y1),
+        ]
     }
 }
 
@@ -159,7 +164,12 @@ impl Path {
 pub(crate) fn clip_segment(a: Point, b: Point, r: &Rect) -> Option<(Point, Point)> {
     let (dx, dy) = (b.x - a.x, b.y - a.y);
     let (mut t0, mut t1) = (0.0f64, 1.0f64);
-    for (p, q) in [(-dx, a.x - r.x0), (dx, r.x1 - a.x), (-dy, a.y - r.y0), (dy, r.y1 - a.y)] {
+    for (p, q) in [
+        (-dx, a.x - r.x0),
+        (dx, r.x1 - a.x),
+        (-dy, a.y - r.y0),
+        (dy, r.y1 - a.y),
+    ] {
         if p == 0.0 {
             if q < 0.0 {
                 return None;
@@ -177,7 +187,10 @@ pub(crate) fn clip_segment(a: Point, b: Point, r: &Rect) -> Option<(Point, Point
     let at = |t: f64| match t {
         t if t <= 0.0 => a,
         t if t >= 1.0 => b,
-        t => pt((a.x + t * dx).clamp(r.x0, r.x1), (a.y + t * dy).clamp(r.y0, r.y1)),
+        t => pt(
+            (a.x + t * dx).clamp(r.x0, r.x1),
+            (a.y + t * dy).clamp(r.y0, r.y1),
+        ),
     };
     Some((at(t0), at(t1)))
 }
@@ -202,21 +215,23 @@ pub(crate) fn clip_polyline(points: &[Point], r: &Rect) -> Vec<Vec<Point>> {
 
 /// A polygon cut to `r` (Sutherland and Hodgman 1974).
 pub(crate) fn clip_polygon(points: &[Point], r: &Rect) -> Vec<Point> {
-    type Inside = fn(&Point, &Rect) -> bool;
-    let vertical = |x: f64| move |a: Point, b: Point| pt(x, a.y + (b.y - a.y) * ((x - a.x) / (b.x - a.x)));
-    let horizontal = |y: f64| move |a: Point, b: Point| pt(a.x + (b.x - a.x) * ((y - a.y) / (b.y - a.y)), y);
-    let sides: [(Inside, Box<dyn Fn(Point, Point) -> Point>); 4] = [
-        (|p, r| p.x >= r.x0, Box::new(vertical(r.x0))),
-        (|p, r| p.x <= r.x1, Box::new(vertical(r.x1))),
-        (|p, r| p.y >= r.y0, Box::new(horizontal(r.y0))),
-        (|p, r| p.y <= r.y1, Box::new(horizontal(r.y1))),
-    ];
     let mut polygon = points.to_vec();
-    for (inside, cut) in sides {
+    for side in 0..4 {
+        // Distance from this side, positive inside.
+        let depth = |p: Point| match side {
+            0 => p.x - r.x0,
+            1 => r.x1 - p.x,
+            2 => p.y - r.y0,
+            _ => r.y1 - p.y,
+        };
+        let cut = |a: Point, b: Point| {
+            let t = depth(a) / (depth(a) - depth(b));
+            pt(a.x + (b.x - a.x) * t, a.y + (b.y - a.y) * t)
+        };
         let mut kept = Vec::with_capacity(polygon.len() + 4);
         for (i, &b) in polygon.iter().enumerate() {
             let a = polygon[(i + polygon.len() - 1) % polygon.len()];
-            match (inside(&a, r), inside(&b, r)) {
+            match (depth(a) >= 0.0, depth(b) >= 0.0) {
                 (true, true) => kept.push(b),
                 (true, false) => kept.push(cut(a, b)),
                 (false, true) => kept.extend([cut(a, b), b]),
@@ -243,7 +258,13 @@ pub(crate) fn thin_polyline(points: Vec<Point>, resolution: f64) -> Vec<Point> {
     let mut thin: Vec<Point> = Vec::with_capacity(4 * columns as usize + 8);
     for group in points.chunk_by(|a, b| column(a) == column(b)) {
         let index = |better: fn(f64, f64) -> bool| {
-            (1..group.len()).fold(0, |best, i| if better(group[i].y, group[best].y) { i } else { best })
+            (1..group.len()).fold(0, |best, i| {
+                if better(group[i].y, group[best].y) {
+                    i
+                } else {
+                    best
+                }
+            })
         };
         let mut keep = [0, index(|a, b| a < b), index(|a, b| a > b), group.len() - 1];
         keep.sort_unstable();
@@ -264,8 +285,14 @@ mod tests {
 
     #[test]
     fn segments_are_cut_at_the_frame() {
-        assert_eq!(clip_segment(pt(-5.0, 5.0), pt(15.0, 5.0), &BOX), Some((pt(0.0, 5.0), pt(10.0, 5.0))));
-        assert_eq!(clip_segment(pt(1.0, 1.0), pt(2.0, 3.0), &BOX), Some((pt(1.0, 1.0), pt(2.0, 3.0))));
+        assert_eq!(
+            clip_segment(pt(-5.0, 5.0), pt(15.0, 5.0), &BOX),
+            Some((pt(0.0, 5.0), pt(10.0, 5.0)))
+        );
+        assert_eq!(
+            clip_segment(pt(1.0, 1.0), pt(2.0, 3.0), &BOX),
+            Some((pt(1.0, 1.0), pt(2.0, 3.0)))
+        );
         assert_eq!(clip_segment(pt(-5.0, -1.0), pt(15.0, -1.0), &BOX), None);
         assert_eq!(clip_segment(pt(-1.0, 20.0), pt(-1.0, -20.0), &BOX), None);
         assert_eq!(clip_segment(pt(f64::NAN, 0.0), pt(1.0, 1.0), &BOX), None);
@@ -273,15 +300,31 @@ mod tests {
 
     #[test]
     fn a_polyline_falls_into_its_inner_pieces() {
-        let zigzag = [pt(1.0, 5.0), pt(1.0, 15.0), pt(3.0, 15.0), pt(3.0, 5.0), pt(4.0, 5.0)];
+        let zigzag = [
+            pt(1.0, 5.0),
+            pt(1.0, 15.0),
+            pt(3.0, 15.0),
+            pt(3.0, 5.0),
+            pt(4.0, 5.0),
+        ];
         let pieces = clip_polyline(&zigzag, &BOX);
-        assert_eq!(pieces, [vec![pt(1.0, 5.0), pt(1.0, 10.0)], vec![pt(3.0, 10.0), pt(3.0, 5.0), pt(4.0, 5.0)]]);
+        assert_eq!(
+            pieces,
+            [
+                vec![pt(1.0, 5.0), pt(1.0, 10.0)],
+                vec![pt(3.0, 10.0), pt(3.0, 5.0), pt(4.0, 5.0)]
+            ]
+        );
     }
 
     #[test]
     fn a_polygon_is_cut_to_the_frame() {
         let area = |p: &[Point]| {
-            (0..p.len()).map(|i| (p[i], p[(i + 1) % p.len()])).map(|(a, b)| a.x * b.y - b.x * a.y).sum::<f64>().abs()
+            (0..p.len())
+                .map(|i| (p[i], p[(i + 1) % p.len()]))
+                .map(|(a, b)| a.x * b.y - b.x * a.y)
+                .sum::<f64>()
+                .abs()
                 / 2.0
         };
         // A diamond of half diagonal 8 around a corner of the frame: a quarter of its area is inside.
@@ -293,10 +336,15 @@ mod tests {
 
     #[test]
     fn thinning_keeps_the_extremes() {
-        let noisy: Vec<Point> = (0..100_000).map(|i| pt(i as f64 * 0.003, ((i * 7919) % 1009) as f64)).collect();
+        let noisy: Vec<Point> = (0..100_000)
+            .map(|i| pt(i as f64 * 0.003, ((i * 7919) % 1009) as f64))
+            .collect();
         let thin = thin_polyline(noisy.clone(), 0.5);
         assert!(thin.len() < 4 * 602, "{}", thin.len());
-        let range = |p: &[Point]| p.iter().fold((f64::MAX, f64::MIN), |(l, h), p| (l.min(p.y), h.max(p.y)));
+        let range = |p: &[Point]| {
+            p.iter()
+                .fold((f64::MAX, f64::MIN), |(l, h), p| (l.min(p.y), h.max(p.y)))
+        };
         assert_eq!(range(&thin), range(&noisy));
         assert_eq!(thin.first(), noisy.first());
         assert_eq!(thin.last(), noisy.last());

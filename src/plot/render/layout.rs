@@ -55,12 +55,31 @@ pub(crate) fn compose(figure: &Figure, density: Density) -> Drawing {
     let theme = Theme::USUAL;
     let top = draw_title(&mut drawing, figure, &theme);
     let cells = assign_cells(figure, rows, cols);
-    let plans = plan_panels(figure, &cells, theme, density);
+    let mut plans = plan_panels(figure, &cells, theme, density);
     let area = Rect::new(RIM, top, width - RIM, height - RIM);
-    for (plan, slot) in plans.iter().zip(slots(figure, &plans, rows, cols, area)) {
-        plan.1.draw(&mut drawing, slot);
+    let before = slots(figure, &plans, rows, cols, area);
+    for ((_, plan), (slot, _)) in plans.iter_mut().zip(&before) {
+        plan.make_room(*slot);
+    }
+    let after = slots(figure, &plans, rows, cols, area);
+    for ((_, plan), (slot, left)) in plans.iter().zip(after) {
+        plan.draw(&mut drawing, slot, left);
     }
     drawing
+}
+
+/// The panels of a figure with their axes, in their order, without a page; with the height of each relative to the
+/// highest.
+pub(crate) fn plans(figure: &Figure) -> Vec<(f64, Plan<'_>)> {
+    let (rows, cols) = figure.grid_shape();
+    let (rows, cols) = (rows.min(MOST_TRACKS), cols.min(MOST_TRACKS));
+    let cells = assign_cells(figure, rows, cols);
+    let height = |row: usize| ratio(&figure.grid.heights, row);
+    let highest = (0..rows).map(height).fold(0.0, f64::max);
+    plan_panels(figure, &cells, Theme::USUAL, Density::VECTOR)
+        .into_iter()
+        .map(|(cell, plan)| (height(cell.row) / highest, plan))
+        .collect()
 }
 
 /// Size asked for, or one that gives every panel room to be read.
@@ -178,12 +197,12 @@ fn crowding(figure: &Figure) -> f64 {
 }
 
 /// The frames of the panels: margins are what the labels need, the rest is shared in the wanted ratios. Labels depend on
-/// the frames and these on the labels, so it takes a few rounds.
-fn slots(figure: &Figure, plans: &[(Cell, Plan)], rows: usize, cols: usize, area: Rect) -> Vec<Rect> {
+/// the frames and these on the labels, so it takes a few rounds. Also the room at the left of each frame.
+fn slots(figure: &Figure, plans: &[(Cell, Plan)], rows: usize, cols: usize, area: Rect) -> Vec<(Rect, f64)> {
     let shared = figure.grid.share_x;
     let row_gap = if shared { SHARED_GAP } else { GAP };
     let mut frames = vec![(area.width() / cols as f64 * 0.8, area.height() / rows as f64 * 0.8); plans.len()];
-    let mut slots = Vec::new();
+    let mut slots: Vec<(Rect, f64)> = Vec::new();
     for _ in 0..3 {
         let margins: Vec<Margins> = plans.iter().zip(&frames).map(|((_, plan), (w, h))| plan.margins(*w, *h)).collect();
         let track = |n: usize, value: &dyn Fn(&Cell, &Margins) -> (usize, f64)| {
@@ -202,9 +221,12 @@ fn slots(figure: &Figure, plans: &[(Cell, Plan)], rows: usize, cols: usize, area
         let y = spread(area.y0, area.y1, &top, &bottom, row_gap, &figure.grid.heights);
         slots = plans
             .iter()
-            .map(|(c, _)| Rect::new(x[c.col].0, y[c.row].0, x[c.col + c.col_span - 1].1, y[c.row + c.row_span - 1].1))
+            .map(|(c, _)| {
+                let (x0, x1) = (x[c.col].0, x[c.col + c.col_span - 1].1);
+                (Rect::new(x0, y[c.row].0, x1, y[c.row + c.row_span - 1].1), left[c.col])
+            })
             .collect();
-        frames = slots.iter().map(|s: &Rect| (s.width(), s.height())).collect();
+        frames = slots.iter().map(|(s, _)| (s.width(), s.height())).collect();
     }
     slots
 }

@@ -1,14 +1,17 @@
 //! The layers of a panel as marks on paper.
 
 use std::collections::HashSet;
-use std::sync::Arc;
 
 use super::contour;
 use super::drawing::{Drawing, Mark, Pen};
 use super::font::{self, CAP_HEIGHT, Text};
-use super::geometry::{Path, Point, Rect, clip_polygon, clip_polyline, clip_segment, pt, thin_polyline};
+use super::geometry::{
+    Path, Point, Rect, clip_polygon, clip_polyline, clip_segment, pt, thin_polyline,
+};
 use super::layout::Density;
-use super::raster::{self, Limits, Window};
+use super::limits::Limits;
+use super::picture;
+use super::raster;
 use super::scale::Scale;
 use crate::plot::image::ImagePlot;
 use crate::plot::overlay::{Arrows, DataText, Direction, Guide, Polygon, Strip};
@@ -34,13 +37,13 @@ impl Frame {
         self.rect.y1 - self.y.unit(y) * self.rect.height()
     }
 
-    fn place(&self, x: f64, y: f64) -> Option<Point> {
+    pub fn place(&self, x: f64, y: f64) -> Option<Point> {
         let p = pt(self.across(x), self.up(y));
         (p.x.is_finite() && p.y.is_finite()).then_some(p)
     }
 
     /// Like [`Frame::up`], with a value that a logarithm cannot show placed below the frame.
-    fn up_or_below(&self, y: f64) -> f64 {
+    pub fn up_or_below(&self, y: f64) -> f64 {
         self.rect.y1 - self.y.unit_or_below(y) * self.rect.height()
     }
 
@@ -54,7 +57,14 @@ impl Frame {
 const FINEST: f64 = 0.12;
 
 /// Draws one layer. `limits` is the colour range when the layer is an image.
-pub(crate) fn draw(drawing: &mut Drawing, frame: &Frame, series: &Series, limits: Option<Limits>, density: Density) {
+pub(crate) fn draw(
+    drawing: &mut Drawing,
+    frame: &Frame,
+    series: &Series,
+    limits: Option<Limits>,
+    ground: Option<(&ImagePlot, Limits)>,
+    density: Density,
+) {
     match series {
         Series::Points(s) => points(drawing, frame, s),
         Series::Line(s) => line(drawing, frame, s),
@@ -62,14 +72,14 @@ pub(crate) fn draw(drawing: &mut Drawing, frame: &Frame, series: &Series, limits
         Series::Histogram(s) => histogram(drawing, frame, s),
         Series::Image(s) => {
             if let Some(limits) = limits {
-                image(drawing, frame, s, limits, density);
+                picture::draw(drawing, frame, s, limits, density);
             }
         }
         Series::Contours(s) => contours(drawing, frame, s),
         Series::Guide(s) => guide(drawing, frame, s),
         Series::Strip(s) => strip(drawing, frame, s),
         Series::Polygon(s) => polygon(drawing, frame, s),
-        Series::Text(s) => data_text(drawing, frame, s),
+        Series::Text(s) => data_text(drawing, frame, s, ground),
         Series::Arrows(s) => arrows(drawing, frame, s),
     }
 }
@@ -83,9 +93,22 @@ pub(crate) fn marker_path(marker: &Marker) -> (Path, bool) {
         Shape::Dot => path.circle(Point::default(), r * 0.4),
         // Squares and triangles of the area of the circle, so that none looks larger.
         Shape::Square => path.rect(Rect::new(-0.886 * r, -0.886 * r, 0.886 * r, 0.886 * r)),
-        Shape::TriangleUp => path.polygon(&[pt(0.0, -1.25 * r), pt(1.13 * r, 0.75 * r), pt(-1.13 * r, 0.75 * r)]),
-        Shape::TriangleDown => path.polygon(&[pt(0.0, 1.25 * r), pt(1.13 * r, -0.75 * r), pt(-1.13 * r, -0.75 * r)]),
-        Shape::Diamond => path.polygon(&[pt(0.0, -1.3 * r), pt(1.2 * r, 0.0), pt(0.0, 1.3 * r), pt(-1.2 * r, 0.0)]),
+        Shape::TriangleUp => path.polygon(&[
+            pt(0.0, -1.25 * r),
+            pt(1.13 * r, 0.75 * r),
+            pt(-1.13 * r, 0.75 * r),
+        ]),
+        Shape::TriangleDown => path.polygon(&[
+            pt(0.0, 1.25 * r),
+            pt(1.13 * r, -0.75 * r),
+            pt(-1.13 * r, -0.75 * r),
+        ]),
+        Shape::Diamond => path.polygon(&[
+            pt(0.0, -1.3 * r),
+            pt(1.2 * r, 0.0),
+            pt(0.0, 1.3 * r),
+            pt(-1.2 * r, 0.0),
+        ]),
         Shape::Cross => {
             path.segment(pt(-0.8 * r, -0.8 * r), pt(0.8 * r, 0.8 * r));
             path.segment(pt(-0.8 * r, 0.8 * r), pt(0.8 * r, -0.8 * r));
@@ -100,7 +123,11 @@ pub(crate) fn marker_path(marker: &Marker) -> (Path, bool) {
 
 /// Radius in points, sane whatever was asked for.
 fn marker_radius(marker: &Marker) -> f64 {
-    if marker.size.is_finite() { (marker.size / 2.0).clamp(0.2, 50.0) } else { 2.0 }
+    if marker.size.is_finite() {
+        (marker.size / 2.0).clamp(0.2, 50.0)
+    } else {
+        2.0
+    }
 }
 
 /// Marks of one marker at many places.
@@ -109,15 +136,34 @@ pub(crate) fn stamps(marker: &Marker, at: Vec<Point>) -> Mark {
     let width = (0.17 * marker_radius(marker).sqrt() + 0.45).min(1.4);
     let pen = Pen::solid(marker.edge, width);
     match marker.shape {
-        _ if stroked => Mark::Stamps { path, fill: None, pen: Some(pen), at },
-        Shape::Dot => Mark::Stamps { path, fill: Some(marker.edge), pen: None, at },
+        _ if stroked => Mark::Stamps {
+            path,
+            fill: None,
+            pen: Some(pen),
+            at,
+        },
+        Shape::Dot => Mark::Stamps {
+            path,
+            fill: Some(marker.edge),
+            pen: None,
+            at,
+        },
         // White inside keeps error bars and curves out of open markers.
-        _ => Mark::Stamps { path, fill: Some(marker.face.unwrap_or(Colour::WHITE)), pen: Some(pen), at },
+        _ => Mark::Stamps {
+            path,
+            fill: Some(marker.face.unwrap_or(Colour::WHITE)),
+            pen: Some(pen),
+            at,
+        },
     }
 }
 
 fn points(drawing: &mut Drawing, frame: &Frame, s: &Points) {
-    let places: Vec<Option<Point>> = s.x.iter().zip(&s.y).map(|(&x, &y)| frame.place(x, y)).collect();
+    let places: Vec<Option<Point>> =
+        s.x.iter()
+            .zip(&s.y)
+            .map(|(&x, &y)| frame.place(x, y))
+            .collect();
     if let Some(stroke) = s.joined {
         joined(drawing, frame, places.iter().copied(), stroke);
     }
@@ -126,8 +172,14 @@ fn points(drawing: &mut Drawing, frame: &Frame, s: &Points) {
     let mut seen = HashSet::new();
     // Markers on top of each other within a thirtieth of a point are one on paper.
     let grid = |v: f64| (v * 30.0).round() as i64;
-    let distinct = |p: &Point| s.marker.face.is_some_and(|f| f.a < 255) || seen.insert((grid(p.x), grid(p.y)));
-    let at: Vec<Point> = places.into_iter().flatten().filter(|p| inside.contains(*p)).filter(distinct).collect();
+    let distinct =
+        |p: &Point| s.marker.face.is_some_and(|f| f.a < 255) || seen.insert((grid(p.x), grid(p.y)));
+    let at: Vec<Point> = places
+        .into_iter()
+        .flatten()
+        .filter(|p| inside.contains(*p))
+        .filter(distinct)
+        .collect();
     if !at.is_empty() {
         drawing.marks.push(stamps(&s.marker, at));
     }
@@ -135,7 +187,11 @@ fn points(drawing: &mut Drawing, frame: &Frame, s: &Points) {
 
 fn error_bars(drawing: &mut Drawing, frame: &Frame, s: &Points, places: &[Option<Point>]) {
     let mut path = Path::new();
-    let cap = if places.len() <= 150 { (0.4 * marker_radius(&s.marker)).max(1.0) } else { 0.0 };
+    let cap = if places.len() <= 150 {
+        (0.4 * marker_radius(&s.marker)).max(1.0)
+    } else {
+        0.0
+    };
     let radius = match s.marker.shape {
         Shape::Cross | Shape::Plus | Shape::Dot => 0.0,
         _ => marker_radius(&s.marker) * 0.8,
@@ -162,13 +218,19 @@ fn error_bars(drawing: &mut Drawing, frame: &Frame, s: &Points, places: &[Option
     for (i, place) in places.iter().enumerate() {
         let Some(place) = place else { continue };
         if let Some((low, high)) = arms(&s.y_errors, i) {
-            let ends = (frame.up_or_below(s.y[i] - low), frame.up_or_below(s.y[i] + high));
+            let ends = (
+                frame.up_or_below(s.y[i] - low),
+                frame.up_or_below(s.y[i] + high),
+            );
             if ends.0.is_finite() && ends.1.is_finite() {
                 bar(pt(place.x, ends.0), pt(place.x, ends.1), pt(1.0, 0.0));
             }
         }
         if let Some((low, high)) = arms(&s.x_errors, i) {
-            let ends = (frame.across_or_left(s.x[i] - low), frame.across_or_left(s.x[i] + high));
+            let ends = (
+                frame.across_or_left(s.x[i] - low),
+                frame.across_or_left(s.x[i] + high),
+            );
             if ends.0.is_finite() && ends.1.is_finite() {
                 bar(pt(ends.0, place.y), pt(ends.1, place.y), pt(0.0, 1.0));
             }
@@ -178,7 +240,12 @@ fn error_bars(drawing: &mut Drawing, frame: &Frame, s: &Points, places: &[Option
 }
 
 /// A line through places, interrupted where there is none.
-fn joined(drawing: &mut Drawing, frame: &Frame, places: impl Iterator<Item = Option<Point>>, stroke: Stroke) {
+fn joined(
+    drawing: &mut Drawing,
+    frame: &Frame,
+    places: impl Iterator<Item = Option<Point>>,
+    stroke: Stroke,
+) {
     let mut path = Path::new();
     let mut run: Vec<Point> = Vec::new();
     let finish = |run: &mut Vec<Point>, path: &mut Path| {
@@ -193,7 +260,13 @@ fn joined(drawing: &mut Drawing, frame: &Frame, places: impl Iterator<Item = Opt
         }
     }
     finish(&mut run, &mut path);
-    drawing.stroke(path, Pen { round: true, ..Pen::from(stroke) });
+    drawing.stroke(
+        path,
+        Pen {
+            round: true,
+            ..Pen::from(stroke)
+        },
+    );
 }
 
 fn line(drawing: &mut Drawing, frame: &Frame, s: &Line) {
@@ -224,11 +297,19 @@ fn band(drawing: &mut Drawing, frame: &Frame, s: &Band) {
     let (mut lower, mut upper): (Vec<Point>, Vec<Point>) = (vec![], vec![]);
     let mut finish = |lower: &mut Vec<Point>, upper: &mut Vec<Point>| {
         let mut outline = thin_polyline(std::mem::take(lower), FINEST);
-        outline.extend(thin_polyline(std::mem::take(upper), FINEST).into_iter().rev());
+        outline.extend(
+            thin_polyline(std::mem::take(upper), FINEST)
+                .into_iter()
+                .rev(),
+        );
         path.polygon(&clip_polygon(&outline, &frame.rect));
     };
     for ((&x, &low), &high) in s.x.iter().zip(&s.low).zip(&s.high) {
-        let (x, a, b) = (frame.across(x), frame.up_or_below(low), frame.up_or_below(high));
+        let (x, a, b) = (
+            frame.across(x),
+            frame.up_or_below(low),
+            frame.up_or_below(high),
+        );
         if x.is_finite() && a.is_finite() && b.is_finite() {
             lower.push(pt(x, a));
             upper.push(pt(x, b));
@@ -245,7 +326,12 @@ fn histogram(drawing: &mut Drawing, frame: &Frame, s: &Histogram) {
     let mut runs: Vec<Vec<[f64; 4]>> = vec![vec![]];
     let bins = s.counts.len().min(s.edges.len().saturating_sub(1));
     for i in 0..bins {
-        let base = s.base.as_ref().and_then(|b| b.get(i)).copied().unwrap_or(0.0);
+        let base = s
+            .base
+            .as_ref()
+            .and_then(|b| b.get(i))
+            .copied()
+            .unwrap_or(0.0);
         let bin = [
             frame.across(s.edges[i]),
             frame.across(s.edges[i + 1]),
@@ -260,11 +346,18 @@ fn histogram(drawing: &mut Drawing, frame: &Frame, s: &Histogram) {
     let (mut area, mut outline) = (Path::new(), Path::new());
     for run in runs.iter().filter(|r| !r.is_empty()) {
         let (first, last) = (run[0], run[run.len() - 1]);
-        let mut top: Vec<Point> = run.iter().flat_map(|b| [pt(b[0], b[3]), pt(b[1], b[3])]).collect();
+        let mut top: Vec<Point> = run
+            .iter()
+            .flat_map(|b| [pt(b[0], b[3]), pt(b[1], b[3])])
+            .collect();
         top = thin_polyline(top, FINEST);
         if s.fill.is_some() {
             let mut polygon = top.clone();
-            polygon.extend(run.iter().rev().flat_map(|b| [pt(b[1], b[2]), pt(b[0], b[2])]));
+            polygon.extend(
+                run.iter()
+                    .rev()
+                    .flat_map(|b| [pt(b[1], b[2]), pt(b[0], b[2])]),
+            );
             area.polygon(&clip_polygon(&polygon, &frame.rect));
         }
         top.insert(0, pt(first[0], first[2]));
@@ -277,26 +370,52 @@ fn histogram(drawing: &mut Drawing, frame: &Frame, s: &Histogram) {
         drawing.fill(area, fill);
     }
     if let Some(stroke) = s.stroke {
-        drawing.stroke(outline, stroke.into());
+        // Thinner where the bins are so narrow that their sides would run into each other.
+        let bin = frame.rect.width() / visible_bins(frame, s).max(1) as f64;
+        let width = stroke.width.min((0.7 * bin).max(0.35));
+        drawing.stroke(outline, stroke.width(width).into());
     }
     if let Some(errors) = &s.errors {
         histogram_errors(drawing, frame, s, errors, bins);
     }
 }
 
-fn histogram_errors(drawing: &mut Drawing, frame: &Frame, s: &Histogram, errors: &[f64], bins: usize) {
+fn visible_bins(frame: &Frame, s: &Histogram) -> usize {
+    s.edges.iter().filter(|e| frame.x.contains(**e)).count()
+}
+
+fn histogram_errors(
+    drawing: &mut Drawing,
+    frame: &Frame,
+    s: &Histogram,
+    errors: &[f64],
+    bins: usize,
+) {
     let mut bars = Path::new();
     for (i, error) in errors.iter().enumerate().take(bins) {
-        let top = s.base.as_ref().and_then(|b| b.get(i)).copied().unwrap_or(0.0) + s.counts[i];
+        let top = s
+            .base
+            .as_ref()
+            .and_then(|b| b.get(i))
+            .copied()
+            .unwrap_or(0.0)
+            + s.counts[i];
         let x = (frame.across(s.edges[i]) + frame.across(s.edges[i + 1])) / 2.0;
-        let (a, b) = (pt(x, frame.up_or_below(top - error)), pt(x, frame.up_or_below(top + error)));
+        let (a, b) = (
+            pt(x, frame.up_or_below(top - error)),
+            pt(x, frame.up_or_below(top + error)),
+        );
         if let Some((a, b)) = clip_segment(a, b, &frame.rect)
             && *error > 0.0
         {
             bars.segment(a, b);
         }
     }
-    let colour = s.stroke.map(|o| o.colour).or(s.fill).unwrap_or(Colour::BLACK);
+    let colour = s
+        .stroke
+        .map(|o| o.colour)
+        .or(s.fill)
+        .unwrap_or(Colour::BLACK);
     drawing.stroke(bars, Pen::solid(Colour { a: 255, ..colour }, 0.7));
 }
 
@@ -304,20 +423,30 @@ fn contours(drawing: &mut Drawing, frame: &Frame, s: &Contours) {
     let mut path = Path::new();
     for &level in &s.levels {
         for curve in contour::join(contour::contour(&s.x, &s.y, s.z.view(), level)) {
-            let places: Option<Vec<Point>> = curve.into_iter().map(|(x, y)| frame.place(x, y)).collect();
+            let places: Option<Vec<Point>> =
+                curve.into_iter().map(|(x, y)| frame.place(x, y)).collect();
             for piece in clip_polyline(&places.unwrap_or_default(), &frame.rect) {
                 path.polyline(&piece);
             }
         }
     }
-    drawing.stroke(path, Pen { round: true, ..Pen::from(s.stroke) });
+    drawing.stroke(
+        path,
+        Pen {
+            round: true,
+            ..Pen::from(s.stroke)
+        },
+    );
 }
 
 fn guide(drawing: &mut Drawing, frame: &Frame, s: &Guide) {
     let rect = &frame.rect;
     let (from, to) = match s.direction {
         Direction::Horizontal => (pt(rect.x0, frame.up(s.at)), pt(rect.x1, frame.up(s.at))),
-        Direction::Vertical => (pt(frame.across(s.at), rect.y1), pt(frame.across(s.at), rect.y0)),
+        Direction::Vertical => (
+            pt(frame.across(s.at), rect.y1),
+            pt(frame.across(s.at), rect.y0),
+        ),
     };
     let Some((from, to)) = clip_segment(from, to, &rect.grown(0.01)) else {
         return;
@@ -327,12 +456,20 @@ fn guide(drawing: &mut Drawing, frame: &Frame, s: &Guide) {
     drawing.stroke(path, s.stroke.into());
     if let Some(note) = &s.note {
         let text = Text::new(note, 8.5);
-        let colour = Colour { a: 255, ..s.stroke.colour };
+        let colour = Colour {
+            a: 255,
+            ..s.stroke.colour
+        };
         let (at, upwards) = match s.direction {
             Direction::Horizontal => (pt(to.x - text.width - 5.0, to.y - 2.5), false),
             Direction::Vertical => (pt(to.x - 2.5, to.y + text.width + 6.0), true),
         };
-        drawing.marks.push(Mark::Text { glyphs: text.glyphs, at, upwards, colour });
+        drawing.marks.push(Mark::Text {
+            glyphs: text.glyphs,
+            at,
+            upwards,
+            colour,
+        });
     }
 }
 
@@ -345,7 +482,11 @@ fn strip(drawing: &mut Drawing, frame: &Frame, s: &Strip) {
     if ends.iter().any(|v| v.is_nan()) {
         return;
     }
-    let [a, b] = if ends[0] < ends[1] { ends } else { [ends[1], ends[0]] };
+    let [a, b] = if ends[0] < ends[1] {
+        ends
+    } else {
+        [ends[1], ends[0]]
+    };
     let corners = match s.direction {
         Direction::Horizontal => Rect::new(r.x0, a, r.x1, b).corners(),
         Direction::Vertical => Rect::new(a, r.y0, b, r.y1).corners(),
@@ -356,7 +497,11 @@ fn strip(drawing: &mut Drawing, frame: &Frame, s: &Strip) {
 }
 
 fn polygon(drawing: &mut Drawing, frame: &Frame, s: &Polygon) {
-    let mut corners: Vec<Point> = s.x.iter().zip(&s.y).filter_map(|(&x, &y)| frame.place(x, y)).collect();
+    let mut corners: Vec<Point> =
+        s.x.iter()
+            .zip(&s.y)
+            .filter_map(|(&x, &y)| frame.place(x, y))
+            .collect();
     if let Some(fill) = s.fill {
         let mut path = Path::new();
         path.polygon(&clip_polygon(&corners, &frame.rect));
@@ -376,22 +521,58 @@ fn polygon(drawing: &mut Drawing, frame: &Frame, s: &Polygon) {
     }
 }
 
-fn data_text(drawing: &mut Drawing, frame: &Frame, s: &DataText) {
-    let size = if s.size.is_finite() { s.size.clamp(1.0, 100.0) } else { 7.0 };
-    let shift = if s.shift.0.is_finite() && s.shift.1.is_finite() { s.shift } else { (0.0, 0.0) };
+fn data_text(
+    drawing: &mut Drawing,
+    frame: &Frame,
+    s: &DataText,
+    ground: Option<(&ImagePlot, Limits)>,
+) {
+    let size = if s.size.is_finite() {
+        s.size.clamp(1.0, 100.0)
+    } else {
+        7.0
+    };
+    let shift = if s.shift.0.is_finite() && s.shift.1.is_finite() {
+        s.shift
+    } else {
+        (0.0, 0.0)
+    };
     for (x, y, content) in &s.items {
         let Some(place) = frame.place(*x, *y).filter(|p| frame.rect.contains(*p)) else {
             continue;
         };
         let text = Text::new(content, size);
-        let at = pt(place.x + shift.0 - text.width / 2.0, place.y - shift.1 + CAP_HEIGHT * size / 2.0);
+        let at = pt(
+            place.x + shift.0 - text.width / 2.0,
+            place.y - shift.1 + CAP_HEIGHT * size / 2.0,
+        );
+        let dark =
+            || ground.is_some_and(|(image, limits)| raster::is_dark_at(image, limits, *x, *y));
+        let colour = if s.adaptive && dark() {
+            Colour::WHITE
+        } else {
+            s.colour
+        };
         if s.halo {
-            let outline = font::text_outline(&text.glyphs, at, false);
-            let pen = Pen { round: true, ..Pen::solid(Colour::WHITE, 0.3 * size) };
-            drawing.stroke(outline, pen);
+            halo(drawing, &text, at, false);
         }
-        drawing.marks.push(Mark::Text { glyphs: text.glyphs, at, upwards: false, colour: s.colour });
+        drawing.marks.push(Mark::Text {
+            glyphs: text.glyphs,
+            at,
+            upwards: false,
+            colour,
+        });
     }
+}
+
+/// White rim around a text.
+fn halo(drawing: &mut Drawing, text: &Text, at: Point, upwards: bool) {
+    let outline = font::text_outline(&text.glyphs, at, upwards);
+    let pen = Pen {
+        round: true,
+        ..Pen::solid(Colour::WHITE, 0.3 * text.size)
+    };
+    drawing.stroke(outline, pen);
 }
 
 fn arrows(drawing: &mut Drawing, frame: &Frame, s: &Arrows) {
@@ -420,105 +601,4 @@ fn arrows(drawing: &mut Drawing, frame: &Frame, s: &Arrows) {
     }
     drawing.stroke(shafts, s.stroke.into());
     drawing.fill(heads, s.stroke.colour);
-}
-
-fn image(drawing: &mut Drawing, frame: &Frame, s: &ImagePlot, limits: Limits, density: Density) {
-    let (rows, cols) = s.values.dim();
-    let [x0, x1, y0, y1] = s.edges();
-    if rows == 0 || cols == 0 || !(x1 - x0).is_normal() || !(y1 - y0).is_normal() {
-        return;
-    }
-    // Which pixels are seen: from the ends of the axes, in pixels counted from the first row and column.
-    let span = |first: f64, last: f64, scale: &Scale, pixels: usize| {
-        let place = |v: f64| ((v - first) / (last - first) * pixels as f64).clamp(0.0, pixels as f64);
-        let (a, b) = (place(scale.min), place(scale.max));
-        (a.min(b), a.max(b))
-    };
-    let (col_from, col_to) = span(x0, x1, &frame.x, cols);
-    let (row_from, row_to) = span(y0, y1, &frame.y, rows);
-    if col_to - col_from < 1e-9 || row_to - row_from < 1e-9 {
-        return;
-    }
-    let x_of =
-        |col: f64| frame.rect.x0 + frame.x.unit_or_below(x0 + (x1 - x0) * col / cols as f64) * frame.rect.width();
-    let y_of =
-        |row: f64| frame.rect.y1 - frame.y.unit_or_below(y0 + (y1 - y0) * row / rows as f64) * frame.rect.height();
-    let window = Window { row_from, row_to, col_from, col_to };
-    let pixels = |length: f64| (length.abs() / 72.0 * density.dpi).round().clamp(1.0, 20_000.0) as usize;
-    let (width, height) = (x_of(col_to) - x_of(col_from), y_of(row_to) - y_of(row_from));
-    if !(width.abs() > 0.0 && height.abs() > 0.0 && width.is_finite() && height.is_finite()) {
-        return;
-    }
-    let flip = (height < 0.0, width < 0.0);
-    let (raster, seen) = raster::render(s, limits, window, (pixels(height), pixels(width)), flip);
-    let order = |a: f64, b: f64| if a < b { (a, b) } else { (b, a) };
-    let (left, right) = order(x_of(seen.col_from), x_of(seen.col_to));
-    let (top, bottom) = order(y_of(seen.row_from), y_of(seen.row_to));
-    let rect = Rect::new(left, top, right, bottom);
-    drawing.marks.push(Mark::Image { raster: Arc::new(raster), rect, clip: frame.rect });
-}
-
-/// Places of the data on paper, for finding free room: markers, corners of curves and of bars.
-pub(crate) fn footprint(frame: &Frame, series: &[Series]) -> Vec<Point> {
-    let mut places: Vec<Point> = Vec::new();
-    let along = |places: &mut Vec<Point>, curve: &[Point]| {
-        for piece in clip_polyline(curve, &frame.rect) {
-            for w in piece.windows(2) {
-                let steps = (((w[1].x - w[0].x).hypot(w[1].y - w[0].y)) / 4.0).clamp(1.0, 400.0) as usize;
-                let at = |i: usize| i as f64 / steps as f64;
-                places.extend(
-                    (0..=steps).map(|i| pt(w[0].x + (w[1].x - w[0].x) * at(i), w[0].y + (w[1].y - w[0].y) * at(i))),
-                );
-            }
-        }
-    };
-    for s in series {
-        match s {
-            Series::Points(p) => {
-                let at: Vec<Point> = p.x.iter().zip(&p.y).filter_map(|(&x, &y)| frame.place(x, y)).collect();
-                if p.joined.is_some() {
-                    along(&mut places, &at);
-                }
-                for (i, place) in at.iter().enumerate() {
-                    if let Some((low, high)) = p.y_errors.as_ref().and_then(|e| e.at(i))
-                        && let (Some(&y), true) = (p.y.get(i), at.len() == p.y.len())
-                    {
-                        along(
-                            &mut places,
-                            &[pt(place.x, frame.up_or_below(y - low)), pt(place.x, frame.up_or_below(y + high))],
-                        );
-                    }
-                }
-                places.extend(at.into_iter().filter(|p| frame.rect.contains(*p)));
-            }
-            Series::Line(l) => {
-                let curve: Vec<Point> =
-                    l.x.iter()
-                        .zip(&l.y)
-                        .map(|(&x, &y)| pt(frame.across(x), frame.up_or_below(y)))
-                        .filter(|p| p.x.is_finite() && p.y.is_finite())
-                        .collect();
-                along(&mut places, &thin_polyline(curve, 1.0));
-            }
-            Series::Histogram(h) => {
-                let tops: Vec<Point> = h
-                    .edges
-                    .windows(2)
-                    .zip(&h.counts)
-                    .enumerate()
-                    .flat_map(|(i, (e, n))| {
-                        let base = h.base.as_ref().and_then(|b| b.get(i)).copied().unwrap_or(0.0);
-                        let y = frame.up_or_below(base + n);
-                        [pt(frame.across(e[0]), y), pt(frame.across(e[1]), y)]
-                    })
-                    .filter(|p| p.x.is_finite() && p.y.is_finite())
-                    .collect();
-                along(&mut places, &thin_polyline(tops, 1.0));
-            }
-            Series::Text(t) => places.extend(t.items.iter().filter_map(|(x, y, _)| frame.place(*x, *y))),
-            Series::Arrows(a) => places.extend(a.items.iter().filter_map(|(_, tip)| frame.place(tip.0, tip.1))),
-            _ => {}
-        }
-    }
-    places
 }

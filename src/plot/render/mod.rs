@@ -13,22 +13,34 @@ use super::figure::Figure;
 use drawing::Drawing;
 use layout::{Density, compose};
 
+pub use self::png::Pixels;
+pub use cells::TextColours;
+pub use text::render_text;
+
+mod axes;
 mod boxes;
+mod cells;
 mod contour;
 mod drawing;
 mod eps;
 mod font;
+mod footprint;
 mod geometry;
 mod layout;
+mod limits;
 mod marks;
 mod number;
 mod panel;
 mod pdf;
+mod picture;
 mod png;
 mod raster;
 mod scale;
 mod subset;
 mod svg;
+#[cfg(test)]
+mod tests;
+mod text;
 mod theme;
 mod ticks;
 
@@ -180,6 +192,15 @@ pub fn render_pages(figures: &[Figure]) -> Result<Vec<u8>, RenderError> {
 pub fn render_html(figure: &Figure, unique: &str) -> Result<String, RenderError> {
     let bytes = svg::write(&compose(figure, Density::VECTOR), svg::Usage::Inline, unique)?;
     Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+/// The figure as pixels at `dpi` pixels per inch, for terminals.
+///
+/// # Errors
+/// [`RenderError::TooLarge`] for more than 2·10⁸ pixels.
+pub fn render_pixels(figure: &Figure, dpi: f64) -> Result<Pixels, RenderError> {
+    let dpi = if dpi.is_finite() { dpi.clamp(10.0, 2400.0) } else { PNG_DPI };
+    png::draw(&compose(figure, Density { dpi, snap: true }), dpi)
 }
 
 fn figure_dpi(figure: &Figure) -> f64 {

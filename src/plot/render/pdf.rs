@@ -18,20 +18,12 @@ use crate::plot::style::Colour;
 
 /// Compression of page descriptions and fonts; the default level of zlib.
 const TEXT_LEVEL: u32 = 6;
-/// Compression of images: noise does not become smaller at higher levels.
-const IMAGE_LEVEL: u32 = 3;
-
 /// Zlib data.
 pub(crate) fn deflate(data: &[u8], level: u32) -> Vec<u8> {
     let mut encoder = ZlibEncoder::new(Vec::with_capacity(data.len() / 3 + 64), Compression::new(level));
     // Writing into memory does not fail.
     let _ = encoder.write_all(data);
     encoder.finish().unwrap_or_default()
-}
-
-/// Zlib data at the level of images.
-pub(crate) fn deflate_image(data: &[u8]) -> Vec<u8> {
-    deflate(data, IMAGE_LEVEL)
 }
 
 /// Numbers of PDF objects in the order of their making.
@@ -57,10 +49,9 @@ pub(crate) fn write(drawings: &[Drawing]) -> Result<Vec<u8>, RenderError> {
         .title(TextStr(title))
         .creator(TextStr(concat!("panaSKImg ", env!("CARGO_PKG_VERSION"))));
     let subset = Subset::of(drawings)?;
-    let font = match &subset {
-        Some(subset) => Some(write_font(&mut pdf, &mut ids, subset)),
-        None => None,
-    };
+    let font = subset
+        .as_ref()
+        .map(|subset| write_font(&mut pdf, &mut ids, subset));
     for (drawing, page_id) in drawings.iter().zip(pages) {
         let mut page = Page {
             out: Vec::with_capacity(32 * 1024),
@@ -135,9 +126,8 @@ fn write_page(
 }
 
 fn write_image(pdf: &mut Pdf, id: Ref, raster: &Raster) {
-    let data = deflate_image(&raster.indices);
     let palette: Vec<u8> = raster.palette.iter().flatten().copied().collect();
-    let mut image = pdf.image_xobject(id, &data);
+    let mut image = pdf.image_xobject(id, raster.deflated());
     image.filter(Filter::FlateDecode);
     image.width(raster.width as i32).height(raster.height as i32).bits_per_component(8).interpolate(false);
     image.color_space().indexed(Name(b"DeviceRGB"), raster.palette.len() as i32 - 1, &palette);

@@ -131,7 +131,7 @@ impl Bounds {
 struct Need {
     /// Points and bins: shown with a margin.
     data: Bounds,
-    /// Curves: shown with a margin, but their tails do not stretch a logarithmic axis.
+    /// Curves and what is laid over the data: shown with a margin, but their tails do not stretch a logarithmic axis.
     curves: Bounds,
     /// Bin edges, image edges: shown without a margin.
     tight: Bounds,
@@ -269,11 +269,11 @@ fn x_need(panel: &Panel, kind: AxisScale) -> Need {
                 need.tight.add(x1, kind);
             }
             Series::Contours(c) => c.x.iter().for_each(|&x| need.tight.add(x, kind)),
-            Series::Polygon(p) => p.x.iter().for_each(|&x| need.data.add(x, kind)),
-            Series::Text(t) => t.items.iter().for_each(|(x, ..)| need.data.add(*x, kind)),
+            Series::Polygon(p) => p.x.iter().for_each(|&x| need.curves.add(x, kind)),
+            Series::Text(t) => t.items.iter().for_each(|(x, ..)| need.curves.add(*x, kind)),
             Series::Arrows(a) => a.items.iter().for_each(|(tail, tip)| {
-                need.data.add(tail.0, kind);
-                need.data.add(tip.0, kind);
+                need.curves.add(tail.0, kind);
+                need.curves.add(tip.0, kind);
             }),
             Series::Guide(_) | Series::Strip(_) => {}
         }
@@ -309,11 +309,11 @@ fn y_need(panel: &Panel, kind: AxisScale, x: &Scale) -> Need {
                 need.tight.add(y1, kind);
             }
             Series::Contours(c) => c.y.iter().for_each(|&y| need.tight.add(y, kind)),
-            Series::Polygon(p) => p.y.iter().for_each(|&y| need.data.add(y, kind)),
-            Series::Text(t) => t.items.iter().for_each(|(_, y, _)| need.data.add(*y, kind)),
+            Series::Polygon(p) => p.y.iter().for_each(|&y| need.curves.add(y, kind)),
+            Series::Text(t) => t.items.iter().for_each(|(_, y, _)| need.curves.add(*y, kind)),
             Series::Arrows(a) => a.items.iter().for_each(|(tail, tip)| {
-                need.data.add(tail.1, kind);
-                need.data.add(tip.1, kind);
+                need.curves.add(tail.1, kind);
+                need.curves.add(tip.1, kind);
             }),
             Series::Guide(_) | Series::Strip(_) => {}
         }

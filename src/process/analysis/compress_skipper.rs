@@ -116,7 +116,7 @@ impl SKImageProcess for CompressSkipperProcess {
         }
         let spread = wanted.iter().position(|f| *f == Reduction::Std).map(|i| images[i].clone());
         if self.saturation
-            && let (Some(mean), Some(std)) = (position(&wanted, Reduction::Mean).map(|i| &images[i]), &spread)
+            && let (Some(mean), Some(std)) = (wanted.iter().position(|f| *f == Reduction::Mean).map(|i| &images[i]), &spread)
         {
             let mask = saturated_pixels(mean, std);
             let count = mask.iter().filter(|s| **s).count();
@@ -265,10 +265,6 @@ impl CompressSkipperProcess {
         }
         raw.report.figure(figure);
     }
-}
-
-fn position(functions: &[Reduction], wanted: Reduction) -> Option<usize> {
-    functions.iter().position(|f| *f == wanted || (wanted == Reduction::Mean && *f == Reduction::Average))
 }
 
 /// Pixels with the largest mean of the image and no spread.

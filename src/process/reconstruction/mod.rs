@@ -8,6 +8,8 @@ pub mod build_cluster_mask;
 pub mod cluster_finder;
 pub mod cluster_table;
 pub mod signal_pattern_recognition;
+#[cfg(test)]
+pub(crate) mod test_images;
 
 pub use apply_selection_cuts::ApplySelectionCuts;
 pub use build_cluster_mask::BuildClusterMask;

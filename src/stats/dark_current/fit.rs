@@ -3,17 +3,18 @@
 use super::model::{GAIN, LAMBDA, MAX_PEAKS, MU0, ModelGrid, N_PARAMETERS, NORM, PARAMETER_NAMES, Parameters, SIGMA};
 use super::objective::{BinnedObjective, Parametrisation, baker_cousins};
 use super::options::ObjectiveKind;
-use super::result::{DarkCurrentFit, DirectParameters, FitParameter, StartUsed, Status};
+use super::result::{DarkCurrentFit, DirectParameters, FitParameter, StartUsed};
 use super::settings::{DarkCurrentSettings, Method};
 use super::unbinned::UnbinnedObjective;
 use crate::stats::bounded_search::{
-    self, Bounds, IntervalEnd, Objective, Reached, covariance, descend, polish, profile_interval, quoted_error,
+    Bounds, IntervalEnd, Objective, Reached, covariance, descend, polish, profile_interval, quoted_error,
 };
 use crate::stats::dark_current::model::BinValue;
 use crate::stats::distributions::chi2_survival;
 use crate::stats::error::StatsError;
 use crate::stats::histogram::Histogram;
 use crate::stats::small_matrix::Matrix;
+use crate::stats::status::Status;
 
 /// Most electrons the improved fit sums over.
 const MAX_ELECTRONS: f64 = 200.0;
@@ -251,7 +252,7 @@ impl<'a> Problem<'a> {
         Ok(Bounds { lo: pairs.map(|pair| pair.0), hi: pairs.map(|pair| pair.1) })
     }
 
-    /// Start values S1, S2, S3 in ADU; a start equal to an earlier one is left out.
+    /// Start values S1, S2 and, unless it equals S2, S3, in ADU.
     fn starts(&self) -> Vec<(StartUsed, Parameters)> {
         let settings = self.settings;
         let limits = &settings.limits;
@@ -299,10 +300,10 @@ impl<'a> Problem<'a> {
             p[NORM] = start[NORM] * start[GAIN] / self.histogram.width();
             p[LAMBDA] = start[LAMBDA] / start[GAIN];
         }
-        for k in 0..N_PARAMETERS {
+        for (k, value) in p.iter_mut().enumerate() {
             let (lo, hi) = (self.bounds.lo[k], self.bounds.hi[k]);
             let margin = if (hi - lo).is_finite() { 1e-6 * (hi - lo) } else { 0.0 };
-            p[k] = p[k].max(lo + margin).min(hi - margin).max(lo).min(hi);
+            *value = value.max(lo + margin).min(hi - margin).max(lo).min(hi);
         }
         p
     }
@@ -344,27 +345,30 @@ impl<'a> Problem<'a> {
 
     /// The lowest of the minima reached from the starts; of equal ones (1e-6 relative) the first.
     fn search(&self, objective: &mut impl FitObjective) -> (StartUsed, Reached<N_PARAMETERS>) {
-        let mut best: Option<(StartUsed, Reached<N_PARAMETERS>)> = None;
-        for (name, start) in self.starts() {
-            let reached = descend(objective, &self.prepare(&start), &self.bounds, COARSE);
-            let value = reached.at.value;
-            let better = match &best {
-                None => true,
-                Some((_, other)) => {
-                    let other = other.at.value;
-                    value.is_finite() && (!other.is_finite() || value < other - 1e-6 * other.abs())
-                }
-            };
-            if better {
-                best = Some((name, reached));
+        let starts = self.starts();
+        let from =
+            |objective: &mut _, start: &Parameters| descend(objective, &self.prepare(start), &self.bounds, COARSE);
+        let mut best = (StartUsed::S1, from(objective, &starts[0].1));
+        let keep_lower = |best: &mut (StartUsed, Reached<N_PARAMETERS>), name, reached: Reached<N_PARAMETERS>| {
+            let (value, other) = (reached.at.value, best.1.at.value);
+            if value.is_finite() && (!other.is_finite() || value < other - 1e-6 * other.abs()) {
+                *best = (name, reached);
             }
+        };
+        for (name, start) in &starts[1..] {
+            let reached = from(objective, start);
+            keep_lower(&mut best, *name, reached);
         }
-        // S1 always exists
-        best.unwrap_or_else(|| {
-            let p = self.prepare(&[1.0; N_PARAMETERS]);
-            let at = bounded_search::Expansion { value: f64::INFINITY, ..bounded_search::Expansion::ZERO };
-            (StartUsed::S1, Reached { p, at, converged: false, evaluations: 0 })
-        })
+        // Everything ran to a limit: so it goes when the tail of a wide zero-electron peak passes for a first peak.
+        // Once more, from a dark current well below that.
+        let at_limit = (0..N_PARAMETERS).any(|k| self.bounds.is_at_limit(k, best.1.p[k]));
+        if (at_limit || !best.1.at.value.is_finite()) && self.settings.start.lambda_electrons.is_none() {
+            let mut low = starts[1].1;
+            low[LAMBDA] = (low[LAMBDA] * self.settings.limits.lambda.0.max(1e-4 * low[GAIN])).sqrt();
+            let reached = from(objective, &low);
+            keep_lower(&mut best, StartUsed::S4, reached);
+        }
+        best
     }
 
     /// Values, quoted errors and, if wanted, profile intervals of the parameters of the fit.

@@ -39,7 +39,8 @@ pub mod settings;
 mod tests;
 pub mod unbinned;
 
+pub use crate::stats::status::Status;
 pub use fit::{fit_histogram, fit_pixels};
 pub use options::{FitOptions, ObjectiveKind};
-pub use result::{DarkCurrentFit, DirectParameters, FitParameter, InElectrons, StartUsed, Status};
+pub use result::{DarkCurrentFit, DirectParameters, FitParameter, InElectrons, StartUsed};
 pub use settings::{BinWidth, DarkCurrentSettings, Method, ParameterLimits, StartHints, automatic_window};

@@ -87,6 +87,8 @@ pub struct ModelGrid {
     n_peaks: usize,
     bin_value: BinValue,
     with_linear: bool,
+    /// 0, 1, 2, …: integers are slow to convert in the inner loops.
+    ramp: Vec<f64>,
     gaussian: Vec<f64>,
     /// Expected counts per bin.
     pub values: Vec<f64>,
@@ -115,7 +117,9 @@ impl ModelGrid {
             derivatives[CRX].clear();
             derivatives[CR0].clear();
         }
-        Self { lo, width, n_bins, n_peaks, bin_value, with_linear, gaussian: column(), values: column(), derivatives }
+        let ramp = (0..n_bins).map(|bin| bin as f64).collect();
+        let (gaussian, values) = (column(), column());
+        Self { lo, width, n_bins, n_peaks, bin_value, with_linear, ramp, gaussian, values, derivatives }
     }
 
     /// Number of peaks.
@@ -165,7 +169,9 @@ impl ModelGrid {
 
     /// Bins whose `position` (centre or edge) lies within [`REACH`] σ of the peak.
     fn reach(&self, centre: f64, sigma: f64, margin: f64) -> (usize, usize) {
-        let clamp = |x: f64| if x > 0.0 { (x as usize).min(self.n_bins) } else { 0 };
+        let clamp = |x: f64| {
+            if x > 0.0 { (x as usize).min(self.n_bins) } else { 0 }
+        };
         let first = (centre - REACH * sigma - self.lo) / self.width - 0.5 - margin;
         let last = (centre + REACH * sigma - self.lo) / self.width - 0.5 + margin;
         (clamp(first.ceil()), clamp(last.floor() + 1.0))
@@ -217,7 +223,10 @@ impl ModelGrid {
         let n_over_sigma = peak.n * inverse_sigma;
         let m_over_gain = lambda * inverse_gain * inverse_gain;
         let n = last - first;
-        let (lo, width) = (self.lo, self.width);
+        // t and x at the centre of the bin first + i
+        let (t0, t_step) = ((self.centre(first) - peak.centre) * inverse_sigma, self.width * inverse_sigma);
+        let (x0, x_step) = (self.centre(first), self.width);
+        let ramp = &self.ramp[..n];
         let g = &self.gaussian[first..last][..n];
         let [_, d_mu, d_sigma, d_lambda, d_gain, d_crx, d_cr0] = &mut self.derivatives;
         let f = &mut self.values[first..last][..n];
@@ -226,23 +235,23 @@ impl ModelGrid {
         let d_lambda = &mut d_lambda[first..last][..n];
         let d_gain = &mut d_gain[first..last][..n];
         if crx == 0.0 && cr0 == 0.0 {
-            let (amplitude, slope) = (peak.scale * peak.poisson, peak.scale * slope);
+            // everything that does not depend on the bin goes into the coefficients
+            let amplitude = peak.scale * peak.poisson;
+            let over_sigma = amplitude * inverse_sigma;
+            let slope = peak.scale * slope;
+            let (gain_0, gain_1) = (amplitude * inverse_gain - slope * lambda * inverse_gain, amplitude * n_over_sigma);
             for i in 0..n {
-                let x = lo + ((first + i) as f64 + 0.5) * width;
-                let t = (x - peak.centre) * inverse_sigma;
-                let a = amplitude * g[i];
-                let b = slope * g[i];
-                f[i] += a;
-                d_mu[i] += a * t * inverse_sigma;
-                d_sigma[i] += a * (t * t - 1.0) * inverse_sigma;
-                d_lambda[i] += b;
-                d_gain[i] += a * (inverse_gain + n_over_sigma * t) - b * (lambda * inverse_gain);
+                let t = t0 + t_step * ramp[i];
+                f[i] += amplitude * g[i];
+                d_mu[i] += over_sigma * g[i] * t;
+                d_sigma[i] += over_sigma * g[i] * (t * t - 1.0);
+                d_lambda[i] += slope * g[i];
+                d_gain[i] += g[i] * (gain_0 + gain_1 * t);
             }
         } else {
             for i in 0..n {
-                let x = lo + ((first + i) as f64 + 0.5) * width;
-                let t = (x - peak.centre) * inverse_sigma;
-                let linear = (crx * x + cr0) * inverse_gain;
+                let t = t0 + t_step * ramp[i];
+                let linear = (crx * (x0 + x_step * ramp[i]) + cr0) * inverse_gain;
                 let scaled = peak.scale * g[i];
                 let a = scaled * (peak.poisson + linear);
                 f[i] += a;
@@ -256,9 +265,8 @@ impl ModelGrid {
         if self.with_linear && norm != 0.0 {
             let (d_crx, d_cr0) = (&mut d_crx[first..last], &mut d_cr0[first..last]);
             for i in 0..n {
-                let x = lo + ((first + i) as f64 + 0.5) * width;
                 let scaled = peak.scale * g[i] * inverse_gain;
-                d_crx[i] += scaled * x;
+                d_crx[i] += scaled * (x0 + x_step * ramp[i]);
                 d_cr0[i] += scaled;
             }
         }

@@ -5,36 +5,7 @@ use super::settings::Method;
 use crate::stats::bounded_search::IntervalEnd;
 use crate::stats::histogram::Histogram;
 use crate::stats::small_matrix::Matrix;
-
-/// Status word of a fit: the sum of its flags, 0 when good (spec 03 §1.7).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Status(pub u8);
-
-impl Status {
-    /// The search did not settle.
-    pub const NOT_CONVERGED: u8 = 1;
-    /// A parameter rests on a limit.
-    pub const AT_LIMIT: u8 = 2;
-    /// The Hessian is not positive definite: no errors.
-    pub const NOT_POSITIVE_DEFINITE: u8 = 4;
-    /// No more used bins (pixels) than free parameters: no fit was made.
-    pub const TOO_FEW_DATA: u8 = 8;
-
-    /// Nothing is wrong.
-    pub fn is_good(self) -> bool {
-        self.0 == 0
-    }
-
-    /// The gain may be used for a calibration: converged, with errors (a limit is tolerated; spec 03 §1.12).
-    pub fn is_usable(self) -> bool {
-        self.0 & (Self::NOT_CONVERGED | Self::NOT_POSITIVE_DEFINITE | Self::TOO_FEW_DATA) == 0
-    }
-
-    /// A flag is set.
-    pub fn has(self, flag: u8) -> bool {
-        self.0 & flag != 0
-    }
-}
+use crate::stats::status::Status;
 
 /// A fitted parameter.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -104,6 +75,8 @@ pub enum StartUsed {
     S2,
     /// As S2 with the gain in the middle of its limits.
     S3,
+    /// As S2 with a low dark current, tried when the others end on a limit (not in spec 03).
+    S4,
 }
 
 /// Result of a dark-current fit.

@@ -22,11 +22,17 @@ fn quantiles(n: usize, m: f64, s: f64) -> Vec<f64> {
 
 #[test]
 fn recorded_rows_of_the_real_image() {
-    let Some(pixels) = test_data::real_image(1) else { return };
+    let Some(pixels) = test_data::real_image(1) else {
+        return;
+    };
     let rows = test_data::kept_rows(&pixels, 2.0);
     assert_eq!(rows.iter().map(Vec::len).sum::<usize>(), 179_068);
-    let Some(mu) = test_data::recorded_nested("info", "EXT1_pedestal_mu_row_ADU") else { return };
-    let Some(sigma) = test_data::recorded_nested("info", "EXT1_pedestal_sigma_row_ADU") else { return };
+    let Some(mu) = test_data::recorded_nested("info", "EXT1_pedestal_mu_row_ADU") else {
+        return;
+    };
+    let Some(sigma) = test_data::recorded_nested("info", "EXT1_pedestal_sigma_row_ADU") else {
+        return;
+    };
     let mut fitter = GaussianFitter::new();
     let fits: Vec<GaussianFit> = rows.iter().map(|row| fitter.fit(row, FIRST_BUMP)).collect();
     assert!(fits.iter().all(|fit| fit.outcome == Outcome::Converged));
@@ -78,7 +84,9 @@ fn smoothed_peaks_of_all_extensions() {
     for (extension, centre, far_smoothed, far_first_bump) in
         [(1, -40.35076, 0, 19), (2, -37.78330, 0, 17), (3, -37.21999, 0, 22), (4, -37.63791, 1, 22)]
     {
-        let Some(pixels) = test_data::real_image(extension) else { return };
+        let Some(pixels) = test_data::real_image(extension) else {
+            return;
+        };
         let rows = test_data::kept_rows(&pixels, 2.0);
         let mut fitter = GaussianFitter::new();
         let mut fit_all = |settings| -> Vec<GaussianFit> { rows.iter().map(|row| fitter.fit(row, settings)).collect() };
@@ -107,7 +115,9 @@ fn smoothed_peaks_of_all_extensions() {
 #[test]
 fn standard_start_on_real_rows() {
     // spec 02 §12.2
-    let Some(pixels) = test_data::real_image(1) else { return };
+    let Some(pixels) = test_data::real_image(1) else {
+        return;
+    };
     let rows = test_data::kept_rows(&pixels, 2.0);
     let mut fitter = GaussianFitter::new();
     // several electron peaks are selected, σ ends on half the standard deviation of the row (D16)
@@ -135,7 +145,9 @@ fn standard_start_on_real_rows() {
 #[test]
 fn other_estimates_of_the_real_rows() {
     // spec 02 §12.2: median and mean pedestals, and the windowed estimate of §3.4
-    let Some(pixels) = test_data::real_image(1) else { return };
+    let Some(pixels) = test_data::real_image(1) else {
+        return;
+    };
     let rows = test_data::kept_rows(&pixels, 2.0);
     use robust::{Location, location_and_dispersion};
     for (row, median, std, mad, mean, mean_mad) in [
@@ -304,7 +316,9 @@ fn golden_pedestals() {
     // Freedman bins, 10 MAD, overscan. Rows without degrees of freedom are left out (02 D15); the others agree except
     // where two minima compete, of which the data's README allows 5 %.
     for folder in ["main_asis", "all_fix", "mask_asis", "dcmask_asis", "cluster_method1_asis"] {
-        let Some(rows) = golden_rows(folder, 10.0) else { return };
+        let Some(rows) = golden_rows(folder, 10.0) else {
+            return;
+        };
         let golden = |what| test_data::npy(&format!("golden/small/{folder}/pedestal_{what}_EXT0_axis0.npy")).unwrap();
         let (mu, sigma, mu_error, sigma_error, chi2) =
             (golden("mu"), golden("sigma"), golden("mu_error"), golden("sigma_error"), golden("chi2"));
@@ -342,8 +356,12 @@ fn golden_pedestals() {
 #[test]
 fn golden_bin_rules() {
     // every bin rule, in the overscan and in the active columns; 5 % of the rows may sit in another minimum
-    let Some(golden) = test_data::npz("golden/small/variants/pedestal.npz") else { return };
-    let Some(image) = test_data::npy("golden/small/main_asis/image_mean_compressed.npy") else { return };
+    let Some(golden) = test_data::npz("golden/small/variants/pedestal.npz") else {
+        return;
+    };
+    let Some(image) = test_data::npy("golden/small/main_asis/image_mean_compressed.npy") else {
+        return;
+    };
     for (name, columns, n_mad, bins) in [
         ("gaus_default", 60..80, 10.0, BinRule::Default),
         ("gaus_freedman", 60..80, 10.0, BinRule::Freedman),

@@ -145,7 +145,7 @@ impl FitDarkCurrentProcess {
         })
     }
 
-    fn mask_from_file(&self, raw: &RawData) -> Result<Option<Array2<bool>>, ProcessError> {
+    pub(super) fn mask_from_file(&self, raw: &RawData) -> Result<Option<Array2<bool>>, ProcessError> {
         let MaskFile(true, Some(path), hdu) = &self.apply_mask_from_fits else { return Ok(None) };
         let path = if path == "same" { raw.source.path.clone() } else { Path::new(path).to_owned() };
         let mask = crate::image::auxiliary::read_mask(&path, *hdu, (raw.rows, raw.cols))
@@ -153,7 +153,7 @@ impl FitDarkCurrentProcess {
         Ok(Some(mask))
     }
 
-    fn settings(
+    pub(super) fn settings(
         &self,
         raw: &mut RawData,
         amplifier: &Amplifier,

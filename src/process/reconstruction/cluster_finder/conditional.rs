@@ -8,8 +8,8 @@ use crate::image::RawData;
 use crate::image::raw_data::Truth;
 use crate::process::reconstruction::cluster_table::{ClusterTable, Column, ColumnLength};
 
-/// The header keyword `PPCOL` is stored in units of 10⁻³⁴.
-const PPCOL_SCALE: f64 = 1e34;
+/// Branches hold the header keyword `PPCOL` times this.
+pub const PPCOL_SCALE: f64 = 1e34;
 
 /// Values of an image at the pixels of all clusters; NaN where the image has no such pixel.
 pub fn at_pixels(image: &Array2<f64>, rows: &[u32], cols: &[u32]) -> Vec<f64> {

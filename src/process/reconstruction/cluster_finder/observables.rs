@@ -2,7 +2,7 @@
 
 use rayon::prelude::*;
 
-use super::profile::{self, Profile};
+use super::profile::Profile;
 use super::threshold::Cuts;
 use crate::process::reconstruction::cluster_table::{Cluster, ClusterTable, Profiles, Projected};
 
@@ -50,8 +50,8 @@ pub fn evaluate(table: &mut ClusterTable, amplifier: usize, with_profiles: bool,
                     let mut cluster = observables(pixels, amplifier, &cuts(i));
                     if with_profiles {
                         let (x, y) = profiles_of(pixels, &cluster);
-                        (cluster.x.fitted_position, cluster.x.fitted_std) = profile::fit(&x);
-                        (cluster.y.fitted_position, cluster.y.fitted_std) = profile::fit(&y);
+                        (cluster.x.fitted_position, cluster.x.fitted_std) = x.fit();
+                        (cluster.y.fitted_position, cluster.y.fitted_std) = y.fit();
                         profiles.x.push(x.contents);
                         profiles.y.push(y.contents);
                     }
@@ -144,12 +144,7 @@ fn projected(coordinates: &[u32], energies: &[f64]) -> Projected {
 /// The profiles of a cluster along x and y.
 fn profiles_of(pixels: Pixels<'_>, cluster: &Cluster) -> (Profile, Profile) {
     let profile = |coordinates: &[u32], along: &Projected| {
-        let mut contents = vec![0.0; along.extent() as usize + 2];
-        for (&v, &e) in coordinates.iter().zip(pixels.energies) {
-            // `min` is 1-based and the first bin lies one before it.
-            contents[(v + 2 - along.min) as usize] += e / cluster.qmax;
-        }
-        Profile { first: f64::from(along.min) - 1.0, contents }
+        Profile::new(coordinates, pixels.energies, cluster.qmax, along.min, along.max)
     };
     (profile(pixels.cols, &cluster.x), profile(pixels.rows, &cluster.y))
 }

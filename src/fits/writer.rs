@@ -1,0 +1,197 @@
+//! Writing images: header cards and pixels (BITPIX −64), as a primary HDU and image extensions.
+//!
+//! The layout is written directly (FITS 4.0, sections 3.3, 4.4 and 7.1): blocks of 2880 bytes, big-endian pixels, each
+//! HDU with its `DATASUM` and `CHECKSUM`. NaN stands for missing pixels.
+
+use std::borrow::Cow;
+use std::io::Write;
+use std::path::Path;
+
+use ndarray::Array2;
+use rayon::prelude::*;
+
+use super::cards::{CARD, format_card};
+use super::error::FitsError;
+use super::header::{Card, Header};
+use crate::output::atomic::AtomicFile;
+
+/// FITS files consist of blocks of this many bytes.
+const BLOCK: usize = 2880;
+
+/// A FITS file to be: images with their headers, in order.
+#[derive(Debug, Default)]
+pub struct FitsWriter<'a> {
+    hdus: Vec<(Header, Cow<'a, Array2<f64>>)>,
+}
+
+impl<'a> FitsWriter<'a> {
+    /// A file without HDUs.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Appends an image (`[row, col]`); the first one becomes the primary HDU. Structural cards are added, the header
+    /// must not hold any.
+    pub fn push(&mut self, header: Header, pixels: Cow<'a, Array2<f64>>) {
+        self.hdus.push((header, pixels));
+    }
+
+    /// The bytes of the file.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let extensions = self.hdus.len() > 1;
+        let parts: Vec<Vec<u8>> = self
+            .hdus
+            .par_iter()
+            .enumerate()
+            .map(|(position, (header, pixels))| hdu_bytes(position, extensions, header, pixels))
+            .collect();
+        parts.concat()
+    }
+
+    /// Writes the file, bzip2-compressed if asked for. It appears complete or not at all.
+    ///
+    /// # Errors
+    /// What the operating system says.
+    pub fn write(&self, path: &Path, bzip2: bool) -> Result<(), FitsError> {
+        let error = |source| FitsError::Io { action: "writing".to_owned(), source };
+        let bytes = self.to_bytes();
+        let mut file = AtomicFile::create(path).map_err(error)?;
+        if bzip2 {
+            let mut encoder = bzip2::write::BzEncoder::new(file, bzip2::Compression::default());
+            encoder.write_all(&bytes).map_err(error)?;
+            file = encoder.finish().map_err(error)?;
+        } else {
+            file.write_all(&bytes).map_err(error)?;
+        }
+        file.finish().map_err(error)
+    }
+}
+
+fn hdu_bytes(position: usize, extensions: bool, header: &Header, pixels: &Array2<f64>) -> Vec<u8> {
+    let (rows, cols) = pixels.dim();
+    let mut data: Vec<u8> = Vec::with_capacity((rows * cols * 8).next_multiple_of(BLOCK));
+    data.extend(pixels.iter().flat_map(|x| x.to_be_bytes()));
+    data.resize(data.len().next_multiple_of(BLOCK), 0);
+
+    let mut structural = vec![
+        if position == 0 { Card::new("SIMPLE", true, "conforms to the FITS standard") } else { Card::new("XTENSION", "IMAGE", "image extension") },
+        Card::new("BITPIX", -64, "64-bit floating point"),
+        Card::new("NAXIS", 2, "number of axes"),
+        Card::new("NAXIS1", cols, "columns"),
+        Card::new("NAXIS2", rows, "rows"),
+    ];
+    if position > 0 {
+        structural.push(Card::new("PCOUNT", 0, "no group parameters"));
+        structural.push(Card::new("GCOUNT", 1, "one group"));
+    } else if extensions {
+        structural.push(Card::new("EXTEND", true, "there are extensions"));
+    }
+    let mut bytes = Vec::new();
+    structural.iter().chain(header.cards()).for_each(|card| format_card(card, &mut bytes));
+    let data_sum = checksum(&data);
+    format_card(&Card::new("DATASUM", data_sum.to_string(), "checksum of the data"), &mut bytes);
+    let place = bytes.len() + 11;
+    format_card(&Card::new("CHECKSUM", "0000000000000000", "checksum of the HDU"), &mut bytes);
+    let mut end = b"END".to_vec();
+    end.resize(CARD, b' ');
+    bytes.extend_from_slice(&end);
+    bytes.resize(bytes.len().next_multiple_of(BLOCK), b' ');
+    let whole = add(checksum(&bytes), data_sum);
+    bytes[place..place + 16].copy_from_slice(&encode_checksum(whole));
+    bytes.extend_from_slice(&data);
+    bytes
+}
+
+/// The 32-bit ones'-complement sum of big-endian words (FITS 4.0, appendix J). The length must be a multiple of 4.
+pub fn checksum(bytes: &[u8]) -> u32 {
+    let sum: u64 = bytes.chunks_exact(4).map(|w| u64::from(u32::from_be_bytes([w[0], w[1], w[2], w[3]]))).sum();
+    fold(sum)
+}
+
+/// The sum of two checksums.
+pub fn add(a: u32, b: u32) -> u32 {
+    fold(u64::from(a) + u64::from(b))
+}
+
+/// Carries of a 64-bit sum added back into 32 bits.
+fn fold(mut sum: u64) -> u32 {
+    while sum >> 32 != 0 {
+        sum = (sum & 0xffff_ffff) + (sum >> 32);
+    }
+    sum as u32
+}
+
+/// The complement of a checksum as 16 printable characters, rotated to the place of the `CHECKSUM` value in its card
+/// (FITS 4.0, appendix J).
+fn encode_checksum(sum: u32) -> [u8; 16] {
+    const OFFSET: i32 = 0x30;
+    let excluded = |c: i32| (0x3a..=0x40).contains(&c) || (0x5b..=0x60).contains(&c);
+    let mut text = [0u8; 16];
+    for (i, byte) in (!sum).to_be_bytes().into_iter().enumerate() {
+        let (quotient, remainder) = (i32::from(byte) / 4 + OFFSET, i32::from(byte) % 4);
+        let mut letters = [quotient + remainder, quotient, quotient, quotient];
+        // Punctuation is avoided by moving two letters in opposite directions, which keeps their sum.
+        while letters.iter().any(|c| excluded(*c)) {
+            for pair in [0, 2] {
+                if excluded(letters[pair]) || excluded(letters[pair + 1]) {
+                    letters[pair] += 1;
+                    letters[pair + 1] -= 1;
+                }
+            }
+        }
+        for (j, letter) in letters.into_iter().enumerate() {
+            text[(4 * j + i + 1) % 16] = letter as u8;
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fits::{CardValue, FitsInput};
+
+    fn header() -> Header {
+        let mut header = Header::new();
+        header.set(Card::new("EXTNAME", "MEAN", "name"));
+        header.set(Card::new("NDCM", 1, "skips"));
+        header.set(Card::new("PSSIGEXT1", 0.25, "a long name"));
+        header.set(Card::new("MEGAIN1", f64::NAN, "not fitted"));
+        header.push(Card::history("x".repeat(200)));
+        header
+    }
+
+    #[test]
+    fn images_and_cards_come_back_as_written() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut pixels = Array2::from_shape_fn((3, 5), |(r, c)| r as f64 - 0.1 * c as f64);
+        pixels[[1, 1]] = f64::NAN;
+        for bzip2 in [false, true] {
+            let path = dir.path().join("a.fits");
+            let mut writer = FitsWriter::new();
+            writer.push(header(), Cow::Borrowed(&pixels));
+            writer.push(Header::new(), Cow::Owned(Array2::ones((2, 2))));
+            writer.write(&path, bzip2).unwrap();
+            let input = FitsInput::open(&path).unwrap();
+            let back = input.read_image(0).unwrap();
+            assert!(back.iter().zip(&pixels).all(|(a, b)| a.to_bits() == b.to_bits() || (a.is_nan() && b.is_nan())));
+            assert_eq!(input.read_image(1).unwrap(), Array2::<f64>::ones((2, 2)));
+            let read = input.header(0).unwrap();
+            assert_eq!(read.text("EXTNAME").unwrap(), "MEAN");
+            assert_eq!(read.number("PSSIGEXT1"), Some(0.25));
+            assert_eq!(read.value("MEGAIN1"), Some(&CardValue::Undefined));
+            let history: String = read.cards().iter().filter(|c| c.keyword == "HISTORY").map(|c| c.comment.as_str()).collect();
+            assert_eq!(history, "x".repeat(200));
+        }
+    }
+
+    #[test]
+    fn an_hdu_with_its_checksum_sums_to_minus_zero() {
+        for seed in 0..200u32 {
+            let pixels = Array2::from_shape_fn((2, 3), |(r, c)| f64::from(seed) * 1.7 + (r * 7 + c) as f64);
+            let bytes = hdu_bytes(0, false, &header(), &pixels);
+            assert_eq!(bytes.len() % BLOCK, 0);
+            assert_eq!(checksum(&bytes), u32::MAX, "FITS 4.0 appendix J: all ones");
+        }
+    }
+}

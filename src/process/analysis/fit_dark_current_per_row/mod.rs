@@ -1,0 +1,202 @@
+//! FitDarkCurrentPerRow: dark current, noise, offset and gain along the rows.
+//!
+//! Rows read later are exposed longer: in an image read continuously the dark current grows along the rows, and one fit
+//! of the whole image is not a Poisson distribution while the fits of groups of rows are. Spec 03 §2; the work is done in
+//! [`super::fit_dark_current_slices`].
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::fit_dark_current::{FitDarkCurrentProcess, FitMethod, MaskFile};
+use super::fit_dark_current_slices::{PerRowFits, SliceAxis, Slicing, fit_slices};
+use crate::config::{IndexList, PerAmplifier};
+use crate::image::RawData;
+use crate::process::{Context, ProcessError, SKImageProcess};
+
+/// Parameters of FitDarkCurrentPerRow.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct FitDarkCurrentPerRow {
+    /// Image to fit, ADU (or electrons, for an image ending in `_e`).
+    pub image: String,
+    /// First row, counted within the amplifier.
+    pub row_start: usize,
+    /// End of the first rows of groups (excluded); -1 or 0: to the last row; other negative values: counted from the
+    /// end.
+    pub row_end: i64,
+    /// Number of rows fitted together.
+    #[schemars(range(min = 1))]
+    pub row_step: usize,
+    /// Rows left out, counted within the extension: indices and [first, end) pairs, end excluded.
+    pub rows_to_mask: PerAmplifier<IndexList>,
+    /// Columns left out: indices and [first, end) pairs, end excluded.
+    pub cols_to_mask: PerAmplifier<IndexList>,
+    /// Leave out the pixels masked by BuildClusterMask.
+    pub mask_clusters: bool,
+    /// true: the gain is fitted, starting at `calibration`; false: it is fixed to `calibration`.
+    pub do_calibration: bool,
+    /// Gain to start with, ADU/e-; it also sets the noise to start with and the automatic window. null: from the header
+    /// (`itgtime`).
+    pub calibration: PerAmplifier<Option<f64>>,
+    /// Number of peaks of the model: 0, 1, … n_peaks − 1 electrons.
+    pub n_peaks: PerAmplifier<usize>,
+    /// Bin width, ADU; 0 or negative: automatic, for each group.
+    pub binning_size: f64,
+    /// Lower limit of the position of the zero-electron peak, ADU.
+    pub mu_min: PerAmplifier<f64>,
+    /// Upper limit of the position of the zero-electron peak, ADU.
+    pub mu_max: PerAmplifier<f64>,
+    /// Lower limit of the dark current, ADU per bin and image.
+    pub dc_min: PerAmplifier<f64>,
+    /// Upper limit of the dark current, ADU per bin and image.
+    pub dc_max: PerAmplifier<f64>,
+    /// Lower limit of the noise, ADU.
+    pub sigma_min: PerAmplifier<f64>,
+    /// Upper limit of the noise, ADU.
+    pub sigma_max: PerAmplifier<f64>,
+    /// Lower limit of the gain, ADU/e-.
+    pub gain_min: PerAmplifier<f64>,
+    /// Upper limit of the gain, ADU/e-.
+    pub gain_max: PerAmplifier<f64>,
+    /// Lower edge of the window, ADU; null: −calibration.
+    pub x_min: Option<f64>,
+    /// Upper edge of the window, ADU; null: n_peaks·calibration.
+    pub x_max: Option<f64>,
+    /// Letters as of ROOT's TH1::Fit: L likelihood, P Pearson, W unit weights, I bin integrals, E profile intervals;
+    /// none of L, P, W: Neyman's chi-square.
+    pub fit_options: String,
+    /// root (compatible with older output), binned or unbinned (likelihoods with profile intervals).
+    pub method: FitMethod,
+    /// Use a mask from a FITS file instead of all others: [use it, path or "same", HDU].
+    pub add_mask: MaskFile,
+    /// Flag groups that hold a pixel above this charge, image units; null: no flags.
+    pub q_threshold: Option<f64>,
+    /// Draw the fits of the groups whose first row lies in [first, end).
+    #[serde(rename = "DEBUG_ROWS")]
+    pub debug_rows: Option<[usize; 2]>,
+}
+
+impl Default for FitDarkCurrentPerRow {
+    fn default() -> Self {
+        Self {
+            image: "mean_compressed_pedestal_subtracted".into(),
+            row_start: 0,
+            row_end: -1,
+            row_step: 10,
+            rows_to_mask: PerAmplifier::default(),
+            cols_to_mask: PerAmplifier::default(),
+            mask_clusters: false,
+            do_calibration: false,
+            calibration: Some(10.0).into(),
+            n_peaks: 2.into(),
+            binning_size: -1.0,
+            mu_min: (-1.0).into(),
+            mu_max: 1.0.into(),
+            dc_min: 1e-6.into(),
+            dc_max: 500.0.into(),
+            sigma_min: 0.0.into(),
+            sigma_max: 100.0.into(),
+            gain_min: 1.0.into(),
+            gain_max: 500.0.into(),
+            x_min: None,
+            x_max: None,
+            fit_options: "QR S L EM".into(),
+            method: FitMethod::Root,
+            add_mask: MaskFile::default(),
+            q_threshold: None,
+            debug_rows: None,
+        }
+    }
+}
+
+impl From<&FitDarkCurrentProcess> for FitDarkCurrentPerRow {
+    /// The same fit in groups of 10 rows: what `dc_axis` asks for.
+    fn from(fit: &FitDarkCurrentProcess) -> Self {
+        let fit = fit.clone();
+        Self {
+            image: fit.image,
+            rows_to_mask: fit.rows_to_mask,
+            cols_to_mask: fit.cols_to_mask,
+            mask_clusters: fit.mask_clusters,
+            do_calibration: fit.do_calibration,
+            calibration: fit.calibration,
+            n_peaks: fit.n_peaks,
+            binning_size: fit.binning_size,
+            mu_min: fit.mu_min,
+            mu_max: fit.mu_max,
+            dc_min: fit.dc_min,
+            dc_max: fit.dc_max,
+            sigma_min: fit.sigma_min,
+            sigma_max: fit.sigma_max,
+            gain_min: fit.gain_min,
+            gain_max: fit.gain_max,
+            x_min: fit.x_min,
+            x_max: fit.x_max,
+            fit_options: fit.fit_options,
+            method: fit.method,
+            add_mask: fit.apply_mask_from_fits,
+            ..Self::default()
+        }
+    }
+}
+
+impl SKImageProcess for FitDarkCurrentPerRow {
+    fn execute(&self, raw: &mut RawData, context: &Context<'_>) -> Result<(), ProcessError> {
+        let fits = fit_slices(&self.fit(), &self.slicing(), raw, context, "FitDarkCurrentPerRow")?;
+        let amplifier = raw.amplifiers[context.amplifier].clone();
+        raw.products.set_for(&amplifier.name, PerRowFits(fits));
+        Ok(())
+    }
+
+    fn check(&self) -> Vec<String> {
+        let mut problems = self.slicing().problems("row");
+        problems.extend(self.fit().check().into_iter().map(|p| p.replace("apply_mask_from_fits", "add_mask")));
+        problems
+    }
+}
+
+impl FitDarkCurrentPerRow {
+    fn slicing(&self) -> Slicing {
+        Slicing {
+            axis: SliceAxis::Rows,
+            start: self.row_start,
+            end: self.row_end,
+            step: self.row_step,
+            threshold: self.q_threshold,
+            degree: 1,
+            debug: self.debug_rows,
+        }
+    }
+
+    /// The fit of one group.
+    fn fit(&self) -> FitDarkCurrentProcess {
+        let own = self.clone();
+        FitDarkCurrentProcess {
+            image: own.image,
+            rows_to_mask: own.rows_to_mask,
+            cols_to_mask: own.cols_to_mask,
+            mask_clusters: own.mask_clusters,
+            do_calibration: own.do_calibration,
+            calibration: own.calibration,
+            n_peaks: own.n_peaks,
+            binning_size: own.binning_size,
+            mu_min: own.mu_min,
+            mu_max: own.mu_max,
+            dc_min: own.dc_min,
+            dc_max: own.dc_max,
+            sigma_min: own.sigma_min,
+            sigma_max: own.sigma_max,
+            gain_min: own.gain_min,
+            gain_max: own.gain_max,
+            x_min: own.x_min,
+            x_max: own.x_max,
+            fit_options: own.fit_options,
+            method: own.method,
+            apply_mask_from_fits: own.add_mask,
+            ..FitDarkCurrentProcess::default()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

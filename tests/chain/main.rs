@@ -1,0 +1,6 @@
+//! The program seen from outside: chains on real and synthetic images, and input that is not as it should be.
+
+mod bad_input;
+mod golden_small;
+mod real_image;
+mod support;
