@@ -111,6 +111,22 @@ fn wrap(text: &str, width: usize) -> Vec<String> {
     lines
 }
 
+/// A configuration file that holds every key with its default.
+pub fn default_document(table: &'static [ProcessEntry]) -> Value {
+    let mut process = Map::new();
+    process.insert("sequence".into(), DEFAULT_SEQUENCE.into());
+    for entry in table {
+        if let Some(maker) = entry.maker {
+            process.insert(entry.name.into(), (maker.defaults)());
+        }
+    }
+    json!({
+        "$schema": "panaskimg.schema.json",
+        "input": InputConfig::default(),
+        "process": process,
+    })
+}
+
 /// The JSON schema of the configuration, for the completion and the checks of editors.
 pub fn schema(table: &'static [ProcessEntry]) -> Value {
     let mut processes = Map::new();

@@ -56,16 +56,19 @@ fn acm() -> Value {
     })
 }
 
-/// Small enough for a repository, with resolved single-electron peaks and a few of everything that makes clusters.
+/// Small enough for a repository, with resolved single-electron peaks and, well apart, a few of everything that makes
+/// clusters. The low gain keeps the samples compressible.
 fn example() -> Value {
     json!({
-        "rows": 64, "active_cols": 70, "prescan_cols": 4, "overscan_cols": 16, "skips": 64,
-        "gain": 2.5, "noise": {"sigma1": 1.4}, "lambda_image": 0.25,
-        "pedestal": {"base": 1000.0, "row_rms": 1.0},
+        "rows": 64, "active_cols": 84, "prescan_cols": 4, "overscan_cols": 16, "skips": 64,
+        "gain": 1.5, "noise": {"sigma1": 1.4}, "pedestal": {"base": 1000.0, "row_rms": 1.0},
+        "dark_current": 8.4, "t_exp": 3600.0,
         "sources": [
-            {"type": "fe55", "n": 6},
+            {"type": "fe55", "n": 3},
+            {"type": "point", "n": 3, "energy_keV": 1.5},
             {"type": "electron", "n": 1, "energy_keV": 150.0},
-            {"type": "muon", "n": 1, "zenith": 0.6}
-        ]
+            {"type": "muon", "n": 1, "zenith": 0.8}
+        ],
+        "seed": 52
     })
 }

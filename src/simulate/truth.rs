@@ -285,7 +285,7 @@ fn particle_fields(setup: &Setup, ext: usize, p: &Particle) -> String {
         p.source.name(),
         p.pdg,
         number(p.arrival.time),
-        number(p.energy / 1e3),
+        number((p.energy * 1e3).round() / 1e6),
         p.created,
         p.collected,
         mm(p.start),
