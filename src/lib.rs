@@ -33,3 +33,5 @@ pub mod root;
 pub mod simulate;
 #[forbid(unsafe_code)]
 pub mod stats;
+#[forbid(unsafe_code)]
+pub mod workbench;

@@ -21,7 +21,6 @@ use crate::fits::FitsInput;
 use crate::image::Level;
 use crate::output::console::Console;
 use crate::output::root_files::CombinedRoot;
-use crate::process::ProcessManager;
 use item::{Job, failed};
 
 /// Files that are worked on together; bounds the memory of a long batch and keeps its messages in order.

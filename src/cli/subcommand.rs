@@ -2,6 +2,7 @@
 //! [`SUBCOMMANDS`].
 
 mod completions;
+mod crosstalk;
 mod man;
 mod simulate;
 
@@ -32,7 +33,7 @@ impl std::fmt::Debug for Subcommand {
 }
 
 /// All tools, in the order of the help.
-pub static SUBCOMMANDS: &[Subcommand] = &[simulate::TOOL, completions::TOOL, man::TOOL];
+pub static SUBCOMMANDS: &[Subcommand] = &[crosstalk::TOOL, simulate::TOOL, completions::TOOL, man::TOOL];
 
 /// The tool of this name or older name.
 pub fn find(name: &OsStr) -> Option<&'static Subcommand> {

@@ -111,6 +111,22 @@ fn wrap(text: &str, width: usize) -> Vec<String> {
     lines
 }
 
+/// A configuration file that holds every key with its default.
+pub fn default_document(table: &'static [ProcessEntry]) -> Value {
+    let mut process = Map::new();
+    process.insert("sequence".into(), DEFAULT_SEQUENCE.into());
+    for entry in table {
+        if let Some(maker) = entry.maker {
+            process.insert(entry.name.into(), (maker.defaults)());
+        }
+    }
+    json!({
+        "$schema": "panaskimg.schema.json",
+        "input": InputConfig::default(),
+        "process": process,
+    })
+}
+
 /// The JSON schema of the configuration, for the completion and the checks of editors.
 pub fn schema(table: &'static [ProcessEntry]) -> Value {
     let mut processes = Map::new();
@@ -272,6 +288,7 @@ mod tests {
     fn every_key_is_described_at_any_width() {
         for width in [60, 80, 120] {
             let text = annotated(TABLE, width);
+            let unwrapped = text.split_whitespace().collect::<Vec<_>>().join(" ");
             for line in text.lines() {
                 assert!(line.chars().count() <= width || line.contains(" = "), "{width}: {line}");
             }
@@ -281,7 +298,8 @@ mod tests {
                 "method = \"gauss_fit\"  (gauss_fit | median | mean | gauss_fit_window)",
                 "process.ClusterFinder: finds clusters (reconstruction, once per amplifier)",
             ] {
-                assert!(text.contains(key), "{text}");
+                let key = key.split_whitespace().collect::<Vec<_>>().join(" ");
+                assert!(unwrapped.contains(&key), "`{key}` is missing at width {width}");
             }
         }
     }

@@ -347,7 +347,8 @@ mod tests {
             let mut sorted: Vec<f64> = image.iter().copied().collect();
             sorted.sort_by(f64::total_cmp);
             let n = sorted.len();
-            assert_eq!((sorted[0], sorted[n - 1]), (min, max));
+            // the table gives these two with 15 or 16 significant digits
+            assert!((sorted[0] - min).abs() < 1e-13 && (sorted[n - 1] - max).abs() < 1e-11);
             // the table gives mean and median with 11 or 12 decimals
             assert!((sorted.iter().sum::<f64>() / n as f64 - mean).abs() < 1e-10);
             assert!((0.5 * (sorted[n / 2 - 1] + sorted[n / 2]) - median).abs() < 1e-12);

@@ -175,7 +175,7 @@ mod tests {
             let input = FitsInput::open(&path).unwrap();
             let back = input.read_image(0).unwrap();
             assert!(back.iter().zip(&pixels).all(|(a, b)| a.to_bits() == b.to_bits() || (a.is_nan() && b.is_nan())));
-            assert_eq!(input.read_image(1).unwrap(), Array2::ones((2, 2)));
+            assert_eq!(input.read_image(1).unwrap(), Array2::<f64>::ones((2, 2)));
             let read = input.header(0).unwrap();
             assert_eq!(read.text("EXTNAME").unwrap(), "MEAN");
             assert_eq!(read.number("PSSIGEXT1"), Some(0.25));

@@ -113,7 +113,7 @@ pub fn intermediate<'a>(raw: &'a RawData, snapshot: &Snapshot) -> Vec<OutputHdu<
 }
 
 /// Keywords of the input that describe its own storage and must not be copied.
-fn is_structural(keyword: &str) -> bool {
+pub(crate) fn is_structural(keyword: &str) -> bool {
     const EXACT: [&str; 20] = [
         "SIMPLE", "XTENSION", "BITPIX", "NAXIS", "EXTEND", "PCOUNT", "GCOUNT", "BZERO", "BSCALE", "BLANK", "EXTNAME",
         "EXTVER", "EXTLEVEL", "CHECKSUM", "DATASUM", "TFIELDS", "THEAP", "INHERIT", "GROUPS", "BUNIT",

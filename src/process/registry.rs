@@ -248,6 +248,12 @@ static TABLE: &[ProcessEntry] = &[
         "fits and removes the offset that decays along the first columns of each row",
     ),
     simulation_only("CreateFitsImage", "writes simulated images as FITS"),
+    row::<CrossTalkProcess>(
+        "CrossTalkProcess",
+        Analysis,
+        Image,
+        "flags pixels whose skips scatter unusually in all amplifiers at the same position",
+    ),
     simulation_only("DarkCurrent", "adds thermal charges to simulated pixels"),
     simulation_only("Diffusion", "spreads simulated charges while they drift to the pixels"),
     simulation_only("ElectronicNoise", "adds readout noise to simulated pixels"),

@@ -92,7 +92,7 @@ pub fn npy(path: &Path) -> (Vec<usize>, Vec<f64>) {
 
 /// A header card of 80 characters.
 pub fn card(keyword: &str, value: &str) -> String {
-    format!("{keyword:<8}= {value:>20}{:50}", "")
+    format!("{:<80}", format!("{keyword:<8}= {value:>20}"))
 }
 
 /// A FITS file with one image: cards after `NAXIS2`, then big-endian pixels.

@@ -365,18 +365,19 @@ impl SkipCube {
         mut counts: Option<&mut SampleCounts>,
         work: impl Fn(&Block<'_>) -> T,
     ) -> Result<T, FitsError> {
-        let samples = match &self.store {
-            Store::File(layout) => {
-                let count = |samples: Samples<'_>, per_col: usize, rows: &Range<usize>| {
-                    if let Some(counts) = &mut counts {
-                        counts.count(samples, rows, cols, per_col, &self.amplifiers);
-                    }
-                };
-                assemble::block(layout, rows, cols, buffers, count)?
+        let mut count = |samples: Samples<'_>, per_col: usize, rows: &Range<usize>| {
+            if let Some(counts) = &mut counts {
+                counts.count(samples, rows, cols, per_col, &self.amplifiers);
             }
+        };
+        let samples = match &self.store {
+            Store::File(layout) => assemble::block(layout, rows, cols, buffers, &mut count)?,
             Store::Int(all) => Samples::Int(self.slice(all, rows, cols, &mut buffers.integers)),
             Store::Real(all) => Samples::Real(self.slice(all, rows, cols, &mut buffers.reals)),
         };
+        if !matches!(self.store, Store::File(_)) {
+            count(samples, self.skips, rows);
+        }
         Ok(work(&Block { rows: rows.clone(), cols: cols.clone(), skips: self.skips, samples }))
     }
 
@@ -399,3 +400,6 @@ impl SkipCube {
         buffer
     }
 }
+
+#[cfg(test)]
+mod tests;

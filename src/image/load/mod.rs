@@ -2,10 +2,10 @@
 //!
 //! Order of operations: read, Leach fix, polarity, separation of the skips (or "averaged"), row binning, regions and
 //! masks, flip of the skips of `U`, identification numbers. For a skipper image the corrections act while the cube is
-//! streamed; an averaged image is read, corrected and stored here.
+//! streamed; an averaged image is a cube of one skip, read at once.
 
-mod samples;
 mod describe;
+mod pixels;
 mod skips;
 
 use std::path::{Path, absolute};
@@ -21,6 +21,7 @@ use crate::config::input::InputConfig;
 use crate::config::{OneOrMany, RunOptions};
 use crate::fits::{FitsInput, Plane};
 
+pub use pixels::require_finite;
 pub use skips::SkipDecision;
 
 /// How to load an image.
@@ -104,7 +105,7 @@ pub fn load(input: &FitsInput, hdus: &[usize], how: &LoadOptions<'_>) -> Result<
         source: source(input, hdus, how.position),
         header: keywords.output_header(),
         metadata: metadata(&keywords, how.config, &mut report),
-        rows: rows * planes.len(),
+        rows: rows * hdus.len(),
         cols: layout.cols,
         nskips: layout.skips,
         ndcm: layout.ndcm,
@@ -123,7 +124,7 @@ pub fn load(input: &FitsInput, hdus: &[usize], how: &LoadOptions<'_>) -> Result<
         report,
         ..RawData::default()
     };
-    samples::load(&mut raw, planes, &layout, &corrections, row_factor, config)?;
+    pixels::load(&mut raw, planes, &layout, corrections, config)?;
     auxiliary(&mut raw, input, how.options)?;
     describe::image(&mut raw, layout.decision);
     Ok(raw)

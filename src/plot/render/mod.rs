@@ -15,6 +15,7 @@ use layout::{Density, compose};
 
 pub use self::png::Pixels;
 pub use cells::TextColours;
+pub use report::{ReportSection, render_report};
 pub use text::render_text;
 
 mod axes;
@@ -35,6 +36,7 @@ mod pdf;
 mod picture;
 mod png;
 mod raster;
+mod report;
 mod scale;
 mod subset;
 mod svg;

@@ -162,9 +162,9 @@ impl<'a> Plan<'a> {
         };
         Fitted {
             x_label: label(&x_text, width + 40.0),
-            y_label: label(&y_text, height + 12.0),
-            right_label: label(&right_text, height + 12.0),
-            bar_label: label(&bar_text, height + 12.0),
+            y_label: label(&y_text, height + 6.0),
+            right_label: label(&right_text, height + 6.0),
+            bar_label: label(&bar_text, height + 6.0),
             title: match &panel.title {
                 Some(t) if !t.is_empty() => font::fit(t, theme.panel_title, width + 30.0, 0.75),
                 _ => vec![],
@@ -211,6 +211,10 @@ impl<'a> Plan<'a> {
             extent: &extent,
         };
         let place = |v: f64| first.unit((v - axis.offset) / axis.factor);
+        // Rounding in the second unit may put a tick outside of the first.
+        let inside = |v: f64| (-1e-9..=1.0 + 1e-9).contains(&place(v));
+        ticks.major.retain(|(v, _)| inside(*v));
+        ticks.minor.retain(|v| inside(*v));
         thin_out_at(&mut ticks.major, &place, &room);
         Some((scale, ticks))
     }

@@ -2,6 +2,7 @@
 
 pub mod correct_column_transient;
 pub mod calibration;
+pub mod cross_talk;
 pub mod eval_cti;
 pub mod eval_halo;
 pub mod compress_skipper;
@@ -21,6 +22,7 @@ mod units;
 
 pub use correct_column_transient::CorrectElectronicColumnTransient;
 pub use calibration::CalibrationProcess;
+pub use cross_talk::CrossTalkProcess;
 pub use eval_cti::EvalCTIProcess;
 pub use eval_halo::EvalHaloProcess;
 pub use compress_skipper::CompressSkipperProcess;

@@ -70,3 +70,87 @@ impl SKImageProcess for ApplySelectionCuts {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use ndarray::Array2;
+    use serde_json::json;
+
+    use super::*;
+    use crate::image::{Amplifier, Region, Side};
+    use crate::process::reconstruction::test_images::{self, run};
+
+    /// Four clusters in a left and a right half: at columns 2 (with a seed), 6 (without), 12 and 17 (with).
+    fn image() -> RawData {
+        let mut pixels = Array2::zeros((6, 20));
+        for (row, col, charge) in [(1, 2, 9.0), (1, 3, 4.0), (4, 6, 3.5), (1, 12, 9.0), (4, 17, 9.0)] {
+            pixels[[row, col]] = charge;
+        }
+        let amplifier = Amplifier::whole_image("EXT0", 0, 6, 20);
+        let mut raw = test_images::calibrated("mean_compressed", pixels, &[0.0; 6], &[1.0; 6], 1.0, amplifier);
+        let half = |name: &str, side, cols: std::ops::Range<usize>| Amplifier {
+            side,
+            full: Region::new(0..6, cols.clone()),
+            active: Region::new(0..6, cols),
+            ..Amplifier::whole_image(name, 0, 6, 20)
+        };
+        raw.amplifiers = vec![half("U", Side::U, 10..20), half("L", Side::L, 0..10)];
+        raw
+    }
+
+    fn tags(raw: &RawData) -> (Vec<i32>, Vec<i32>) {
+        let table = raw.products.get::<ClusterTable>().unwrap();
+        let column = |name: &str| match table.column(name) {
+            Some(Column::Int(values)) => values.clone(),
+            other => panic!("{other:?}"),
+        };
+        (column("hotreg"), column("excluded"))
+    }
+
+    const FINDER: &str = "ClusterFinder";
+    const CUTS: &str = "ApplySelectionCuts";
+
+    #[test]
+    fn clusters_are_tagged_in_both_orders() {
+        let finder = json!({"spr_threshold": [1.0, 3, 5]});
+        for (cuts, hot, excluded) in [
+            // The order of the clusters is U: 12, 17; L: 2, 6.
+            (json!({"cols": [3]}), [0, 0, 1, 0], [0, 0, 1, 1]),
+            (json!({"rows": [[4, 5]]}), [0, 1, 0, 1], [0, 1, 0, 1]),
+            (json!({"rows": {"L": [4]}, "cols": {"U": [12, 3]}}), [1, 0, 0, 1], [1, 0, 0, 1]),
+            (json!({}), [0, 0, 0, 0], [0, 0, 0, 1]),
+        ] {
+            let mut after = image();
+            run(&mut after, FINDER, finder.clone()).unwrap();
+            run(&mut after, CUTS, cuts.clone()).unwrap();
+            let mut before = image();
+            run(&mut before, CUTS, cuts.clone()).unwrap();
+            run(&mut before, FINDER, finder.clone()).unwrap();
+            assert_eq!(tags(&after), (hot.to_vec(), excluded.to_vec()), "{cuts}");
+            assert_eq!(tags(&before), tags(&after), "{cuts}");
+        }
+    }
+
+    #[test]
+    fn without_the_process_there_are_no_tags() {
+        let mut raw = image();
+        run(&mut raw, FINDER, json!({"spr_threshold": [1.0, 3, 5]})).unwrap();
+        assert_eq!(raw.products.get::<ClusterTable>().unwrap().columns().len(), 0);
+    }
+
+    #[test]
+    fn rows_of_stacked_extensions_are_local() {
+        let mut raw = image();
+        raw.stacked = true;
+        let block = |hdu: usize, rows: std::ops::Range<usize>| Amplifier {
+            full: Region::new(rows.clone(), 0..20),
+            active: Region::new(rows, 0..20),
+            ..Amplifier::whole_image(&format!("EXT{hdu}"), hdu, 6, 20)
+        };
+        raw.amplifiers = vec![block(1, 0..3), block(2, 3..6)];
+        run(&mut raw, FINDER, json!({"spr_threshold": [1.0, 3, 5]})).unwrap();
+        // Clusters: columns 2 and 12 in row 1 of the first extension, 6 and 17 in row 1 of the second.
+        run(&mut raw, CUTS, json!({"rows": {"EXT2": [1]}})).unwrap();
+        assert_eq!(tags(&raw).0, [0, 0, 1, 1]);
+    }
+}

@@ -321,3 +321,6 @@ impl Canvas {
         Array2::from_shape_vec(shape, self.pixels).unwrap_or_else(|_| Array2::from_elem(shape, true))
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -289,6 +289,10 @@ impl ClusterTable {
     /// Appends the clusters of another amplifier. Appended columns must not exist yet: they are made for all clusters
     /// at once.
     pub(super) fn append(&mut self, mut other: Self) {
+        if self.is_empty() && (self.profiles.is_none() || other.profiles.is_some()) {
+            *self = other;
+            return;
+        }
         let (shift, other_len) = (self.rows.len(), other.clusters.len());
         self.clusters.append(&mut other.clusters);
         self.offsets.extend(other.offsets[1..].iter().map(|o| o + shift));

@@ -1,23 +1,21 @@
-//! Start values, multi-start search, errors and goodness of the dark-current fit (spec 03 §§1.3, 1.5–1.7, 1.11).
+//! Multi-start search and errors of the dark-current fit (spec 03 §§1.5–1.7, 1.11).
 
-use super::model::{GAIN, LAMBDA, MAX_PEAKS, MU0, ModelGrid, N_PARAMETERS, NORM, PARAMETER_NAMES, Parameters, SIGMA};
+use super::goodness::{p_value, warnings};
+use super::model::{GAIN, LAMBDA, MU0, ModelGrid, N_PARAMETERS, NORM, PARAMETER_NAMES, Parameters, SIGMA};
 use super::objective::{BinnedObjective, Parametrisation, baker_cousins};
 use super::options::ObjectiveKind;
 use super::result::{DarkCurrentFit, DirectParameters, FitParameter, StartUsed};
 use super::settings::{DarkCurrentSettings, Method};
+use super::starts::{bounds, check, n_max, norm_guess, prepare, start_sigma, starts, used_window};
 use super::unbinned::UnbinnedObjective;
 use crate::stats::bounded_search::{
-    Bounds, IntervalEnd, Objective, Reached, covariance, descend, polish, profile_interval, quoted_error,
+    Bounds, Objective, Reached, covariance, descend, polish, profile_interval, quoted_error,
 };
 use crate::stats::dark_current::model::BinValue;
-use crate::stats::distributions::chi2_survival;
 use crate::stats::error::StatsError;
 use crate::stats::histogram::Histogram;
 use crate::stats::small_matrix::Matrix;
 use crate::stats::status::Status;
-
-/// Most electrons the improved fit sums over.
-const MAX_ELECTRONS: f64 = 200.0;
 
 /// Gain per step, in units of the objective, at which a descent from one start ends.
 const COARSE: f64 = 1e-5;
@@ -44,8 +42,8 @@ pub fn fit_pixels(pixels: &[f64], settings: &DarkCurrentSettings) -> Result<Dark
     match settings.method {
         Method::Unbinned => {
             let objective = UnbinnedObjective::new(pixels, window, n_max(settings, window));
-            let bounds = Problem::bounds(settings, &histogram, Parametrisation::Electrons, true)?;
-            Problem::new(settings, histogram, bounds).run(objective)
+            let bounds = bounds(settings, &histogram, Parametrisation::Electrons, true)?;
+            Ok(Problem::new(settings, histogram, bounds).run(objective))
         }
         Method::Root | Method::Binned => fit_bins(histogram, settings),
     }
@@ -75,63 +73,11 @@ fn fit_bins(histogram: Histogram, settings: &DarkCurrentSettings) -> Result<Dark
             (Parametrisation::Electrons, ObjectiveKind::Likelihood, BinValue::Mean, n_peaks, false)
         }
     };
-    let bounds = Problem::bounds(settings, &histogram, parametrisation, false)?;
+    let bounds = bounds(settings, &histogram, parametrisation, false)?;
     let grid = ModelGrid::new(histogram.lo(), histogram.width(), histogram.n_bins(), n_peaks, bin_value, linear);
     let free = std::array::from_fn(|k| !bounds.is_fixed(k));
     let objective = BinnedObjective::new(grid, histogram.width(), histogram.contents(), kind, parametrisation, free);
-    Problem::new(settings, histogram, bounds).run(objective)
-}
-
-fn check(settings: &DarkCurrentSettings) -> Result<(), StatsError> {
-    let limits = &settings.limits;
-    for (name, (lo, hi)) in
-        [("mu0", limits.mu0), ("sigma", limits.sigma), ("lambda", limits.lambda), ("gain", limits.gain)]
-    {
-        if lo > hi || lo.is_nan() || hi.is_nan() {
-            return Err(StatsError::InvalidLimits { name: name.to_owned(), lo, hi });
-        }
-    }
-    if !(1..=MAX_PEAKS).contains(&settings.n_peaks) {
-        return Err(StatsError::PeakCount { n_peaks: settings.n_peaks, max: MAX_PEAKS });
-    }
-    Ok(())
-}
-
-/// The calibration as a positive start value.
-fn start_gain(settings: &DarkCurrentSettings) -> f64 {
-    let calibration = if settings.calibration > 0.0 { settings.calibration } else { 1.0 };
-    if settings.free_gain {
-        let (lo, hi) = settings.limits.gain;
-        calibration.max(lo).min(hi).max(f64::MIN_POSITIVE)
-    } else {
-        calibration
-    }
-}
-
-fn start_mu0(settings: &DarkCurrentSettings) -> f64 {
-    let (lo, hi) = settings.limits.mu0;
-    settings.start.mu0.unwrap_or(0.0).max(lo).min(hi)
-}
-
-fn start_sigma(settings: &DarkCurrentSettings) -> f64 {
-    let calibration = if settings.calibration > 0.0 { settings.calibration } else { 1.0 };
-    settings.start.sigma_electrons * calibration
-}
-
-/// The window, cut to the modelled peaks for the improved fits (spec 03 §1.11).
-fn used_window(settings: &DarkCurrentSettings) -> (f64, f64) {
-    let (lo, hi) = settings.window;
-    if settings.method == Method::Root || !settings.window_peaks {
-        return (lo, hi);
-    }
-    let (mu0, gain) = (start_mu0(settings), start_gain(settings));
-    (lo.max(mu0 - 0.5 * gain), hi.min(mu0 + (settings.n_peaks as f64 - 0.5) * gain))
-}
-
-/// Highest electron number of the improved fits: the modelled peaks and those that leak into the window.
-fn n_max(settings: &DarkCurrentSettings, window: (f64, f64)) -> usize {
-    let leaking = ((window.1 - start_mu0(settings) + 6.0 * start_sigma(settings)) / start_gain(settings)).ceil() + 1.0;
-    (settings.n_peaks as f64).max(leaking).min(MAX_ELECTRONS) as usize
+    Ok(Problem::new(settings, histogram, bounds).run(objective))
 }
 
 /// What [`Problem::run`] needs besides an [`Objective`].
@@ -203,119 +149,14 @@ impl<'a> Problem<'a> {
         Self { settings, histogram, bounds, parametrisation, included }
     }
 
-    fn norm_guess(&self) -> f64 {
-        self.included as f64 / self.histogram.n_bins() as f64
-    }
-
-    /// Limits of the search. Physical ends (norm, σ and gain above 0, λ not below 0) are added to those of the user.
-    fn bounds(
-        settings: &DarkCurrentSettings,
-        histogram: &Histogram,
-        parametrisation: Parametrisation,
-        fixed_norm: bool,
-    ) -> Result<Bounds<N_PARAMETERS>, StatsError> {
-        let limits = &settings.limits;
-        let included = (histogram.total() as f64).max(1.0);
-        let per_bin = included / histogram.n_bins() as f64;
-        let lambda_unit = match parametrisation {
-            Parametrisation::Adu => 1.0,
-            Parametrisation::Electrons => start_gain_unclipped(settings),
-        };
-        let positive = |(lo, hi): (f64, f64)| {
-            let range = if hi.is_finite() { hi - lo.max(0.0) } else { 1.0 };
-            (lo.max(1e-9 * range).max(f64::MIN_POSITIVE), hi)
-        };
-        let gain = if settings.free_gain {
-            positive(limits.gain)
-        } else {
-            let gain = start_gain(settings);
-            (gain, gain)
-        };
-        let norm = if fixed_norm { (included, included) } else { (1e-9 * per_bin, f64::INFINITY) };
-        let linear = |limits| {
-            if settings.linear_term.is_some() && settings.method == Method::Root { limits } else { (0.0, 0.0) }
-        };
-        let pairs = [
-            norm,
-            limits.mu0,
-            positive(limits.sigma),
-            (limits.lambda.0.max(0.0) / lambda_unit, limits.lambda.1 / lambda_unit),
-            gain,
-            linear((-1.0, 1.0)),
-            linear((0.0, 50.0)),
-        ];
-        for (name, (lo, hi)) in PARAMETER_NAMES.iter().zip(pairs) {
-            if lo > hi {
-                return Err(StatsError::InvalidLimits { name: (*name).to_owned(), lo, hi });
-            }
-        }
-        Ok(Bounds { lo: pairs.map(|pair| pair.0), hi: pairs.map(|pair| pair.1) })
-    }
-
-    /// Start values S1, S2 and, unless it equals S2, S3, in ADU.
-    fn starts(&self) -> Vec<(StartUsed, Parameters)> {
-        let settings = self.settings;
-        let limits = &settings.limits;
-        let middle = |(lo, hi): (f64, f64)| 0.5 * (lo + hi);
-        let calibration = start_gain_unclipped(settings);
-        let sigma = start_sigma(settings);
-        let gain = start_gain(settings);
-        let middle_gain = if settings.free_gain { middle(limits.gain) } else { gain };
-        let (crx, cr0) = settings.linear_term.unwrap_or((0.0, 0.0));
-        let inside = |x: f64, (lo, hi): (f64, f64)| x >= lo && x <= hi;
-        let lambda_1 = if inside(calibration, limits.lambda) { calibration } else { middle(limits.lambda) };
-        let mu_1 = settings.start.mu0.unwrap_or_else(|| middle(limits.mu0));
-        let mu_2 = start_mu0(settings);
-        let by_population = |gain: f64| {
-            let ratio = settings.start.lambda_electrons.unwrap_or_else(|| {
-                let (zero, one) = (self.population(0.0, gain), self.population(gain, gain));
-                if zero > 0.0 { one / zero } else { 1.0 }
-            });
-            let norm = self.included as f64 * self.histogram.width() / gain;
-            [norm, mu_2, sigma, gain * ratio, gain, crx, cr0]
-        };
-        let mut starts = vec![
-            (StartUsed::S1, [self.norm_guess(), mu_1, sigma, lambda_1, middle_gain, crx, cr0]),
-            (StartUsed::S2, by_population(gain)),
-        ];
-        if middle_gain != gain {
-            starts.push((StartUsed::S3, by_population(middle_gain)));
-        }
-        starts
-    }
-
-    /// Pixels within g/2 of `centre`, counted by bin centres.
-    fn population(&self, centre: f64, gain: f64) -> f64 {
-        let counts = self.histogram.counts().iter().enumerate();
-        counts
-            .filter(|(bin, _)| (self.histogram.centre(*bin) - centre).abs() < 0.5 * gain)
-            .map(|(_, &count)| count as f64)
-            .sum()
-    }
-
-    /// A start in ADU as parameters of the fit, clipped to 1e-6 of the range inside each limit.
-    fn prepare(&self, start: &Parameters) -> Parameters {
-        let mut p = *start;
-        if self.parametrisation == Parametrisation::Electrons {
-            p[NORM] = start[NORM] * start[GAIN] / self.histogram.width();
-            p[LAMBDA] = start[LAMBDA] / start[GAIN];
-        }
-        for (k, value) in p.iter_mut().enumerate() {
-            let (lo, hi) = (self.bounds.lo[k], self.bounds.hi[k]);
-            let margin = if (hi - lo).is_finite() { 1e-6 * (hi - lo) } else { 0.0 };
-            *value = value.max(lo + margin).min(hi - margin).max(lo).min(hi);
-        }
-        p
-    }
-
-    fn run(self, mut objective: impl FitObjective) -> Result<DarkCurrentFit, StatsError> {
+    fn run(self, mut objective: impl FitObjective) -> DarkCurrentFit {
         let n_free = (0..N_PARAMETERS).filter(|&k| !self.bounds.is_fixed(k)).count();
         let used_bins = objective.used_bins(&self.histogram);
         // the norm of an unbinned fit is determined by the number of pixels, which the histogram knows too
         let determined = n_free + usize::from(self.settings.method == Method::Unbinned);
         let ndf = used_bins as i64 - determined as i64;
         if ndf <= 0 || self.included == 0 {
-            return Ok(self.unfitted(&objective, used_bins, ndf));
+            return self.unfitted(&objective, used_bins, ndf);
         }
         let (start, best) = self.search(&mut objective);
         let (best, hessian) = polish(&mut objective, best, &self.bounds);
@@ -340,14 +181,16 @@ impl<'a> Problem<'a> {
         let cov = cov.unwrap_or([[0.0; N_PARAMETERS]; N_PARAMETERS]);
         let wanted = self.settings.method != Method::Root || self.settings.options.minos;
         let fitted = self.parameters(&mut objective, &best, &cov, wanted);
-        Ok(self.result(objective, fitted, best, cov, status, start, used_bins, ndf))
+        self.result(objective, fitted, best, cov, status, start, used_bins, ndf)
     }
 
     /// The lowest of the minima reached from the starts; of equal ones (1e-6 relative) the first.
     fn search(&self, objective: &mut impl FitObjective) -> (StartUsed, Reached<N_PARAMETERS>) {
-        let starts = self.starts();
-        let from =
-            |objective: &mut _, start: &Parameters| descend(objective, &self.prepare(start), &self.bounds, COARSE);
+        let starts = starts(self.settings, &self.histogram);
+        let from = |objective: &mut _, start: &Parameters| {
+            let start = prepare(start, self.parametrisation, self.histogram.width(), &self.bounds);
+            descend(objective, &start, &self.bounds, COARSE)
+        };
         let mut best = (StartUsed::S1, from(objective, &starts[0].1));
         let keep_lower = |best: &mut (StartUsed, Reached<N_PARAMETERS>), name, reached: Reached<N_PARAMETERS>| {
             let (value, other) = (reached.at.value, best.1.at.value);
@@ -447,7 +290,7 @@ impl<'a> Problem<'a> {
             method: self.settings.method,
             n_peaks: objective.n_peaks(),
             included_pixels: self.included,
-            norm_guess: self.norm_guess(),
+            norm_guess: norm_guess(&self.histogram),
             sigma_guess: start_sigma(self.settings),
             expected,
             warnings: Vec::new(),
@@ -534,90 +377,11 @@ impl<'a> Problem<'a> {
             method: self.settings.method,
             n_peaks: objective.n_peaks(),
             included_pixels: self.included,
-            norm_guess: self.norm_guess(),
+            norm_guess: norm_guess(&self.histogram),
             sigma_guess: start_sigma(self.settings),
             expected: vec![0.0; self.histogram.n_bins()],
             warnings: vec![sentence],
             histogram: self.histogram,
         }
     }
-}
-
-fn start_gain_unclipped(settings: &DarkCurrentSettings) -> f64 {
-    if settings.calibration > 0.0 { settings.calibration } else { 1.0 }
-}
-
-/// Probability of a larger Pearson χ² with adjacent bins merged, from the left, until 5 counts are expected.
-fn p_value(histogram: &Histogram, expected: &[f64], n_determined: i64) -> f64 {
-    let mut groups: Vec<(f64, f64)> = Vec::new();
-    let (mut h, mut nu) = (0.0, 0.0);
-    for (&count, &expectation) in histogram.counts().iter().zip(expected) {
-        h += count as f64;
-        nu += expectation;
-        if nu >= 5.0 {
-            groups.push((h, nu));
-            (h, nu) = (0.0, 0.0);
-        }
-    }
-    match groups.last_mut() {
-        // what is left on the right joins the last group
-        Some(last) => *last = (last.0 + h, last.1 + nu),
-        None => return f64::NAN,
-    }
-    let chi2: f64 = groups.iter().map(|(h, nu)| (h - nu) * (h - nu) / nu).sum();
-    let ndf = groups.len() as i64 - n_determined;
-    if ndf > 0 { chi2_survival(chi2, ndf as u64) } else { f64::NAN }
-}
-
-/// Sentences for the log (spec 03 §1.12).
-fn warnings(fit: &DarkCurrentFit, settings: &DarkCurrentSettings) -> Vec<String> {
-    let mut sentences = Vec::new();
-    if fit.status.has(Status::NOT_CONVERGED) {
-        sentences.push("the dark-current fit did not converge; its values are not to be trusted".to_owned());
-    }
-    if fit.status.has(Status::NOT_POSITIVE_DEFINITE) {
-        sentences.push(
-            "the Hessian of the dark-current fit is not positive definite: the errors are unknown and set to 0"
-                .to_owned(),
-        );
-    }
-    let at_limit = fit.parameters_at_limit();
-    if !at_limit.is_empty() {
-        sentences.push(format!("dark-current fit: {} at a limit", at_limit.join(", ")));
-    }
-    let likelihood = settings.method == Method::Root
-        && matches!(settings.options.objective, ObjectiveKind::Likelihood | ObjectiveKind::Pearson);
-    if likelihood {
-        let (mu0, gain) = (fit.mu0().value, fit.gain().value);
-        let range = (mu0 - gain, mu0 + (settings.n_peaks as f64 - 0.5) * gain);
-        let outside: u64 = fit
-            .histogram
-            .counts()
-            .iter()
-            .enumerate()
-            .filter(|(bin, _)| {
-                let x = fit.histogram.centre(*bin);
-                x <= range.0 || x >= range.1
-            })
-            .map(|(_, count)| count)
-            .sum();
-        let fraction = outside as f64 / fit.included_pixels.max(1) as f64;
-        if fraction > 0.02 || !at_limit.is_empty() {
-            sentences.push(format!(
-                "{:.1} % of the fitted pixels lie outside the {} modelled peaks: peaks outside the model bias a likelihood; raise n_peaks, narrow the window, or use fit option Q",
-                100.0 * fraction,
-                settings.n_peaks
-            ));
-        }
-    }
-    for parameter in &fit.parameters {
-        if parameter.interval.is_some_and(|ends| ends.contains(&IntervalEnd::Failed)) {
-            sentences.push(format!("the profile interval of {} could not be found", parameter.name));
-        }
-    }
-    if settings.method == Method::Root && !settings.options.unknown.is_empty() {
-        let letters: Vec<String> = settings.options.unknown.iter().map(char::to_string).collect();
-        sentences.push(format!("fit_options: unknown letters ignored: {}", letters.join(" ")));
-    }
-    sentences
 }

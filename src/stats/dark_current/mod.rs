@@ -11,7 +11,9 @@
 //! | [`unbinned`] | likelihood of single pixels |
 //! | [`options`] | the option letters |
 //! | [`settings`] | what is fitted, how |
-//! | [`fit`] | starts, search, errors |
+//! | `starts` | window, limits, start values |
+//! | [`fit`] | search, errors |
+//! | `goodness` | p-value, warnings |
 //! | [`result`] | values, errors, conversions |
 //!
 //! ```
@@ -30,11 +32,13 @@
 //! ```
 
 pub mod fit;
+mod goodness;
 pub mod model;
 pub mod objective;
 pub mod options;
 pub mod result;
 pub mod settings;
+mod starts;
 #[cfg(test)]
 mod tests;
 pub mod unbinned;

@@ -193,6 +193,8 @@ fn groups_follow_the_amplifier_and_failures_are_told() {
     let fewer = FitDarkCurrentPerRow {
         cols_to_mask: serde_json::from_str("[[3, 500]]").unwrap(),
         row_step: 1,
+        // Neyman's chi-square counts filled bins only: three pixels cannot fill more than there are parameters.
+        fit_options: "Q".into(),
         ..process.clone()
     };
     run(&FitDarkCurrentPerRow { rows_to_mask: PerAmplifier::default(), ..fewer }, &mut few, false).unwrap();
@@ -206,7 +208,7 @@ fn groups_follow_the_amplifier_and_failures_are_told() {
     pixels.slice_axis_mut(ndarray::Axis(1), (0..400).into()).fill(true);
     few.masks.insert("mask_clusters".into(), Mask { pixels, extname: None });
     run(&FitDarkCurrentPerRow { rows_to_mask: PerAmplifier::default(), ..asked }, &mut few, false).unwrap();
-    assert!(fits(&few, "EXT0").fits[0].pixels <= 10 * 100);
+    assert!(fits(&few, "EXT0").fits[0].pixels <= 15 * 100, "15 rows of 100 columns are left");
 
     let late = FitDarkCurrentPerRow { row_start: 500, ..process };
     assert!(run(&late, &mut few, false).unwrap_err().to_string().contains("nothing is left"));
@@ -237,6 +239,6 @@ fn ends_and_parameters() {
     assert_eq!(groups(r#"{"row_step": 8, "row_end": 9}"#), [(0, 8), (8, 16)]);
     let problems = |json: &str| serde_json::from_str::<FitDarkCurrentPerRow>(json).unwrap().check();
     assert_eq!(problems(r#"{"row_step": 0}"#).len(), 1);
-    assert_eq!(problems(r#"{"row_start": 5, "row_end": 5, "x_min": 3, "x_max": 1}"#).len(), 2);
+    assert_eq!(problems(r#"{"row_start": 5, "row_end": 5, "x_min": 3, "x_max": 3}"#).len(), 2);
     assert!(problems(r#"{"add_mask": [true, null, null]}"#)[0].contains("`add_mask`"));
 }

@@ -167,14 +167,15 @@ impl SliceFit {
     }
 
     fn new(lines: Range<usize>, fit: &dark_current::DarkCurrentFit, step: usize, pixels_per_bin: f64) -> Self {
-        let limit = |k: usize| fit.parameters[k].at_limit;
         use dark_current::model::{GAIN, LAMBDA, MU0, SIGMA};
+        // everything in electrons rests on the gain
+        let limit = |k: usize| fit.parameters[k].at_limit || fit.parameters[GAIN].at_limit;
         let per_pixel = 1.0 / pixels_per_bin;
         let gain = fit.gain();
         let (dc, profile) = match &fit.direct {
             Some(direct) => {
                 let e = &direct.electrons;
-                (Quantity::plain(e.value * per_pixel, e.error * per_pixel, e.at_limit), e.profile_errors())
+                (Quantity::plain(e.value * per_pixel, e.error * per_pixel, e.at_limit || limit(GAIN)), e.profile_errors())
             }
             None => (
                 Quantity::new(fit.lambda_in_electrons().scaled(per_pixel), limit(LAMBDA)),

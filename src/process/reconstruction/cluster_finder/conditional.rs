@@ -2,6 +2,7 @@
 //! (spec 05 §3.5).
 
 use ndarray::Array2;
+use rayon::prelude::*;
 
 use super::mask_distance::mask_distances;
 use crate::image::RawData;
@@ -11,10 +12,13 @@ use crate::process::reconstruction::cluster_table::{ClusterTable, Column, Column
 /// Branches hold the header keyword `PPCOL` times this.
 pub const PPCOL_SCALE: f64 = 1e34;
 
+/// Pixels looked up by one task, at least.
+const PIXELS_PER_TASK: usize = 4096;
+
 /// Values of an image at the pixels of all clusters; NaN where the image has no such pixel.
 pub fn at_pixels(image: &Array2<f64>, rows: &[u32], cols: &[u32]) -> Vec<f64> {
     let value = |(&row, &col): (&u32, &u32)| image.get([row as usize, col as usize]).copied().unwrap_or(f64::NAN);
-    rows.iter().zip(cols).map(value).collect()
+    rows.par_iter().zip(cols).with_min_len(PIXELS_PER_TASK).map(value).collect()
 }
 
 /// Appends everything that this image allows. `subtracted` is the name of its pedestal-subtracted image.

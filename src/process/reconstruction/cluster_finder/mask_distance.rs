@@ -2,20 +2,19 @@
 //!
 //! Exact, in integers up to the final square root.
 //!
-//! * Smallest: the two-pass Euclidean distance transform of Meijster, Roerdink and Hesselink (2000): distances along the
-//!   columns for the whole image, then the lower envelope of the parabolas (x − i)² + g(i)² for the rows that hold
-//!   cluster pixels. The cost does not depend on how far or how dense the mask is.
+//! * Smallest: the nearest masked pixel lies in the same row, above or below. One sweep over the rows from the top keeps,
+//!   for each column, the distance to the last masked pixel; a sweep from the bottom does the same for those below. In
+//!   each row the runs of cluster pixels look at the masked columns from near to far, until no column farther away can
+//!   be nearer than what the cluster has found.
 //! * Largest: the farthest masked pixel is a corner of the convex hull of the mask, and the farthest pixel of a cluster is
 //!   the first or last one of a row.
 
-use ndarray::{Array2, ArrayView2, ArrayViewMut2, Axis};
+use ndarray::ArrayView2;
 use rayon::prelude::*;
 
 use crate::process::reconstruction::cluster_table::ClusterTable;
 
-/// Columns handled by one task of the first pass.
-const COLUMNS_PER_TASK: usize = 256;
-/// Column distance where a column has no masked pixel.
+/// Distance along a column without a masked pixel so far.
 const NONE: u32 = u32::MAX;
 
 /// Smallest and largest distance per cluster, px; −1 for both if nothing is masked.
@@ -24,88 +23,103 @@ pub fn mask_distances(mask: ArrayView2<'_, bool>, table: &ClusterTable) -> (Vec<
     if hull.is_empty() {
         return (vec![-1.0; table.len()], vec![-1.0; table.len()]);
     }
-    let nearest = nearest_squared(mask, table);
-    let min = |i: usize| nearest[table.pixels(i)].iter().min().map_or(f64::NAN, |&d| (d as f64).sqrt());
-    let max =
-        |i: usize| (farthest_squared(&hull, &table.rows[table.pixels(i)], &table.cols[table.pixels(i)]) as f64).sqrt();
-    ((0..table.len()).map(min).collect(), (0..table.len()).into_par_iter().map(max).collect())
+    let max = |i: usize| {
+        let pixels = table.pixels(i);
+        (farthest_squared(&hull, &table.rows[pixels.clone()], &table.cols[pixels]) as f64).sqrt()
+    };
+    let min = nearest_squared(mask, table).into_iter().map(|d| (d as f64).sqrt()).collect();
+    (min, (0..table.len()).into_par_iter().map(max).collect())
 }
 
-/// Squared distance from each pixel of the table to the nearest masked pixel.
+/// Consecutive pixels of a cluster in a row.
+#[derive(Debug, Clone, Copy)]
+struct Run {
+    row: u32,
+    first: u32,
+    last: u32,
+    cluster: u32,
+}
+
+/// Squared distance from each cluster to the nearest masked pixel; there is at least one.
 fn nearest_squared(mask: ArrayView2<'_, bool>, table: &ClusterTable) -> Vec<u64> {
-    let along_columns = column_distances(mask);
-    let mut pixels: Vec<u32> = (0..table.pixel_count() as u32).collect();
-    pixels.sort_unstable_by_key(|&i| (table.rows[i as usize], i));
-    let by_row: Vec<&[u32]> = pixels.chunk_by(|&a, &b| table.rows[a as usize] == table.rows[b as usize]).collect();
-    let found: Vec<Vec<u64>> = by_row
-        .par_iter()
-        .map(|pixels| {
-            let row = table.rows[pixels[0] as usize] as usize;
-            let transform = row_transform(along_columns.row(row).iter().copied());
-            pixels.iter().map(|&i| transform[table.cols[i as usize] as usize]).collect()
-        })
-        .collect();
-    let mut nearest = vec![0; table.pixel_count()];
-    for (pixels, squared) in by_row.iter().zip(found) {
-        pixels.iter().zip(squared).for_each(|(&i, d)| nearest[i as usize] = d);
+    let mut any = vec![false; mask.ncols()];
+    for row in mask.rows() {
+        any.iter_mut().zip(row).for_each(|(any, &masked)| *any |= masked);
+    }
+    let columns: Vec<u32> = (0..mask.ncols() as u32).filter(|&c| any[c as usize]).collect();
+    let runs = runs(table);
+    let rows = mask.nrows();
+    let (above, below) = rayon::join(
+        || sweep(mask, &columns, (0..rows).collect(), &runs, table.len()),
+        || sweep(mask, &columns, (0..rows).rev().collect(), &runs, table.len()),
+    );
+    above.into_iter().zip(below).map(|(a, b)| a.min(b)).collect()
+}
+
+/// The runs of all clusters, by row.
+fn runs(table: &ClusterTable) -> Vec<Run> {
+    let mut runs: Vec<Run> = Vec::new();
+    for cluster in 0..table.len() {
+        for i in table.pixels(cluster) {
+            let (row, col) = (table.rows[i], table.cols[i]);
+            match runs.last_mut() {
+                Some(run) if run.cluster == cluster as u32 && run.row == row && run.last + 1 == col => run.last = col,
+                _ => runs.push(Run { row, first: col, last: col, cluster: cluster as u32 }),
+            }
+        }
+    }
+    runs.sort_by_key(|run| run.row);
+    runs
+}
+
+/// Squared distance from each cluster to the nearest masked pixel in the same row or in one that comes earlier in
+/// `order`; the largest number where there is none. `columns` are the columns with masked pixels.
+fn sweep(mask: ArrayView2<'_, bool>, columns: &[u32], order: Vec<usize>, runs: &[Run], clusters: usize) -> Vec<u64> {
+    let mut nearest = vec![u64::MAX; clusters];
+    let mut distances = vec![NONE; columns.len()];
+    for row in order {
+        let line = mask.row(row);
+        for (distance, &col) in distances.iter_mut().zip(columns) {
+            *distance = if line[col as usize] { 0 } else { distance.saturating_add(1) };
+        }
+        let start = runs.partition_point(|run| (run.row as usize) < row);
+        let here = runs[start..].iter().take_while(|run| run.row as usize == row);
+        let mut least = None;
+        for run in here {
+            let least = *least.get_or_insert_with(|| distances.iter().copied().min().unwrap_or(NONE));
+            if least != NONE {
+                let best = &mut nearest[run.cluster as usize];
+                *best = search(run, columns, &distances, u64::from(least).pow(2), *best);
+            }
+        }
     }
     nearest
 }
 
-/// Distance from each pixel to the nearest masked pixel of its column, in rows.
-fn column_distances(mask: ArrayView2<'_, bool>) -> Array2<u32> {
-    let mut distance = Array2::from_elem(mask.dim(), NONE);
-    let sweep = |mut distance: ArrayViewMut2<'_, u32>, mask: ArrayView2<'_, bool>| {
-        let last = mask.nrows().saturating_sub(1);
-        distance.zip_mut_with(&mask, |d, &masked| *d = if masked { 0 } else { NONE });
-        let mut relax = |upper: usize, down: bool| {
-            let (mut above, mut below) = distance.view_mut().split_at(Axis(0), upper + 1);
-            let (mut first, mut second) = (above.row_mut(upper), below.row_mut(0));
-            let (from, to) = if down { (&first, &mut second) } else { (&second, &mut first) };
-            to.zip_mut_with(from, |t, &s| *t = (*t).min(s.saturating_add(1)));
-        };
-        (0..last).for_each(|row| relax(row, true));
-        (0..last).rev().for_each(|row| relax(row, false));
+/// The smaller of `best` and the squared distance from a run to the nearest masked pixel, given the distances along the
+/// masked columns and the square of the least of them.
+fn search(run: &Run, columns: &[u32], distances: &[u32], least: u64, mut best: u64) -> u64 {
+    let left = columns.partition_point(|&c| c < run.first);
+    let right = left + columns[left..].partition_point(|&c| c <= run.last);
+    let mut consider = |k: usize, dx: u32| {
+        let dx = u64::from(dx).pow(2);
+        if distances[k] != NONE {
+            best = best.min(dx + u64::from(distances[k]).pow(2));
+        }
+        dx + least < best
     };
-    distance
-        .axis_chunks_iter_mut(Axis(1), COLUMNS_PER_TASK)
-        .into_par_iter()
-        .zip(mask.axis_chunks_iter(Axis(1), COLUMNS_PER_TASK))
-        .for_each(|(distance, mask)| sweep(distance, mask));
-    distance
-}
-
-/// Squared distance to the nearest masked pixel for each pixel of a row, from the distances along the columns.
-fn row_transform(along_columns: impl ExactSizeIterator<Item = u32>) -> Vec<u64> {
-    let width = along_columns.len();
-    // Parabolas of the lower envelope: column, height, and the first column where it is the lowest.
-    let mut envelope: Vec<(i64, i64, i64)> = Vec::new();
-    for (i, distance) in along_columns.enumerate().filter(|(_, d)| *d != NONE) {
-        let (i, height) = (i as i64, i64::from(distance).pow(2));
-        let mut start = 0;
-        while let Some(&(j, other, from)) = envelope.last() {
-            // Last column where the parabola of j is not above that of i.
-            let cross = (i * i - j * j + height - other).div_euclid(2 * (i - j));
-            if cross < from {
-                envelope.pop();
-            } else {
-                start = cross + 1;
-                break;
-            }
-        }
-        if start < width as i64 {
-            envelope.push((i, height, start));
+    (left..right).for_each(|k| _ = consider(k, 0));
+    for k in (0..left).rev() {
+        if !consider(k, run.first - columns[k]) {
+            break;
         }
     }
-    let mut transform = Vec::with_capacity(width);
-    let mut current = 0;
-    for x in 0..width as i64 {
-        while envelope.get(current + 1).is_some_and(|next| next.2 <= x) {
-            current += 1;
+    for (k, &col) in columns.iter().enumerate().skip(right) {
+        if !consider(k, col - run.last) {
+            break;
         }
-        transform.push(envelope.get(current).map_or(u64::MAX, |&(i, height, _)| ((x - i).pow(2) + height) as u64));
     }
-    transform
+    best
 }
 
 /// Corners (row, column) of the convex hull of the masked pixels (monotone chain over the ends of each row).
@@ -154,6 +168,7 @@ fn farthest_squared(hull: &[(i64, i64)], rows: &[u32], cols: &[u32]) -> u64 {
 
 #[cfg(test)]
 mod tests {
+    use ndarray::Array2;
     use proptest::prelude::*;
 
     use super::*;

@@ -271,6 +271,12 @@ impl ClusterFinder {
             selected = parts.fold(SelectedPixels::default(), SelectedPixels::joined);
         }
 
+        // Looked up in raster order, which is the order in memory; grouped by cluster below.
+        let values = |name: &str| match raw.images.get(name) {
+            Some(image) => conditional::at_pixels(image, &selected.rows, &selected.cols),
+            None => vec![f64::NAN; selected.len()],
+        };
+        let (subtracted, averaged) = (values(&sources.subtracted), values(&sources.averaged));
         let mut counts = Counts { blocks: blocks.len(), selected: selected.len(), ..Counts::default() };
         let mut table = ClusterTable::default();
         let mut block_of = Vec::new();
@@ -294,17 +300,14 @@ impl ClusterFinder {
                     table.cols.push(selected.cols[i]);
                     table.energies.push(charge * EV_PER_ELECTRON / 1000.0);
                     table.significances.push(charge / cuts.sigma);
+                    table.subtracted.push(subtracted[i]);
+                    table.averaged.push(averaged[i]);
                 }
                 table.offsets.push(table.rows.len());
                 block_of.push(number);
                 has_seed.push(seeded);
             }
         }
-        let values = |name: &str| match raw.images.get(name) {
-            Some(image) => conditional::at_pixels(image, &table.rows, &table.cols),
-            None => vec![f64::NAN; table.rows.len()],
-        };
-        (table.subtracted, table.averaged) = (values(&sources.subtracted), values(&sources.averaged));
         observables::evaluate(&mut table, index, self.get_fitted_std, |cluster| cuts[block_of[cluster]]);
         table.clusters.iter_mut().zip(has_seed).for_each(|(cluster, seeded)| cluster.has_seed = seeded);
         Ok((table, counts))

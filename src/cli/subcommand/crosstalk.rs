@@ -1,0 +1,42 @@
+//! `panaSKImg crosstalk`: the cross-talk matrix of a module ([`crate::workbench::crosstalk`]).
+
+use clap::{ArgMatches, Args, Command, FromArgMatches};
+
+use super::super::{ALL_DONE, Surroundings, UsageError, print, say};
+use super::Subcommand;
+use crate::plot::{DisplayEnvironment, Showcase, Shown, display_target};
+use crate::workbench::crosstalk::{CrosstalkArgs, run};
+
+pub(super) const TOOL: Subcommand = Subcommand {
+    name: "crosstalk",
+    old_names: &["crosstalk_cli"],
+    summary: "Measure the cross-talk between the channels of a module and correct the images",
+    hidden: false,
+    command,
+    work,
+};
+
+fn command() -> Command {
+    CrosstalkArgs::augment_args(Command::new("crosstalk"))
+}
+
+fn work(matches: &ArgMatches, surroundings: &Surroundings<'_>) -> Result<u8, UsageError> {
+    let arguments = CrosstalkArgs::from_arg_matches(matches).map_err(|e| UsageError::Clap(Box::new(e)))?;
+    let results = run(&arguments, &surroundings.directory).map_err(|e| {
+        if e.is_no_input() { UsageError::NoInput(e.to_string()) } else { UsageError::Other(e.to_string()) }
+    })?;
+    results.warnings.iter().for_each(|w| say("warning", w));
+    results.text.iter().for_each(|line| print(&format!("{line}\n")));
+    results.written.iter().for_each(|path| print(&format!("wrote {}\n", path.display())));
+    if arguments.display {
+        let mut showcase = Showcase::new(display_target(&DisplayEnvironment::current()));
+        for (figure, paths) in &results.figures {
+            match showcase.show(figure, paths) {
+                Ok(Shown::Listed(paths)) => paths.iter().for_each(|p| say("info", format!("figure: {}", p.display()))),
+                Ok(_) => {}
+                Err(error) => say("warning", error),
+            }
+        }
+    }
+    Ok(ALL_DONE)
+}
