@@ -159,6 +159,15 @@ impl FitsInput {
         Ok(image)
     }
 
+    /// Identifies the content: `SHA-256 <hex>` of the file, or, above 64 MiB, `HEADER-SHA-256 <hex>` of the headers of
+    /// these HDUs.
+    ///
+    /// # Errors
+    /// If the file cannot be read.
+    pub fn content_checksum(&self, hdus: &[usize]) -> Result<String, FitsError> {
+        super::content::identify(self, hdus)
+    }
+
     pub(super) fn bytes(&self) -> &Bytes {
         &self.inner.bytes
     }

@@ -102,7 +102,7 @@ pub fn load(input: &FitsInput, hdus: &[usize], how: &LoadOptions<'_>) -> Result<
     warn_missing_ampl(&keywords, how.config, &mut report);
 
     let mut raw = RawData {
-        source: source(input, hdus, how.position),
+        source: source(input, hdus, how.position)?,
         header: keywords.output_header(),
         metadata: metadata(&keywords, how.config, &mut report),
         rows: rows * hdus.len(),
@@ -240,18 +240,18 @@ fn metadata(
     values
 }
 
-fn source(input: &FitsInput, hdus: &[usize], position: usize) -> Source {
+fn source(input: &FitsInput, hdus: &[usize], position: usize) -> Result<Source, ImageError> {
     let path = absolute(input.path()).unwrap_or_else(|_| input.path().to_owned());
     let name = path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
     let list = hdus.iter().map(usize::to_string).collect::<Vec<_>>().join(",");
-    Source {
+    Ok(Source {
         hdus: hdus.to_vec(),
         position,
         bytes: input.size(),
-        checksum: String::new(),
+        checksum: input.content_checksum(hdus)?,
         label: format!("{name}[{list}]"),
         path,
-    }
+    })
 }
 
 /// Numbers from the file name, unless the command line gives them.
