@@ -74,7 +74,11 @@ fn hdu_bytes(position: usize, extensions: bool, header: &Header, pixels: &Array2
     data.resize(data.len().next_multiple_of(BLOCK), 0);
 
     let mut structural = vec![
-        if position == 0 { Card::new("SIMPLE", true, "conforms to the FITS standard") } else { Card::new("XTENSION", "IMAGE", "image extension") },
+        if position == 0 {
+            Card::new("SIMPLE", true, "conforms to the FITS standard")
+        } else {
+            Card::new("XTENSION", "IMAGE", "image extension")
+        },
         Card::new("BITPIX", -64, "64-bit floating point"),
         Card::new("NAXIS", 2, "number of axes"),
         Card::new("NAXIS1", cols, "columns"),
@@ -180,7 +184,8 @@ mod tests {
             assert_eq!(read.text("EXTNAME").unwrap(), "MEAN");
             assert_eq!(read.number("PSSIGEXT1"), Some(0.25));
             assert_eq!(read.value("MEGAIN1"), Some(&CardValue::Undefined));
-            let history: String = read.cards().iter().filter(|c| c.keyword == "HISTORY").map(|c| c.comment.as_str()).collect();
+            let history: String =
+                read.cards().iter().filter(|c| c.keyword == "HISTORY").map(|c| c.comment.as_str()).collect();
             assert_eq!(history, "x".repeat(200));
         }
     }

@@ -170,7 +170,7 @@ impl SKImageProcess for TwoDGaussProcess {
     fn check(&self) -> Vec<String> {
         let mut problems = Vec::new();
         let n_bins = (self.q_max - self.q_min) / self.bin_size;
-        if !(n_bins >= 2.0 && n_bins <= MAX_BINS && self.bin_size > 0.0) {
+        if !((2.0..=MAX_BINS).contains(&n_bins) && self.bin_size > 0.0) {
             problems.push(format!(
                 "`bin_size` is {}; between {} and {} ADU it gives no histogram of 2 to {MAX_BINS} bins per axis",
                 self.bin_size, self.q_min, self.q_max
