@@ -1,7 +1,7 @@
 //! TwoDGaussProcess: the two amplifiers of an image fitted together.
 //!
 //! Pixels read at the same time by L and U are histogrammed against each other; the fit of a lattice of tilted Gaussians
-//! ([`model`]) gives the correlation of the noise (angle θ and the noises along the tilted axes), and dark current and
+//! (`model`) gives the correlation of the noise (angle θ and the noises along the tilted axes), and dark current and
 //! gain of both sides. It can calibrate the image and rotate the common noise away. Spec 03 §4.
 
 mod fit;
