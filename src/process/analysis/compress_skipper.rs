@@ -82,6 +82,9 @@ impl SKImageProcess for CompressSkipperProcess {
             functions
                 .push((name.to_owned(), Reduction::from_name(name).map_err(|e| ProcessError::Failed(e.to_string()))?));
         }
+        if self.create_ttree {
+            raw.report.warn(super::pedestal_subtraction::NO_PIXEL_TREE);
+        }
         let region = context.common.region(&raw.user_region);
         if raw.cube.is_none() {
             return self.alias_averaged(raw, &functions, region.rows, region.cols);
