@@ -21,7 +21,6 @@ use crate::fits::FitsInput;
 use crate::image::Level;
 use crate::output::console::Console;
 use crate::output::root_files::CombinedRoot;
-use crate::process::ProcessManager;
 use item::{Job, failed};
 
 /// Files that are worked on together; bounds the memory of a long batch and keeps its messages in order.
@@ -54,7 +53,10 @@ pub fn run(options: &Options, console: &Console, interrupt: &Interrupt) -> Resul
         lock(&sequencer).totals.add_file(vec![outcome], console, &mut None);
     }
 
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(options.threads).build().map_err(|e| BatchError::Threads(e.to_string()))?;
+    let pool = rayon::ThreadPoolBuilder::new()
+        .num_threads(options.threads)
+        .build()
+        .map_err(|e| BatchError::Threads(e.to_string()))?;
     pool.install(|| {
         let files: Vec<_> = options.inputs.iter().enumerate().collect();
         for chunk in files.chunks(FILES_PER_THREAD * options.threads.max(1)) {

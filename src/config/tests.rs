@@ -464,8 +464,8 @@ proptest! {
             if let Ok(config) = load(&json.to_string()) {
                 let dump = config.to_json().to_string();
                 let again = Config::parse(TABLE, "x", dump.as_bytes(), &Overrides::default()).unwrap();
-                let after = again.to_json().to_string();
-                prop_assert!(after == dump, "reading it again changes it");
+                let text = again.to_json().to_string();
+                prop_assert!(text == dump, "reading it again changes it");
             }
         }
     }

@@ -61,35 +61,28 @@ impl Encoding {
 /// Decodes integers that fit; call only with an encoding that has an [`Encoding::integer_offset`].
 pub(super) fn decode_i32(bytes: &[u8], encoding: &Encoding, out: &mut [i32]) {
     let offset = encoding.integer_offset().unwrap_or(0);
-    pulp::Arch::new().dispatch(
-        #[inline(always)]
-        || match encoding.bitpix {
-            8 => convert::<1, i32>(bytes, out, |b| i32::from(b[0]).wrapping_add(offset)),
-            16 => convert(bytes, out, |b| i32::from(i16::from_be_bytes(b)).wrapping_add(offset)),
-            _ => convert(bytes, out, i32::from_be_bytes),
-        },
-    );
+    match encoding.bitpix {
+        8 => convert::<1, i32>(bytes, out, |b| i32::from(b[0]).wrapping_add(offset)),
+        16 => convert(bytes, out, |b| i32::from(i16::from_be_bytes(b)).wrapping_add(offset)),
+        _ => convert(bytes, out, i32::from_be_bytes),
+    }
 }
 
 /// Decodes to doubles; NaN for BLANK and for what is not finite.
 pub(super) fn decode_f64(bytes: &[u8], encoding: &Encoding, out: &mut [f64]) {
     let Encoding { bitpix, zero, scale, blank } = *encoding;
-    let plain = zero == 0.0 && scale == 1.0;
-    pulp::Arch::new().dispatch(
-        #[inline(always)]
-        || match bitpix {
-            8 => convert::<1, f64>(bytes, out, |b| f64::from(b[0])),
-            16 => convert(bytes, out, |b| f64::from(i16::from_be_bytes(b))),
-            32 => convert(bytes, out, |b| f64::from(i32::from_be_bytes(b))),
-            64 => convert(bytes, out, |b| i64::from_be_bytes(b) as f64),
-            -32 => convert(bytes, out, |b| f64::from(f32::from_be_bytes(b))),
-            _ => convert(bytes, out, f64::from_be_bytes),
-        },
-    );
+    match bitpix {
+        8 => convert::<1, f64>(bytes, out, |b| f64::from(b[0])),
+        16 => convert(bytes, out, |b| f64::from(i16::from_be_bytes(b))),
+        32 => convert(bytes, out, |b| f64::from(i32::from_be_bytes(b))),
+        64 => convert(bytes, out, |b| i64::from_be_bytes(b) as f64),
+        -32 => convert(bytes, out, |b| f64::from(f32::from_be_bytes(b))),
+        _ => convert(bytes, out, f64::from_be_bytes),
+    }
     if let Some(blank) = blank {
         set_blank(bytes, bitpix, blank, out);
     }
-    if !plain {
+    if zero != 0.0 || scale != 1.0 {
         out.iter_mut().for_each(|x| *x = zero + scale * *x);
     }
     if bitpix < 0 || !zero.is_finite() || !scale.is_finite() {
@@ -120,10 +113,25 @@ fn set_blank(bytes: &[u8], bitpix: i64, blank: i64, out: &mut [f64]) {
     }
 }
 
-#[inline(always)]
+/// Converts word by word, with the widest instructions that the machine has.
 fn convert<const W: usize, T>(bytes: &[u8], out: &mut [T], value: impl Fn([u8; W]) -> T) {
-    let (words, _) = bytes.as_chunks::<W>();
-    for (x, word) in out.iter_mut().zip(words) {
-        *x = value(*word);
+    pulp::Arch::new().dispatch(Convert { bytes, out, value });
+}
+
+struct Convert<'a, T, F, const W: usize> {
+    bytes: &'a [u8],
+    out: &'a mut [T],
+    value: F,
+}
+
+impl<T, F: Fn([u8; W]) -> T, const W: usize> pulp::NullaryFnOnce for Convert<'_, T, F, W> {
+    type Output = ();
+
+    #[inline(always)]
+    fn call(self) {
+        let (words, _) = self.bytes.as_chunks::<W>();
+        for (x, word) in self.out.iter_mut().zip(words) {
+            *x = (self.value)(*word);
+        }
     }
 }

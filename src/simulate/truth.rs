@@ -59,6 +59,7 @@ impl TruthRow {
     }
 
     /// Enters what one amplifier has read; `of_row` are the contributions to this row, in order of columns.
+    #[allow(clippy::too_many_arguments)]
     pub fn enter(
         &mut self,
         setup: &Setup,
@@ -285,7 +286,7 @@ fn particle_fields(setup: &Setup, ext: usize, p: &Particle) -> String {
         p.source.name(),
         p.pdg,
         number(p.arrival.time),
-        number(p.energy / 1e3),
+        number((p.energy * 1e3).round() / 1e6),
         p.created,
         p.collected,
         mm(p.start),

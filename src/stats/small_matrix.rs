@@ -107,9 +107,10 @@ mod tests {
                 }
             }
             let inverse = inverse(&matrix, 4).unwrap();
-            for row in 0..4 {
-                for col in 0..4 {
-                    let product: f64 = (0..4).map(|k| inverse[row][k] * matrix[k][col]).sum();
+            // the columns of the product M⁻¹·M, as M is symmetric: M⁻¹ times the rows of M
+            for (col, column) in matrix.iter().enumerate().take(4) {
+                for (row, inverse) in inverse.iter().enumerate().take(4) {
+                    let product: f64 = inverse.iter().zip(column).map(|(a, b)| a * b).sum();
                     prop_assert!((product - f64::from(row == col)).abs() < 1e-11);
                 }
             }

@@ -219,11 +219,8 @@ impl SkipCube {
     ) -> Result<Vec<T>, FitsError> {
         let rows = rows.start.min(self.rows)..rows.end.min(self.rows);
         let step = rows_per_block.unwrap_or_else(|| self.rows_per_block()).max(1);
-        let blocks: Vec<_> = rows
-            .clone()
-            .step_by(step)
-            .map(|first| (first..(first + step).min(rows.end), 0..self.cols))
-            .collect();
+        let blocks: Vec<_> =
+            rows.clone().step_by(step).map(|first| (first..(first + step).min(rows.end), 0..self.cols)).collect();
         self.run(&blocks, rows == (0..self.rows), work)
     }
 
@@ -365,18 +362,19 @@ impl SkipCube {
         mut counts: Option<&mut SampleCounts>,
         work: impl Fn(&Block<'_>) -> T,
     ) -> Result<T, FitsError> {
-        let samples = match &self.store {
-            Store::File(layout) => {
-                let count = |samples: Samples<'_>, per_col: usize, rows: &Range<usize>| {
-                    if let Some(counts) = &mut counts {
-                        counts.count(samples, rows, cols, per_col, &self.amplifiers);
-                    }
-                };
-                assemble::block(layout, rows, cols, buffers, count)?
+        let mut count = |samples: Samples<'_>, per_col: usize, rows: &Range<usize>| {
+            if let Some(counts) = &mut counts {
+                counts.count(samples, rows, cols, per_col, &self.amplifiers);
             }
+        };
+        let samples = match &self.store {
+            Store::File(layout) => assemble::block(layout, rows, cols, buffers, &mut count)?,
             Store::Int(all) => Samples::Int(self.slice(all, rows, cols, &mut buffers.integers)),
             Store::Real(all) => Samples::Real(self.slice(all, rows, cols, &mut buffers.reals)),
         };
+        if !matches!(self.store, Store::File(_)) {
+            count(samples, self.skips, rows);
+        }
         Ok(work(&Block { rows: rows.clone(), cols: cols.clone(), skips: self.skips, samples }))
     }
 
@@ -399,3 +397,6 @@ impl SkipCube {
         buffer
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,6 +4,7 @@ use std::fmt;
 
 use crate::config::input::{ImageConfig, InputConfig};
 use crate::fits::Plane;
+use crate::image::cube::LeachFix;
 use crate::image::error::ImageError;
 use crate::image::keywords::{Keywords, is_axis, names};
 use crate::image::regions::is_two_amplifiers;
@@ -168,10 +169,12 @@ fn check_declared_shape(keywords: &Keywords, config: &InputConfig, layout: &Layo
 /// Corrections of the set-up that act on the samples as stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct Corrections {
-    /// Undo the shift by two samples; `Some(true)`: in each of two halves.
-    pub leach: Option<bool>,
+    /// Undo the shift by two samples.
+    pub leach: Option<LeachFix>,
     /// maximum − value.
     pub polarity: bool,
+    /// The skips of the right half are in reverse order.
+    pub flip_upper: bool,
 }
 
 /// The corrections that the configuration asks for.
@@ -183,7 +186,7 @@ pub(super) fn corrections(
     stacked: bool,
     report: &mut Report,
 ) -> Result<Corrections, ImageError> {
-    let mut corrections = Corrections { leach: None, polarity: config.correct_polarity };
+    let mut corrections = Corrections { leach: None, polarity: config.correct_polarity, flip_upper: amplifiers == 2 };
     if !config.correct_leach_bug {
         return Ok(corrections);
     }
@@ -193,9 +196,9 @@ pub(super) fn corrections(
     }
     let halves = if ampl.trim().is_empty() { amplifiers == 2 } else { is_two_amplifiers(ampl) };
     let cols = planes.first().map_or(0, |p| p.shape().1);
-    if halves && cols % 2 != 0 {
+    if halves && !cols.is_multiple_of(2) {
         return Err(ImageError::OddColumns { cols });
     }
-    corrections.leach = Some(halves);
+    corrections.leach = Some(if halves { LeachFix::Halves } else { LeachFix::Whole });
     Ok(corrections)
 }

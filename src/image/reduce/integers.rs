@@ -8,9 +8,6 @@ use std::ops::Range;
 
 use super::{Function, Needs, Reduction};
 
-/// Samples with a smaller magnitude have differences that an `i32` holds.
-const SMALL: i32 = 1 << 30;
-
 /// Reduces every pixel of a block; `values` is `[function, pixel]`.
 pub(super) fn reduce(
     samples: &[i32],
@@ -20,20 +17,34 @@ pub(super) fn reduce(
     needs: Needs,
     values: &mut [f64],
 ) {
-    let pixels = samples.len() / per_pixel.max(1);
-    pulp::Arch::new().dispatch(
-        #[inline(always)]
-        || {
-            let mut packed = Packed::default();
-            for (p, pixel) in samples.chunks_exact(per_pixel).enumerate() {
-                let pixel = &pixel[skips.start..skips.end];
-                let result = Quantities::of(pixel, needs, &mut packed);
-                for (f, function) in functions.iter().enumerate() {
-                    values[f * pixels + p] = result.value(function.split().0);
-                }
+    pulp::Arch::new().dispatch(Work { samples, per_pixel, skips, functions, needs, values });
+}
+
+/// The work on a block, compiled once for each set of instructions.
+struct Work<'a> {
+    samples: &'a [i32],
+    per_pixel: usize,
+    skips: &'a Range<usize>,
+    functions: &'a [Reduction],
+    needs: Needs,
+    values: &'a mut [f64],
+}
+
+impl pulp::NullaryFnOnce for Work<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn call(self) {
+        let Self { samples, per_pixel, skips, functions, needs, values } = self;
+        let pixels = samples.len() / per_pixel.max(1);
+        let mut packed = Packed::default();
+        for (p, pixel) in samples.chunks_exact(per_pixel.max(1)).enumerate() {
+            let result = Quantities::of(&pixel[skips.start..skips.end], needs, &mut packed);
+            for (f, function) in functions.iter().enumerate() {
+                values[f * pixels + p] = result.value(function.split().0);
             }
-        },
-    );
+        }
+    }
 }
 
 /// Quantities of the skips of a pixel; those that were not needed are 0.
@@ -50,15 +61,8 @@ struct Quantities {
 impl Quantities {
     #[inline(always)]
     fn of(pixel: &[i32], needs: Needs, packed: &mut Packed) -> Self {
-        let mut q = Self {
-            n: pixel.len() as f64,
-            sum: 0.0,
-            variance: 0.0,
-            low: 0.0,
-            high: 0.0,
-            median: 0.0,
-            product: 0.0,
-        };
+        let mut q =
+            Self { n: pixel.len() as f64, sum: 0.0, variance: 0.0, low: 0.0, high: 0.0, median: 0.0, product: 0.0 };
         if needs.squares {
             (q.sum, q.variance) = sum_and_variance(pixel);
         } else if needs.sums {
@@ -94,49 +98,93 @@ impl Quantities {
 }
 
 #[inline(always)]
-fn sum(pixel: &[i32]) -> i64 {
-    pixel.iter().map(|&x| i64::from(x)).sum()
-}
-
-#[inline(always)]
 fn extremes(pixel: &[i32]) -> (i32, i32) {
     pixel.iter().fold((i32::MAX, i32::MIN), |(low, high), &x| (low.min(x), high.max(x)))
+}
+
+/// Distances from the first sample are summed in 32 bits as long as they are smaller than this.
+const NEAR: i32 = 1 << 10;
+
+/// Samples whose squared distances 32 bits can take up: 2047 · 2²⁰ < 2³¹.
+const RUN: usize = 2047;
+
+/// Sum. A plain loop: the compiler widens it to 64 bits.
+#[inline(always)]
+fn sum(pixel: &[i32]) -> i64 {
+    pixel.iter().map(|&x| i64::from(x)).sum()
 }
 
 /// Sum and variance (÷ n). With d = x − x₀: n² variance = n·Σd² − (Σd)², exact in integers and rounded once.
 #[inline(always)]
 fn sum_and_variance(pixel: &[i32]) -> (f64, f64) {
-    let Some(&origin) = pixel.first() else { return (0.0, f64::NAN) };
-    let n = pixel.len();
-    let (mut sum, mut squares, mut magnitude, mut distance) = (0i64, 0i64, 0i32, 0i32);
-    for &x in pixel {
-        let d = x.wrapping_sub(origin);
-        magnitude |= x ^ (x >> 31);
-        distance |= d ^ (d >> 31);
-        sum += i64::from(d);
-        squares += i64::from(d) * i64::from(d);
+    let Some(&first) = pixel.first() else { return (0.0, f64::NAN) };
+    // so limited, a difference that wraps around is never taken for a small one
+    let origin = first.clamp(-(1 << 30), 1 << 30);
+    let (mut sum, mut squares, mut span) = (0i64, 0i64, 0i32);
+    for run in pixel.chunks(RUN) {
+        let (mut s, mut q, mut t) = (0i32, 0i32, 0i32);
+        for &x in run {
+            let d = x.wrapping_sub(origin);
+            t |= d.wrapping_add(NEAR);
+            s = s.wrapping_add(d);
+            q = q.wrapping_add(d.wrapping_mul(d));
+        }
+        sum += i64::from(s);
+        squares += i64::from(q);
+        span |= t;
     }
-    // all bits up to the highest that any |d| has
-    let bound = (1u64 << (32 - distance.leading_zeros())) as f64;
-    let exact = magnitude < SMALL && bound * bound * (n as f64) < (1u64 << 62) as f64;
-    if !exact {
-        return sum_and_variance_of_wide(pixel);
+    // every distance + NEAR lies in 0 … 2·NEAR − 1
+    if span as u32 >= 2 * NEAR as u32 {
+        return sum_and_variance_of_far(pixel);
     }
-    let n = n as i64;
-    let spread = i128::from(n) * i128::from(squares) - i128::from(sum) * i128::from(sum);
-    let total = i128::from(origin) * i128::from(n) + i128::from(sum);
-    (total as f64, spread as f64 / (n as f64 * n as f64))
+    let n = pixel.len() as i64;
+    (((i64::from(origin) * n) + sum) as f64, variance(n, i128::from(sum), i128::from(squares)))
 }
 
-/// The same for samples that are so far apart that 64 bits may not hold the sums.
-#[cold]
-fn sum_and_variance_of_wide(pixel: &[i32]) -> (f64, f64) {
-    let n = pixel.len() as i128;
-    let (sum, squares) = pixel.iter().fold((0i128, 0i128), |(s, q), &x| {
-        let x = i128::from(x);
-        (s + x, q + x * x)
-    });
-    (sum as f64, (n * squares - sum * sum) as f64 / (n as f64 * n as f64))
+/// The same for samples that are farther apart.
+#[inline(never)]
+fn sum_and_variance_of_far(pixel: &[i32]) -> (f64, f64) {
+    pulp::Arch::new().dispatch(Far { pixel })
+}
+
+struct Far<'a> {
+    pixel: &'a [i32],
+}
+
+impl pulp::NullaryFnOnce for Far<'_> {
+    type Output = (f64, f64);
+
+    #[inline(always)]
+    fn call(self) -> (f64, f64) {
+        let pixel = self.pixel;
+        let n = pixel.len() as i64;
+        let origin = i64::from(pixel.first().copied().unwrap_or(0));
+        let (mut sum, mut squares, mut span) = (0i64, 0i64, 0i64);
+        for &x in pixel {
+            let d = i64::from(x) - origin;
+            span |= d ^ (d >> 63);
+            sum += d;
+            squares = squares.wrapping_add(d.wrapping_mul(d));
+        }
+        let bits = 64 - span.leading_zeros();
+        let fits = 2 * bits + (64 - n.leading_zeros()) <= 62;
+        let squares = if fits { i128::from(squares) } else { pixel.iter().map(|&x| square(x, origin)).sum() };
+        ((origin * n + sum) as f64, variance(n, i128::from(sum), squares))
+    }
+}
+
+fn square(x: i32, origin: i64) -> i128 {
+    let d = i128::from(i64::from(x) - origin);
+    d * d
+}
+
+/// (n·Σd² − (Σd)²) / n².
+#[inline(always)]
+fn variance(n: i64, sum: i128, squares: i128) -> f64 {
+    let spread = i128::from(n) * squares - sum * sum;
+    // conversions of 64 bits are one instruction
+    let spread = i64::try_from(spread).map_or(spread as f64, |s| s as f64);
+    spread / (n as f64 * n as f64)
 }
 
 /// Samples as distances from the smallest one, in as few bytes as possible.
@@ -212,12 +260,7 @@ fn count_at_most<D: Distance>(samples: &[D], limit: D) -> usize {
 
 /// Median of `low` + distances, all of which are at most `range`.
 #[inline(always)]
-fn median_distance<D: Distance>(
-    packed: &mut Vec<D>,
-    distances: impl Iterator<Item = D>,
-    range: D,
-    low: f64,
-) -> f64 {
+fn median_distance<D: Distance>(packed: &mut Vec<D>, distances: impl Iterator<Item = D>, range: D, low: f64) -> f64 {
     packed.clear();
     packed.extend(distances);
     let n = packed.len();

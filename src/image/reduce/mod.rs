@@ -18,7 +18,6 @@ use ndarray::Array2;
 use super::SkipCube;
 use super::cube::{Block, SampleCounts, Samples};
 use crate::fits::FitsError;
-use crate::image::Region;
 
 /// A function of the skips of a pixel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -189,13 +188,11 @@ pub fn reduce(cube: &SkipCube, skips: Range<usize>, functions: &[Reduction]) -> 
     let mut images = vec![Array2::zeros((rows, cols)); functions.len()];
     for ((patch_rows, patch_cols), piece) in patches.iter().zip(pieces) {
         let (height, width) = (patch_rows.len(), patch_cols.len());
-        let region = Region::new(patch_rows.clone(), patch_cols.clone());
         for (f, image) in images.iter_mut().enumerate() {
-            let lines = piece[f * height * width..(f + 1) * height * width].chunks_exact(width);
-            let mut view = region.view_mut(image);
-            for (mut target, line) in view.rows_mut().into_iter().zip(lines) {
-                if let Some(target) = target.as_slice_mut() {
-                    target.copy_from_slice(line);
+            for r in 0..height {
+                let from = (f * height + r) * width;
+                if let Some(target) = image.row_mut(patch_rows.start + r).as_slice_mut() {
+                    target[patch_cols.clone()].copy_from_slice(&piece[from..from + width]);
                 }
             }
         }

@@ -11,7 +11,7 @@
 //!
 //! **Speed.** On a uniform grid the Gaussian obeys G(x+w) = G(x)·r(x), r(x+w) = r(x)·exp(−w²/σ²): two products instead
 //! of an exponential per bin. The recurrence runs from the bin next to each peak outwards, where it underflows
-//! gracefully, and is restarted from exponentials every [`BLOCK`] bins, which keeps its relative error below 1e-13.
+//! gracefully, and is restarted from exponentials every 16 bins, which keeps its relative error below 1e-13.
 
 use crate::stats::distributions::INV_SQRT_2PI;
 use std::f64::consts::FRAC_1_SQRT_2;

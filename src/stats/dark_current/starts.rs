@@ -11,7 +11,7 @@ use crate::stats::histogram::Histogram;
 /// Most electrons the improved fit sums over.
 const MAX_ELECTRONS: f64 = 200.0;
 
-/// Refuses inverted limits and impossible numbers of peaks.
+/// Refuses inverted limits, impossible numbers of peaks and infinite calibrations.
 pub(super) fn check(settings: &DarkCurrentSettings) -> Result<(), StatsError> {
     let limits = &settings.limits;
     for (name, (lo, hi)) in
@@ -23,6 +23,9 @@ pub(super) fn check(settings: &DarkCurrentSettings) -> Result<(), StatsError> {
     }
     if !(1..=MAX_PEAKS).contains(&settings.n_peaks) {
         return Err(StatsError::PeakCount { n_peaks: settings.n_peaks, max: MAX_PEAKS });
+    }
+    if !settings.calibration.is_finite() {
+        return Err(StatsError::InvalidStart { name: "gain".to_owned(), value: settings.calibration });
     }
     Ok(())
 }

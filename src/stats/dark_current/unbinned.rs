@@ -5,7 +5,7 @@
 //!
 //! **Speed.** At one pixel the Gaussians of neighbouring peaks are in the ratio exp(δ·t − δ²/2), δ = g/σ, which itself
 //! changes by exp(−δ²) from peak to peak: a few exponentials per pixel, whatever the number of peaks. Pixels are summed
-//! in chunks of [`CHUNK`], in parallel when there are many, and the chunks are added in order: the result does not
+//! in chunks of 2048, in parallel when there are many, and the chunks are added in order: the result does not
 //! depend on the number of threads.
 
 use super::model::{GAIN, LAMBDA, MU0, N_PARAMETERS, Parameters, REACH, SIGMA};

@@ -193,11 +193,13 @@ fn groups_follow_the_amplifier_and_failures_are_told() {
     let fewer = FitDarkCurrentPerRow {
         cols_to_mask: serde_json::from_str("[[3, 500]]").unwrap(),
         row_step: 1,
+        // Neyman's chi-square counts filled bins only: three pixels cannot fill more than there are parameters.
+        fit_options: "Q".into(),
         ..process.clone()
     };
     run(&FitDarkCurrentPerRow { rows_to_mask: PerAmplifier::default(), ..fewer }, &mut few, false).unwrap();
     let result = fits(&few, "EXT0");
-    assert!(result.fits.iter().any(|f| f.verdict.has(FitVerdict::TOO_FEW_DATA)), "{:?}", result.fits);
+    assert!(result.fits.iter().any(|f| f.verdict.has(FitVerdict::TOO_FEW_DATA)));
     assert!(few.report.warnings().any(|w| w.text.contains("too few data")));
 
     let asked = FitDarkCurrentPerRow { mask_clusters: true, ..process.clone() };
@@ -206,7 +208,7 @@ fn groups_follow_the_amplifier_and_failures_are_told() {
     pixels.slice_axis_mut(ndarray::Axis(1), (0..400).into()).fill(true);
     few.masks.insert("mask_clusters".into(), Mask { pixels, extname: None });
     run(&FitDarkCurrentPerRow { rows_to_mask: PerAmplifier::default(), ..asked }, &mut few, false).unwrap();
-    assert!(fits(&few, "EXT0").fits[0].pixels <= 10 * 100);
+    assert!(fits(&few, "EXT0").fits[0].pixels <= 15 * 100, "15 rows of 100 columns are left");
 
     let late = FitDarkCurrentPerRow { row_start: 500, ..process };
     assert!(run(&late, &mut few, false).unwrap_err().to_string().contains("nothing is left"));

@@ -314,6 +314,7 @@ fn too_few_data_and_wrong_settings() {
     assert!(wrong(|s| s.bin_width = BinWidth::Width(100.0)).is_err());
     assert!(wrong(|s| s.limits.sigma = (1.0, 0.5)).is_err());
     assert!(wrong(|s| s.n_peaks = 0).is_err());
+    assert!(wrong(|s| s.calibration = f64::INFINITY).is_err());
     assert!(wrong(|s| s.options = FitOptions::parse("LX")).unwrap().warnings.iter().any(|w| w.contains('X')));
     assert!(Method::from_name("Binned").is_ok() && Method::from_name("scan").is_err());
 }

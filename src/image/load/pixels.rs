@@ -1,0 +1,62 @@
+//! Pixels: the cube of a skipper image, or the image itself if there is one value per pixel.
+
+use ndarray::Array2;
+
+use super::skips::{Corrections, Layout};
+use crate::config::input::ImageConfig;
+use crate::fits::Plane;
+use crate::image::cube::{CubeLayout, SaturationLimit};
+use crate::image::error::ImageError;
+use crate::image::{Amplifier, RawData, SkipCube};
+
+/// Opens the cube; an image with one value per pixel is read and stored as `raw` and `mean_compressed`.
+pub(super) fn load(
+    raw: &mut RawData,
+    planes: Vec<Plane>,
+    layout: &Layout,
+    corrections: Corrections,
+    config: &ImageConfig,
+) -> Result<(), ImageError> {
+    let limit = saturation_limit(&planes, config);
+    let samples = CubeLayout::new(planes, layout.skips)
+        .along_rows(layout.along_rows && layout.skips > 1)
+        .leach(corrections.leach)
+        .invert(corrections.polarity)
+        .bin_rows(config.row_binning)
+        .flip_upper(corrections.flip_upper);
+    let regions = raw.amplifiers.iter().map(|a| a.full.clone()).collect();
+    let cube = SkipCube::from_file(samples, regions, limit)?;
+    if layout.skips > 1 {
+        raw.cube = Some(cube);
+        return Ok(());
+    }
+    let image = cube.skip_images(&[0])?.pop().unwrap_or_default();
+    for warning in cube.counts().map(|counts| counts.warnings(&raw.amplifiers)).unwrap_or_default() {
+        raw.report.warn(warning);
+    }
+    require_finite(&image, &raw.amplifiers)?;
+    raw.images.insert("raw".into(), image.clone());
+    raw.images.insert("mean_compressed".into(), image);
+    Ok(())
+}
+
+/// Every amplifier must have at least one finite active pixel.
+///
+/// # Errors
+/// Naming the first amplifier that has none.
+pub fn require_finite(image: &Array2<f64>, amplifiers: &[Amplifier]) -> Result<(), ImageError> {
+    match amplifiers.iter().find(|a| !a.active.view(image).iter().any(|x| x.is_finite())) {
+        None => Ok(()),
+        Some(amplifier) => Err(ImageError::NothingFinite { amplifier: amplifier.name.clone() }),
+    }
+}
+
+/// Where samples saturate: the configured level, else the end of the range of 8- and 16-bit integers.
+fn saturation_limit(planes: &[Plane], config: &ImageConfig) -> Option<SaturationLimit> {
+    let limits = planes.first().and_then(Plane::limits);
+    if config.correct_polarity {
+        config.saturation_adu.or(limits.map(|(low, _)| low)).map(SaturationLimit::AtMost)
+    } else {
+        config.saturation_adu.or(limits.map(|(_, high)| high)).map(SaturationLimit::AtLeast)
+    }
+}

@@ -1,0 +1,7 @@
+//! `panaSKImg simulate`, seen from outside.
+
+mod bad_input;
+mod determinism;
+mod example;
+mod layouts;
+mod support;
