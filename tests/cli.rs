@@ -64,6 +64,7 @@ fn informational_modes_need_no_input_and_speak_on_stdout() {
         assert_eq!(said.code, 0, "{words:?}: {said:?}");
         assert!(said.out.contains(expected), "{words:?}: {said:?}");
         assert_eq!(said.err, "", "{words:?}");
+        assert!(said.out.ends_with('\n'), "{words:?}: the prompt of the shell begins a line");
         assert!(!said.out.contains('\x1b'), "{words:?}: no colours outside a terminal");
     }
 }

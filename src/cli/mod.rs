@@ -272,6 +272,10 @@ pub fn run(command: Command) -> Result<ExitCode, UsageError> {
         }
         Command::Help(error) => {
             let _ = error.print();
+            // clap ends the help where its last text ends.
+            if !error.to_string().ends_with('\n') {
+                print("\n");
+            }
             let _ = std::io::stdout().flush();
             Ok(ExitCode::from(ALL_DONE))
         }

@@ -48,9 +48,9 @@ pub(super) fn find_old(program: &OsStr) -> Option<&'static Subcommand> {
 /// The list of tools for the help, if there are any to show.
 pub(super) fn overview() -> Option<String> {
     let shown: Vec<&Subcommand> = SUBCOMMANDS.iter().filter(|s| !s.hidden).collect();
-    let widest = shown.iter().map(|s| s.name.len()).max()?;
-    let lines: String = shown.iter().map(|s| format!("  {:widest$}  {}\n", s.name, s.summary)).collect();
-    Some(format!("Tools (panaSKImg TOOL --help):\n{lines}"))
+    // The summary on a line of its own: clap continues a wrapped line where it begins.
+    let lines: String = shown.iter().map(|s| format!("  {}\n        {}\n", s.name, s.summary)).collect();
+    (!shown.is_empty()).then(|| format!("Tools (panaSKImg TOOL --help):\n{lines}"))
 }
 
 impl Subcommand {
