@@ -31,3 +31,6 @@ pub type ReadResult<T> = std::result::Result<T, ReadError>;
 fn fault<T>(text: impl Into<String>) -> ReadResult<T> {
     Err(ReadError(text.into()))
 }
+
+#[cfg(test)]
+mod tests;
