@@ -23,16 +23,21 @@ fn normal(bencher: Bencher) {
 fn poisson(bencher: Bencher, mean: f64) {
     let mut stream = Stream::from_seed(1);
     let poisson = Poisson::new(mean);
-    bencher.counter(ItemsCount::new(10_000_u32)).bench_local(|| (0..10_000).map(|_| poisson.draw(&mut stream)).sum::<u64>());
+    bencher
+        .counter(ItemsCount::new(10_000_u32))
+        .bench_local(|| (0..10_000).map(|_| poisson.draw(&mut stream)).sum::<u64>());
 }
 
 /// Whole images with their truth, all cores, samples per second written to disk.
 #[divan::bench(args = ["plain", "losses", "lines", "flicker", "dual", "averaged"], sample_count = 5)]
 fn image(bencher: Bencher, kind: &str) {
-    let mut json = serde_json::json!({"rows": 500, "active_cols": 1000, "overscan_cols": 100, "skips": 200, "lambda_image": 0.1});
+    let mut json =
+        serde_json::json!({"rows": 500, "active_cols": 1000, "overscan_cols": 100, "skips": 200, "lambda_image": 0.1});
     let more = match kind {
         "losses" => serde_json::json!({"charge_loss": 1e-4}),
-        "lines" => serde_json::json!({"noise": {"lines": [{"freq": 60.0, "amplitude": 1.0}, {"freq": 900.0, "amplitude": 1.0}]}}),
+        "lines" => {
+            serde_json::json!({"noise": {"lines": [{"freq": 60.0, "amplitude": 1.0}, {"freq": 900.0, "amplitude": 1.0}]}})
+        }
         "flicker" => serde_json::json!({"rows": 50, "noise": {"flicker": 1.0}}),
         "dual" => serde_json::json!({"layout": "dual", "crosstalk": 0.001}),
         "averaged" => serde_json::json!({"averaged": true}),

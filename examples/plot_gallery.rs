@@ -10,10 +10,9 @@ use std::time::Instant;
 
 use ndarray::Array2;
 use panaskimg::plot::{
-    Anchor, Arrows, Axis, Band, Colour, Contours, DataText, Figure, Format, Guide, Histogram,
-    ImagePlot, Legend, LegendKey, Line, Marker, Note, Palette, Panel, Points, Polygon,
-    ReportSection, SecondAxis, Shape, Strip, Stroke, TextColours, render_all, render_html,
-    render_pages, render_report, render_text,
+    Anchor, Arrows, Axis, Band, Colour, Contours, DataText, Figure, Format, Guide, Histogram, ImagePlot, Legend,
+    LegendKey, Line, Marker, Note, Palette, Panel, Points, Polygon, ReportSection, SecondAxis, Shape, Strip, Stroke,
+    TextColours, render_all, render_html, render_pages, render_report, render_text,
 };
 
 /// Reproducible numbers: splitmix64 with a normal distribution by Box and Muller.
@@ -47,8 +46,7 @@ impl Noise {
 }
 
 const FILE: &str = "image: skip_2000_202508_run059_img12.fits";
-const CHAIN: &str =
-    "process chain: CompressSkips, PedestalSubtractionProcess, FitDarkCurrentProcess";
+const CHAIN: &str = "process chain: CompressSkips, PedestalSubtractionProcess, FitDarkCurrentProcess";
 
 fn gauss(x: f64, mu: f64, sigma: f64) -> f64 {
     (-0.5 * ((x - mu) / sigma).powi(2)).exp() / (sigma * std::f64::consts::TAU.sqrt())
@@ -69,19 +67,10 @@ fn peaks(x: f64, lambda: f64, sigma: f64, gain: f64) -> f64 {
 fn ccd(rows: usize, cols: usize, noise: &mut Noise) -> Array2<f64> {
     let overscan = cols - cols / 12;
     let mut image = Array2::from_shape_fn((rows, cols), |(_, c)| {
-        2300.0
-            + 6.0 * noise.normal()
-            + if c < overscan {
-                8.0 * noise.poisson(0.6)
-            } else {
-                0.0
-            }
+        2300.0 + 6.0 * noise.normal() + if c < overscan { 8.0 * noise.poisson(0.6) } else { 0.0 }
     });
     for _ in 0..rows * cols / 6000 + 3 {
-        let (mut r, mut c) = (
-            noise.uniform() * rows as f64,
-            noise.uniform() * overscan as f64,
-        );
+        let (mut r, mut c) = (noise.uniform() * rows as f64, noise.uniform() * overscan as f64);
         let (mut angle, energy) = (noise.uniform() * 6.3, 60.0 + 400.0 * noise.uniform());
         for _ in 0..(15.0 + 60.0 * noise.uniform()) as usize {
             let (i, j) = (r as usize, c as usize);
@@ -96,10 +85,7 @@ fn ccd(rows: usize, cols: usize, noise: &mut Noise) -> Array2<f64> {
             }
         }
     }
-    image
-        .column_mut(cols / 3)
-        .iter_mut()
-        .for_each(|v| *v += 40.0);
+    image.column_mut(cols / 3).iter_mut().for_each(|v| *v += 40.0);
     image
 }
 
@@ -112,54 +98,28 @@ fn baseline(noise: &mut Noise) -> Figure {
         .collect();
     Figure::new("PedestalSubtractionProcess_Baseline_EXT1")
         .title("amplifier EXT1")
-        .panel(
-            Panel::new()
-                .x("row")
-                .y("Baseline (ADUs)")
-                .points(Points::indexed(y)),
-        )
+        .panel(Panel::new().x("row").y("Baseline (ADUs)").points(Points::indexed(y)))
 }
 
 fn mu_per_row(noise: &mut Noise) -> Figure {
     let y: Vec<f64> = (0..100).map(|_| 1100.95 + 0.4 * noise.normal()).collect();
-    Figure::new("PedestalSubtractionProcess_mu_EXT1")
-        .title("μ as a function of row")
-        .title(FILE)
-        .title(CHAIN)
-        .panel(
-            Panel::new()
-                .x("row")
-                .y("μ [ADUs]")
-                .points(Points::indexed(y).y_errors(vec![0.25; 100]))
-                .guide(
-                    Guide::horizontal(1100.9808)
-                        .dotted()
-                        .colour(Colour::BLACK)
-                        .label("mean 1100.9808 ADU"),
-                )
-                .guide(
-                    Guide::horizontal(1100.9028)
-                        .colour(Colour::RED)
-                        .label("median 1100.9028 ADU"),
-                ),
-        )
+    Figure::new("PedestalSubtractionProcess_mu_EXT1").title("μ as a function of row").title(FILE).title(CHAIN).panel(
+        Panel::new()
+            .x("row")
+            .y("μ [ADUs]")
+            .points(Points::indexed(y).y_errors(vec![0.25; 100]))
+            .guide(Guide::horizontal(1100.9808).dotted().colour(Colour::BLACK).label("mean 1100.9808 ADU"))
+            .guide(Guide::horizontal(1100.9028).colour(Colour::RED).label("median 1100.9028 ADU")),
+    )
 }
 
 fn dark_current(noise: &mut Noise) -> Figure {
     let (low, high, bins) = (-2.0, 7.5, 190);
     let width = (high - low) / f64::from(bins);
     let model = |x: f64| 45_000.0 * width * peaks(x, 0.4, 0.19, 1.35);
-    let counts: Vec<f64> = (0..bins)
-        .map(|i| noise.poisson(model(low + (f64::from(i) + 0.5) * width)))
-        .collect();
-    let raw: Vec<f64> = counts
-        .iter()
-        .enumerate()
-        .map(|(i, n)| n + noise.poisson(6.0 + 0.04 * i as f64))
-        .collect();
-    let centres: Vec<f64> = (0..bins)
-        .map(|i| low + (f64::from(i) + 0.5) * width)
-        .collect();
+    let counts: Vec<f64> = (0..bins).map(|i| noise.poisson(model(low + (f64::from(i) + 0.5) * width))).collect();
+    let raw: Vec<f64> = counts.iter().enumerate().map(|(i, n)| n + noise.poisson(6.0 + 0.04 * i as f64)).collect();
+    let centres: Vec<f64> = (0..bins).map(|i| low + (f64::from(i) + 0.5) * width).collect();
     let (mut x, mut ratio, mut error) = (vec![], vec![], vec![]);
     for (&c, &n) in centres.iter().zip(&counts) {
         if n > 0.0 {
@@ -171,17 +131,9 @@ fn dark_current(noise: &mut Noise) -> Figure {
     let main = Panel::new()
         .y("Counts")
         .log_y()
-        .histogram(
-            Histogram::uniform(low, high, raw)
-                .reference()
-                .label("clusters not masked"),
-        )
+        .histogram(Histogram::uniform(low, high, raw).reference().label("clusters not masked"))
         .histogram(Histogram::uniform(low, high, counts).label("data"))
-        .line(
-            Line::function(low, high, 800, model)
-                .width(1.8)
-                .label("Poisson ⊗ Gauss"),
-        )
+        .line(Line::function(low, high, 800, model).width(1.8).label("Poisson ⊗ Gauss"))
         .note(
             Note::fit_results()
                 .chi2(182.3, 185)
@@ -194,13 +146,7 @@ fn dark_current(noise: &mut Noise) -> Figure {
         .note(
             Note::new(
                 Anchor::TopRight,
-                [
-                    "t_{read} = 4320.0 s",
-                    "t_{exp} = 86400.0 s",
-                    "bin: 1×10×500",
-                    "frame: 320×640×500",
-                    "CCD-EXT1",
-                ],
+                ["t_{read} = 4320.0 s", "t_{exp} = 86400.0 s", "bin: 1×10×500", "frame: 320×640×500", "CCD-EXT1"],
             )
             .grey(),
         )
@@ -208,12 +154,7 @@ fn dark_current(noise: &mut Noise) -> Figure {
     let residuals = Panel::new()
         .x("Pixel Charge [ADU]")
         .y("(Data−Model)/Data [×100]")
-        .points(
-            Points::new(x, ratio)
-                .y_errors(error)
-                .filled(Colour::BLACK)
-                .size(2.5),
-        )
+        .points(Points::new(x, ratio).y_errors(error).filled(Colour::BLACK).size(2.5))
         .guide(Guide::horizontal(0.0).solid().colour(Colour::RED))
         .y_range(-60.0, 60.0);
     Figure::new("FitDarkCurrentProcess_DCfit_ratio_EXT1")
@@ -223,12 +164,10 @@ fn dark_current(noise: &mut Noise) -> Figure {
 
 fn compressed(noise: &mut Noise) -> Figure {
     let mean = ccd(320, 640, noise);
-    let std = mean.mapv(|v| 240.0 + 0.05 * (v - 2300.0))
-        + Array2::from_shape_fn((320, 640), |_| 12.0 * noise.normal());
+    let std = mean.mapv(|v| 240.0 + 0.05 * (v - 2300.0)) + Array2::from_shape_fn((320, 640), |_| 12.0 * noise.normal());
     let median = mean.mapv(|v| v + 2.0);
-    let panel = |title: &str, image: Array2<f64>| {
-        Panel::image_of(ImagePlot::new(image).colour_label("ADU")).title(title)
-    };
+    let panel =
+        |title: &str, image: Array2<f64>| Panel::image_of(ImagePlot::new(image).colour_label("ADU")).title(title);
     Figure::new("CompressSkipsProcess_images")
         .title("Compressed Images")
         .title(FILE)
@@ -240,19 +179,14 @@ fn compressed(noise: &mut Noise) -> Figure {
 
 fn pedestal_image(noise: &mut Noise) -> Figure {
     let raw = ccd(100, 300, noise);
-    let rows: Vec<f64> = (0..100)
-        .map(|r| 2300.0 + f64::from(r) * 0.05 + noise.normal())
-        .collect();
+    let rows: Vec<f64> = (0..100).map(|r| 2300.0 + f64::from(r) * 0.05 + noise.normal()).collect();
     let subtracted = raw.mapv(|v| v - 2300.0);
     Figure::new("PedestalSubtractionProcess_image_EXT1")
         .title("Pedestal Substracted Image")
         .title(FILE)
         .title(CHAIN)
         .panel(Panel::image_of(ImagePlot::new(raw).colour_label("ADU")).title("raw data"))
-        .panel(
-            Panel::image_of(ImagePlot::new(subtracted).colour_label("ADU"))
-                .title("after pedestal subtraction"),
-        )
+        .panel(Panel::image_of(ImagePlot::new(subtracted).colour_label("ADU")).title("after pedestal subtraction"))
         .panel(
             Panel::new()
                 .x("row")
@@ -269,52 +203,32 @@ fn mask(noise: &mut Noise) -> Figure {
         .title("Image Used to Estimate the pedestal")
         .title("masked pixels (1,284): (q_{ij} − ⟨q_{ij}⟩) > 3 × MAD")
         .panel(
-            Panel::image_of(
-                ImagePlot::new(image)
-                    .mask(mask)
-                    .mask_hatched()
-                    .colour_label("pixel charge [ADU]"),
-            )
-            .polygon(
-                Polygon::rectangle(367.5, -0.5, 399.5, 199.5)
-                    .stroke(Stroke::new(Colour::RED).width(1.2)),
-            )
-            .polygon(
-                Polygon::new([40.0, 80.0, 90.0, 60.0], [30.0, 25.0, 60.0, 80.0])
-                    .stroke(Stroke::new(Colour::WHITE).width(1.2))
-                    .label("cluster 7"),
-            )
-            .points(
-                Points::new([150.0, 220.0], [60.0, 120.0])
-                    .marker(Marker::open(Shape::Cross, Colour::YELLOW).size(8.0))
-                    .label("seeds"),
-            )
-            .legend_at(Anchor::TopLeft),
+            Panel::image_of(ImagePlot::new(image).mask(mask).mask_hatched().colour_label("pixel charge [ADU]"))
+                .polygon(Polygon::rectangle(367.5, -0.5, 399.5, 199.5).stroke(Stroke::new(Colour::RED).width(1.2)))
+                .polygon(
+                    Polygon::new([40.0, 80.0, 90.0, 60.0], [30.0, 25.0, 60.0, 80.0])
+                        .stroke(Stroke::new(Colour::WHITE).width(1.2))
+                        .label("cluster 7"),
+                )
+                .points(
+                    Points::new([150.0, 220.0], [60.0, 120.0])
+                        .marker(Marker::open(Shape::Cross, Colour::YELLOW).size(8.0))
+                        .label("seeds"),
+                )
+                .legend_at(Anchor::TopLeft),
         )
 }
 
 fn row_fits(noise: &mut Noise) -> Figure {
-    let mut panel = Panel::new()
-        .x("ADUs")
-        .y("density")
-        .log_y()
-        .y_range(2e-4, 0.6);
+    let mut panel = Panel::new().x("ADUs").y("density").log_y().y_range(2e-4, 0.6);
     for i in 0..40 {
         let (mu, sigma) = (4812.0 + noise.normal(), 2.1 + 0.15 * noise.normal());
         let colour = Colour::series(i);
         let x: Vec<f64> = (0..20).map(|k| mu + (f64::from(k) - 9.5) * 0.8).collect();
-        let y: Vec<f64> = x
-            .iter()
-            .map(|x| gauss(*x, mu, sigma) * (1.0 + 0.15 * noise.normal()))
-            .collect();
+        let y: Vec<f64> = x.iter().map(|x| gauss(*x, mu, sigma) * (1.0 + 0.15 * noise.normal())).collect();
         panel = panel
             .points(Points::new(&x, y).filled(colour).size(2.2))
-            .line(
-                Line::function(x[0], x[19], 80, |x| gauss(x, mu, sigma))
-                    .colour(colour)
-                    .width(0.7)
-                    .dashed(),
-            );
+            .line(Line::function(x[0], x[19], 80, |x| gauss(x, mu, sigma)).colour(colour).width(0.7).dashed());
     }
     Figure::new("PedestalSubtractionProcess_gauss_EXT1")
         .title("Gaussian fit to the zero-charge pixel distribution")
@@ -324,68 +238,44 @@ fn row_fits(noise: &mut Noise) -> Figure {
 }
 
 fn noise_versus_skips(noise: &mut Noise) -> Figure {
-    let n: Vec<f64> = [1, 2, 3, 5, 9, 16, 28, 50, 89, 158, 281, 500, 889, 1580]
-        .map(f64::from)
-        .to_vec();
-    let y: Vec<f64> = n
-        .iter()
-        .map(|n| (120.0f64.powi(2) / n + 1.3).sqrt() * (1.0 + 0.01 * noise.normal()))
-        .collect();
-    let ratio: Vec<f64> = n
-        .iter()
-        .zip(&y)
-        .map(|(n, y)| y / (120.0 / n.sqrt()))
-        .collect();
-    Figure::new("NoiseVSSkipPlot_EXT1")
-        .title("Amplifier EXT1")
-        .with_residuals(
-            Panel::new()
-                .log_x()
-                .log_y()
-                .y("Pixel readout noise (ADU)")
-                .right(SecondAxis::scaled("Pixel readout noise (e⁻)", 1.0 / 43.3))
-                .points(
-                    Points::new(&n, &y)
-                        .filled(Colour::BLACK)
-                        .y_errors(y.iter().map(|y| 0.01 * y))
-                        .label("Data"),
-                )
-                .line(Line::function(1.0, 1580.0, 200, |n| 120.0 / n.sqrt()).label("1/√N_{skip}"))
-                .line(
-                    Line::function(1.0, 1580.0, 200, |n| 119.6 * n.powf(-0.497))
-                        .dashed()
-                        .label("σ_{1}·N^{−α}, σ_{1} = 119.6 ± 0.4 ADU, α = 0.4970 ± 0.0012"),
-                ),
-            Panel::new()
-                .log_x()
-                .x("N_{skips}")
-                .y("noise / expected")
-                .y_range(0.8, 1.3)
-                .points(Points::new(&n, ratio).filled(Colour::BLACK))
-                .guide(Guide::horizontal(1.0).colour(Colour::RED).solid()),
-        )
+    let n: Vec<f64> = [1, 2, 3, 5, 9, 16, 28, 50, 89, 158, 281, 500, 889, 1580].map(f64::from).to_vec();
+    let y: Vec<f64> = n.iter().map(|n| (120.0f64.powi(2) / n + 1.3).sqrt() * (1.0 + 0.01 * noise.normal())).collect();
+    let ratio: Vec<f64> = n.iter().zip(&y).map(|(n, y)| y / (120.0 / n.sqrt())).collect();
+    Figure::new("NoiseVSSkipPlot_EXT1").title("Amplifier EXT1").with_residuals(
+        Panel::new()
+            .log_x()
+            .log_y()
+            .y("Pixel readout noise (ADU)")
+            .right(SecondAxis::scaled("Pixel readout noise (e⁻)", 1.0 / 43.3))
+            .points(Points::new(&n, &y).filled(Colour::BLACK).y_errors(y.iter().map(|y| 0.01 * y)).label("Data"))
+            .line(Line::function(1.0, 1580.0, 200, |n| 120.0 / n.sqrt()).label("1/√N_{skip}"))
+            .line(
+                Line::function(1.0, 1580.0, 200, |n| 119.6 * n.powf(-0.497))
+                    .dashed()
+                    .label("σ_{1}·N^{−α}, σ_{1} = 119.6 ± 0.4 ADU, α = 0.4970 ± 0.0012"),
+            ),
+        Panel::new()
+            .log_x()
+            .x("N_{skips}")
+            .y("noise / expected")
+            .y_range(0.8, 1.3)
+            .points(Points::new(&n, ratio).filled(Colour::BLACK))
+            .guide(Guide::horizontal(1.0).colour(Colour::RED).solid()),
+    )
 }
 
 fn spectra(noise: &mut Noise) -> Figure {
-    let f: Vec<f64> = (1..8000)
-        .map(|i| f64::from(i) * 21_000.0 / 8000.0)
-        .collect();
+    let f: Vec<f64> = (1..8000).map(|i| f64::from(i) * 21_000.0 / 8000.0).collect();
     let line = |f: f64, at: f64, height: f64| height * (-((f - at) / 25.0).powi(2)).exp();
     let y: Vec<f64> = f
         .iter()
         .map(|f| {
-            (3.5e3
-                + 300.0 * gauss(*f, 4700.0, 900.0) * 2000.0
-                + line(*f, 17_000.0, 4e3)
-                + line(*f, 13_100.0, 1.2e3))
+            (3.5e3 + 300.0 * gauss(*f, 4700.0, 900.0) * 2000.0 + line(*f, 17_000.0, 4e3) + line(*f, 13_100.0, 1.2e3))
                 * (1.0 + 0.03 * noise.normal())
         })
         .collect();
     let fr: Vec<f64> = (1..400).map(|i| f64::from(i) * 0.065).collect();
-    let yr: Vec<f64> = fr
-        .iter()
-        .map(|f| 8e3 / (1.0 + f * f).sqrt() * (1.0 + 0.1 * noise.normal()))
-        .collect();
+    let yr: Vec<f64> = fr.iter().map(|f| 8e3 / (1.0 + f * f).sqrt() * (1.0 + 0.1 * noise.normal())).collect();
     let axis = |label: &str| Axis::new(label);
     Figure::new("FFTNoisePlot_EXT1")
         .title("Study of Noise Spectrum by FFT")
@@ -397,24 +287,12 @@ fn spectra(noise: &mut Noise) -> Figure {
                 .x_axis(axis("Frequency (Hz)"))
                 .y("FFT magnitude (of the skips)")
                 .log_y()
-                .line(
-                    Line::new(&f, &y)
-                        .colour(Colour::BLACK)
-                        .width(0.5)
-                        .label("spectrum"),
-                )
-                .guide(
-                    Guide::horizontal(3.5e3)
-                        .colour(Colour::RED)
-                        .label("white noise 3.50·10^{3}"),
-                )
+                .line(Line::new(&f, &y).colour(Colour::BLACK).width(0.5).label("spectrum"))
+                .guide(Guide::horizontal(3.5e3).colour(Colour::RED).label("white noise 3.50·10^{3}"))
                 .text(
-                    DataText::new([
-                        (17_000.0, 7.4e3, "17.00 kHz"),
-                        (13_100.0, 4.7e3, "13.10 kHz"),
-                    ])
-                    .shift(0.0, 8.0)
-                    .size(8.0),
+                    DataText::new([(17_000.0, 7.4e3, "17.00 kHz"), (13_100.0, 4.7e3, "13.10 kHz")])
+                        .shift(0.0, 8.0)
+                        .size(8.0),
                 ),
         )
         .panel(
@@ -423,20 +301,13 @@ fn spectra(noise: &mut Noise) -> Figure {
                 .x("Frequency (Hz)")
                 .y("FFT magnitude (of the rows)")
                 .log_y()
-                .points(
-                    Points::new(fr, yr)
-                        .joined(Stroke::new(Colour::GREY).width(0.6))
-                        .size(3.0),
-                ),
+                .points(Points::new(fr, yr).joined(Stroke::new(Colour::GREY).width(0.6)).size(3.0)),
         )
 }
 
 fn calibration_guess(noise: &mut Noise) -> Figure {
     let x: Vec<f64> = (0..223).map(|i| -20.0 + f64::from(i)).collect();
-    let y: Vec<f64> = x
-        .iter()
-        .map(|x| noise.poisson(3e5 * peaks(*x, 1.1, 8.0, 43.0)))
-        .collect();
+    let y: Vec<f64> = x.iter().map(|x| noise.poisson(3e5 * peaks(*x, 1.1, 8.0, 43.0))).collect();
     Figure::new("FitCalibrationConstant_calibration_guess_EXT1")
         .title("Starting point for the calibration constant fit")
         .title("distance between the two first peaks: 43.2 ADU")
@@ -447,35 +318,18 @@ fn calibration_guess(noise: &mut Noise) -> Figure {
                 .y("counts")
                 .log_y()
                 .points(Points::new(x, y).marker(Marker::open(Shape::Cross, Colour::RED).size(3.5)))
-                .guide(
-                    Guide::vertical(-18.6)
-                        .solid()
-                        .colour(Colour::BLACK)
-                        .label("ignoring pixels below"),
-                )
+                .guide(Guide::vertical(-18.6).solid().colour(Colour::BLACK).label("ignoring pixels below"))
                 .guide(Guide::vertical(0.0).label("first found peak"))
                 .guide(Guide::vertical(43.0).dotted().label("second found peak"))
-                .guide(
-                    Guide::vertical(86.0)
-                        .stroke(Stroke::new(Colour::GREY).width(0.7))
-                        .note("prominence 2.1"),
-                ),
+                .guide(Guide::vertical(86.0).stroke(Stroke::new(Colour::GREY).width(0.7)).note("prominence 2.1")),
         )
 }
 
 fn linearity(noise: &mut Noise) -> Figure {
     let n: Vec<f64> = (0..30).map(f64::from).collect();
-    let residual: Vec<f64> = n
-        .iter()
-        .map(|n| 0.00012 * (n - 15.0).powi(2) - 0.012 + 0.003 * noise.normal())
-        .collect();
+    let residual: Vec<f64> = n.iter().map(|n| 0.00012 * (n - 15.0).powi(2) - 0.012 + 0.003 * noise.normal()).collect();
     let charge: Vec<f64> = n.iter().zip(&residual).map(|(n, r)| n + r).collect();
-    let relative: Vec<f64> = n
-        .iter()
-        .zip(&residual)
-        .skip(1)
-        .map(|(n, r)| r / n)
-        .collect();
+    let relative: Vec<f64> = n.iter().zip(&residual).skip(1).map(|(n, r)| r / n).collect();
     let sigma: Vec<f64> = n.iter().map(|_| 0.18 + 0.002 * noise.normal()).collect();
     Figure::new("FitCalibrationConstant_lineality_from_single_electron_peaks_EXT1")
         .title("Linearity from single electron peaks")
@@ -522,11 +376,7 @@ fn linearity(noise: &mut Noise) -> Figure {
                 .x("True Charge [e⁻]")
                 .y("sigma [e⁻]")
                 .points(Points::new(&n, sigma).y_errors(vec![0.002; 30]))
-                .guide(
-                    Guide::horizontal(0.18)
-                        .colour(Colour::RED)
-                        .label("σ = 0.1800 ± 0.0004 e⁻"),
-                ),
+                .guide(Guide::horizontal(0.18).colour(Colour::RED).label("σ = 0.1800 ± 0.0004 e⁻")),
         )
 }
 
@@ -534,15 +384,9 @@ fn peak_fits(noise: &mut Noise) -> Figure {
     let (low, high, bins) = (-0.8, 9.2, 400);
     let width = (high - low) / f64::from(bins);
     let model = |x: f64| 4e4 * width * peaks(x, 1.4, 0.18, 1.0);
-    let x: Vec<f64> = (0..bins)
-        .map(|i| low + (f64::from(i) + 0.5) * width)
-        .collect();
+    let x: Vec<f64> = (0..bins).map(|i| low + (f64::from(i) + 0.5) * width).collect();
     let counts: Vec<f64> = x.iter().map(|x| noise.poisson(model(*x))).collect();
-    let pulls: Vec<f64> = x
-        .iter()
-        .zip(&counts)
-        .map(|(x, n)| (n - model(*x)) / model(*x).max(1e-9).sqrt())
-        .collect();
+    let pulls: Vec<f64> = x.iter().zip(&counts).map(|(x, n)| (n - model(*x)) / model(*x).max(1e-9).sqrt()).collect();
     let mut main = Panel::new()
         .y("counts")
         .log_y()
@@ -559,10 +403,7 @@ fn peak_fits(noise: &mut Noise) -> Figure {
         );
         weight *= 1.4 / f64::from(k + 1);
     }
-    main = main.line(
-        Line::function(low, high, 800, model)
-            .label("mixture: k = 43.29 ± 0.02 ADU/e⁻, σ = 0.180 e⁻"),
-    );
+    main = main.line(Line::function(low, high, 800, model).label("mixture: k = 43.29 ± 0.02 ADU/e⁻, σ = 0.180 e⁻"));
     Figure::new("FitCalibrationConstant_fit_peaks_EXT1")
         .title("Fit of the single-electron peaks")
         .with_residuals(
@@ -586,25 +427,16 @@ fn spectrum_panes(noise: &mut Noise) -> Figure {
                 let x = low + (i as f64 + 0.5) / 20.0;
                 noise.poisson(
                     scale * peaks(x, 4.0, 0.18, 1.0)
-                        + 30.0
-                            * (-x / 60.0).exp()
-                            * (1.0 + 0.8 * (std::f64::consts::TAU * x).cos()),
+                        + 30.0 * (-x / 60.0).exp() * (1.0 + 0.8 * (std::f64::consts::TAU * x).cos()),
                 )
             })
             .collect();
         Histogram::uniform(low, high, counts)
     };
-    let panel = |h: Histogram| {
-        Panel::new()
-            .x("pixel charge [e⁻]")
-            .y("counts")
-            .log_y()
-            .histogram(h)
-    };
+    let panel = |h: Histogram| Panel::new().x("pixel charge [e⁻]").y("counts").log_y().histogram(h);
     let mut left = panel(hist(-2.0, 30.0, 3e4, noise));
     for k in 0..30 {
-        left = left
-            .guide(Guide::vertical(f64::from(k)).stroke(Stroke::new(Colour::PALE_GREY).width(0.5)));
+        left = left.guide(Guide::vertical(f64::from(k)).stroke(Stroke::new(Colour::PALE_GREY).width(0.5)));
     }
     left.series.rotate_left(1);
     Figure::new("FitCalibrationConstant_PCD_low_and_high_EnergyRange_AMPLIFIER_EXT1")
@@ -634,34 +466,28 @@ fn two_d_gauss(noise: &mut Noise) -> Figure {
         n => n,
     });
     let axis: Vec<f64> = (0..n).map(at).collect();
-    let levels: Vec<f64> = (0..9)
-        .map(|k| 10f64.powf(-2.0 + 0.6 * f64::from(k)))
-        .collect();
-    Figure::new("TwoDGaussProcess_BestFit")
-        .title("Joint fit of both amplifiers")
-        .size(6.6, 5.6)
-        .panel(
-            Panel::new()
-                .x("L side [ADU]")
-                .y("U side [ADU]")
-                .image(
-                    ImagePlot::new(counts)
-                        .origin_bottom()
-                        .extent(-20.0, 100.0, -20.0, 100.0)
-                        .log()
-                        .full_range()
-                        .colour_label("pixels"),
-                )
-                .contours(Contours::new(&axis, &axis, z, levels).label("model"))
-                .note(
-                    Note::fit_results()
-                        .value("θ [°]", 29.99, 0.28)
-                        .value("λ_{L} [e⁻]", 0.050498, 0.0016)
-                        .value("λ_{U} [e⁻]", 0.100592, 0.00229),
-                )
-                .legend_at(Anchor::BottomRight)
-                .equal_aspect(),
-        )
+    let levels: Vec<f64> = (0..9).map(|k| 10f64.powf(-2.0 + 0.6 * f64::from(k))).collect();
+    Figure::new("TwoDGaussProcess_BestFit").title("Joint fit of both amplifiers").size(6.6, 5.6).panel(
+        Panel::new()
+            .x("L side [ADU]")
+            .y("U side [ADU]")
+            .image(
+                ImagePlot::new(counts)
+                    .origin_bottom()
+                    .extent(-20.0, 100.0, -20.0, 100.0)
+                    .log()
+                    .full_range()
+                    .colour_label("pixels"),
+            )
+            .contours(Contours::new(&axis, &axis, z, levels).label("model"))
+            .note(Note::fit_results().value("θ [°]", 29.99, 0.28).value("λ_{L} [e⁻]", 0.050498, 0.0016).value(
+                "λ_{U} [e⁻]",
+                0.100592,
+                0.00229,
+            ))
+            .legend_at(Anchor::BottomRight)
+            .equal_aspect(),
+    )
 }
 
 fn charge_loss(noise: &mut Noise) -> Figure {
@@ -674,14 +500,11 @@ fn charge_loss(noise: &mut Noise) -> Figure {
     for k in 0..4 {
         let image = ccd(150, 275, noise);
         figure = figure.panel(
-            Panel::image_of(ImagePlot::new(image).palette(Palette::Gray).equalised())
-                .title(format!("skip {k}")),
+            Panel::image_of(ImagePlot::new(image).palette(Palette::Gray).equalised()).title(format!("skip {k}")),
         );
     }
     for k in 0..4 {
-        let image = Array2::from_shape_fn((150, 275), |_| {
-            -1900.0 * (-f64::from(k)).exp() + 30.0 * noise.normal()
-        });
+        let image = Array2::from_shape_fn((150, 275), |_| -1900.0 * (-f64::from(k)).exp() + 30.0 * noise.normal());
         figure = figure.panel(
             Panel::image_of(ImagePlot::new(image).difference(5.0).colour_label("ADU"))
                 .title(format!("q^{{skip={k}}} − q^{{baseline=50}}")),
@@ -689,9 +512,7 @@ fn charge_loss(noise: &mut Noise) -> Figure {
     }
     let skip: Vec<f64> = (0..64).map(f64::from).collect();
     let curve = |from: f64, to: f64, noise: &mut Noise| -> Vec<f64> {
-        skip.iter()
-            .map(|k| to + (from - to) * (-k / 1.5).exp() + 0.3 * noise.normal())
-            .collect()
+        skip.iter().map(|k| to + (from - to) * (-k / 1.5).exp() + 0.3 * noise.normal()).collect()
     };
     let baseline = || Guide::vertical(50.0);
     figure
@@ -718,30 +539,20 @@ fn charge_loss(noise: &mut Noise) -> Figure {
                 .guide(Guide::horizontal(0.0).dotted()),
         )
         .panel(
-            Panel::new()
-                .x("pixel charge [ADU]")
-                .y("counts")
-                .log_y()
-                .histogram(Histogram::uniform(
-                    -50.0,
-                    450.0,
-                    (0..250)
-                        .map(|i| {
-                            noise.poisson(4e4 * peaks(-50.0 + 2.0 * f64::from(i), 0.8, 9.0, 43.0))
-                        })
-                        .collect::<Vec<_>>(),
-                )),
+            Panel::new().x("pixel charge [ADU]").y("counts").log_y().histogram(Histogram::uniform(
+                -50.0,
+                450.0,
+                (0..250)
+                    .map(|i| noise.poisson(4e4 * peaks(-50.0 + 2.0 * f64::from(i), 0.8, 9.0, 43.0)))
+                    .collect::<Vec<_>>(),
+            )),
         )
 }
 
 fn dqm_scatter(noise: &mut Noise) -> Figure {
     let rows: Vec<f64> = (1..=500).map(f64::from).collect();
     let amp = |offset: f64, noise: &mut Noise| -> Vec<f64> {
-        rows.iter()
-            .map(|r| {
-                offset + 0.0004 * r + 0.02 * noise.normal() + if *r == 77.0 { 9.0 } else { 0.0 }
-            })
-            .collect()
+        rows.iter().map(|r| offset + 0.0004 * r + 0.02 * noise.normal() + if *r == 77.0 { 9.0 } else { 0.0 }).collect()
     };
     let (l, u, reference) = (amp(0.1, noise), amp(0.14, noise), amp(0.05, noise));
     let marker = |shape: Shape, face: u32, edge: u32| Marker {
@@ -756,16 +567,8 @@ fn dqm_scatter(noise: &mut Noise) -> Figure {
                 .marker(marker(Shape::Square, 0xe61239, 0xe61239).size(3.0))
                 .label("ref run 30"),
         )
-        .points(
-            Points::new(&rows, &l)
-                .marker(marker(Shape::TriangleUp, 0xd1bbb6, 0x4a4544))
-                .label("L"),
-        )
-        .points(
-            Points::new(&rows, &u)
-                .marker(marker(Shape::Circle, 0x92b9f0, 0x0d3b7a))
-                .label("U"),
-        )
+        .points(Points::new(&rows, &l).marker(marker(Shape::TriangleUp, 0xd1bbb6, 0x4a4544)).label("L"))
+        .points(Points::new(&rows, &u).marker(marker(Shape::Circle, 0x92b9f0, 0x0d3b7a)).label("U"))
     };
     let inset = points(Panel::new().y_range(0.0, 0.42)).legend(Legend::hidden());
     Figure::new("001_MEMeanDCperRow")
@@ -773,21 +576,14 @@ fn dqm_scatter(noise: &mut Noise) -> Figure {
         .title("[class MEMeanDCperRow]")
         .pixels(2000, 1000, 200.0)
         .panel(
-            points(
-                Panel::new()
-                    .x("row number")
-                    .y("Mean pixel charge per row [e⁻/pix]"),
-            )
-            .inset(0.12, 0.5, 0.65, 0.35, inset),
+            points(Panel::new().x("row number").y("Mean pixel charge per row [e⁻/pix]"))
+                .inset(0.12, 0.5, 0.65, 0.35, inset),
         )
 }
 
 fn dqm_median(noise: &mut Noise) -> Figure {
     let rows: Vec<f64> = (1..=200).map(f64::from).collect();
-    let median: Vec<f64> = rows
-        .iter()
-        .map(|r| 0.1 + 0.0004 * r + 0.004 * noise.normal())
-        .collect();
+    let median: Vec<f64> = rows.iter().map(|r| 0.1 + 0.0004 * r + 0.004 * noise.normal()).collect();
     let low: Vec<f64> = median.iter().map(|m| m - 0.02).collect();
     let high: Vec<f64> = median.iter().map(|m| m + 0.02).collect();
     Figure::new("001_MEMeanDCperRow_median")
@@ -799,12 +595,7 @@ fn dqm_median(noise: &mut Noise) -> Figure {
                 .x("row number")
                 .y("Mean pixel charge per row [e⁻/pix]")
                 .band(Band::new(&rows, low, high).label("25–75 %"))
-                .line(
-                    Line::new(&rows, &median)
-                        .colour(Colour::hex(0x0d3b7a))
-                        .width(1.0)
-                        .label("median of the run"),
-                )
+                .line(Line::new(&rows, &median).colour(Colour::hex(0x0d3b7a)).width(1.0).label("median of the run"))
                 .line(
                     Line::new([1.0, 200.0], [0.1004, 0.18])
                         .stroke(Stroke::new(Colour::hex(0x020fc9)).width(2.2))
@@ -831,9 +622,7 @@ fn dqm_trend(noise: &mut Noise) -> Figure {
             Panel::new()
                 .x_axis(Axis::new("time").time())
                 .y("Dark current [e⁻/pix/img]")
-                .strip(
-                    Strip::vertical(start + 120_000.0, start + 180_000.0).label("source in place"),
-                )
+                .strip(Strip::vertical(start + 120_000.0, start + 180_000.0).label("source in place"))
                 .points(
                     Points::new(&t, &y)
                         .y_errors(vec![0.0097; 60])
@@ -850,26 +639,15 @@ fn dqm_trend(noise: &mut Noise) -> Figure {
                         .label("failed"),
                 )
                 .guide(Guide::horizontal(0.324).label("run median"))
-                .guide(
-                    Guide::horizontal(0.302)
-                        .colour(Colour::RED)
-                        .note("allowed range"),
-                )
+                .guide(Guide::horizontal(0.302).colour(Colour::RED).note("allowed range"))
                 .guide(Guide::horizontal(0.346).colour(Colour::RED))
-                .with(
-                    Arrows::new([((t[20], 0.30), (t[20], 0.345))])
-                        .stroke(Stroke::new(Colour::ORANGE)),
-                ),
+                .with(Arrows::new([((t[20], 0.30), (t[20], 0.345))]).stroke(Stroke::new(Colour::ORANGE))),
         )
 }
 
 fn stacked() -> Figure {
-    let l: Vec<f64> = (0..60)
-        .map(|c| 20.0 * (-f64::from(c) / 12.0).exp() + f64::from(c % 3))
-        .collect();
-    let u: Vec<f64> = (0..60)
-        .map(|c| 14.0 * (-f64::from(c) / 20.0).exp() + f64::from(c % 4))
-        .collect();
+    let l: Vec<f64> = (0..60).map(|c| 20.0 * (-f64::from(c) / 12.0).exp() + f64::from(c % 3)).collect();
+    let u: Vec<f64> = (0..60).map(|c| 14.0 * (-f64::from(c) / 20.0).exp() + f64::from(c % 4)).collect();
     Figure::new("002_MESTDSkipsPerCol")
         .title("Pixels with outlying skip std per column")
         .title("[class MESTDSkipsPerCol]")
@@ -878,39 +656,20 @@ fn stacked() -> Figure {
             Panel::new()
                 .x("distance to the amplifier [columns]")
                 .y("count")
-                .histogram(
-                    Histogram::uniform(0.5, 60.5, &l)
-                        .filled(Colour::series(0))
-                        .label("L"),
-                )
-                .histogram(
-                    Histogram::uniform(0.5, 60.5, u)
-                        .stacked_on(l)
-                        .filled(Colour::series(1))
-                        .label("U"),
-                )
+                .histogram(Histogram::uniform(0.5, 60.5, &l).filled(Colour::series(0)).label("L"))
+                .histogram(Histogram::uniform(0.5, 60.5, u).stacked_on(l).filled(Colour::series(1)).label("U"))
                 .legend(Legend::default().title("amplifier")),
         )
 }
 
 fn compared(noise: &mut Noise) -> Figure {
     let set = |scale: f64, lambda: f64, noise: &mut Noise| -> Vec<f64> {
-        (0..240)
-            .map(|i| {
-                noise.poisson(scale * peaks(-2.0 + 0.05 * (f64::from(i) + 0.5), lambda, 0.2, 1.0))
-            })
-            .collect()
+        (0..240).map(|i| noise.poisson(scale * peaks(-2.0 + 0.05 * (f64::from(i) + 0.5), lambda, 0.2, 1.0))).collect()
     };
     let (a, b) = (set(4e4, 0.3, noise), set(3.6e4, 0.4, noise));
-    let x: Vec<f64> = (0..240)
-        .map(|i| -2.0 + 0.05 * (f64::from(i) + 0.5))
-        .collect();
+    let x: Vec<f64> = (0..240).map(|i| -2.0 + 0.05 * (f64::from(i) + 0.5)).collect();
     let ratio: Vec<f64> = a.iter().zip(&b).map(|(a, b)| b / a).collect();
-    let error: Vec<f64> = a
-        .iter()
-        .zip(&b)
-        .map(|(a, b)| b / a * (1.0 / a + 1.0 / b).sqrt())
-        .collect();
+    let error: Vec<f64> = a.iter().zip(&b).map(|(a, b)| b / a * (1.0 / a + 1.0 / b).sqrt()).collect();
     Figure::new("pcd").with_residuals(
         Panel::new()
             .y("counts")
@@ -931,63 +690,35 @@ fn compared(noise: &mut Noise) -> Figure {
                 Legend::at(Anchor::BottomLeft)
                     .title("mask")
                     .entry(LegendKey::Nothing, "FULLMASK")
-                    .entry(
-                        LegendKey::Patch {
-                            fill: Some(Colour::PALE_GREY),
-                            stroke: None,
-                        },
-                        "hot columns",
-                    ),
+                    .entry(LegendKey::Patch { fill: Some(Colour::PALE_GREY), stroke: None }, "hot columns"),
             ),
         Panel::new()
             .x("pixel charge [e⁻]")
             .y("ratio")
             .with_grid()
             .y_range(0.0, 3.0)
-            .points(
-                Points::new(x, ratio)
-                    .y_errors(error)
-                    .colour(Colour::series(1))
-                    .size(2.5),
-            ),
+            .points(Points::new(x, ratio).y_errors(error).colour(Colour::series(1)).size(2.5)),
     )
 }
 
 fn matrix() -> Figure {
     let labels = ["A-CH0", "B-CH1", "D-CH2", "C-CH3"];
-    let values = Array2::from_shape_fn((4, 4), |(r, c)| {
-        if r == c {
-            f64::NAN
-        } else {
-            1.2 - 0.7 * r as f64 + 0.4 * c as f64
-        }
-    });
+    let values =
+        Array2::from_shape_fn((4, 4), |(r, c)| if r == c { f64::NAN } else { 1.2 - 0.7 * r as f64 + 0.4 * c as f64 });
     let cells: Vec<(f64, f64, String)> = values
         .indexed_iter()
         .filter(|(_, v)| v.is_finite())
-        .map(|((r, c), v)| {
-            (
-                c as f64,
-                r as f64,
-                format!("{v:.2} ± 0.11").replace('-', "−"),
-            )
-        })
+        .map(|((r, c), v)| (c as f64, r as f64, format!("{v:.2} ± 0.11").replace('-', "−")))
         .collect();
     let ticks = || labels.iter().enumerate().map(|(i, l)| (i as f64, *l));
     let mut panel = Panel::image_of(
-        ImagePlot::new(values)
-            .palette(Palette::Diverging)
-            .range(-2.0, 2.0)
-            .colour_label("α [10^{−4}]"),
+        ImagePlot::new(values).palette(Palette::Diverging).range(-2.0, 2.0).colour_label("α [10^{−4}]"),
     )
     .text(DataText::new(cells).size(9.0).on_image())
     .equal_aspect();
     panel.x = Axis::new("source").ticks(ticks());
     panel.y = Axis::new("destination").ticks(ticks()).reversed();
-    Figure::new("crosstalk_ACM-104_lag_00_global_alpha")
-        .title("Cross-talk of module 104")
-        .size(6.2, 5.2)
-        .panel(panel)
+    Figure::new("crosstalk_ACM-104_lag_00_global_alpha").title("Cross-talk of module 104").size(6.2, 5.2).panel(panel)
 }
 
 fn topology(noise: &mut Noise) -> Figure {
@@ -1000,37 +731,28 @@ fn topology(noise: &mut Noise) -> Figure {
         .filter(|(_, v)| **v > 4.0)
         .map(|((r, c), v)| (2100.0 + c as f64, 300.0 + r as f64, format!("{v:.0}")))
         .collect();
-    Figure::new("recon_evt0_cls17")
-        .title("E = 12.31 keV, σ_{xy} = 1.42, σ_{x} = 1.40, σ_{y} = 1.44")
-        .panel(
-            Panel::new()
-                .x("x [pixel]")
-                .y("y [pixel]")
-                .image(
-                    ImagePlot::new(charge)
-                        .origin_bottom()
-                        .extent(2099.5, 2110.5, 299.5, 308.5)
-                        .palette(Palette::YellowOrangeRedReversed)
-                        .full_range()
-                        .colour_label("charge [e⁻]"),
-                )
-                .text(DataText::new(cells).on_image().size(9.0))
-                .equal_aspect(),
-        )
+    Figure::new("recon_evt0_cls17").title("E = 12.31 keV, σ_{xy} = 1.42, σ_{x} = 1.40, σ_{y} = 1.44").panel(
+        Panel::new()
+            .x("x [pixel]")
+            .y("y [pixel]")
+            .image(
+                ImagePlot::new(charge)
+                    .origin_bottom()
+                    .extent(2099.5, 2110.5, 299.5, 308.5)
+                    .palette(Palette::YellowOrangeRedReversed)
+                    .full_range()
+                    .colour_label("charge [e⁻]"),
+            )
+            .text(DataText::new(cells).on_image().size(9.0))
+            .equal_aspect(),
+    )
 }
 
 fn electrons(noise: &mut Noise) -> Figure {
     let image = Array2::from_shape_fn((120, 200), |_| noise.poisson(0.5) + 0.15 * noise.normal());
-    Figure::new("view")
-        .title("electron-resolved image")
-        .panel(Panel::image_of(
-            ImagePlot::new(image)
-                .origin_bottom()
-                .palette(Palette::Jet)
-                .steps(8)
-                .range(-0.5, 7.5)
-                .colour_label("electrons"),
-        ))
+    Figure::new("view").title("electron-resolved image").panel(Panel::image_of(
+        ImagePlot::new(image).origin_bottom().palette(Palette::Jet).steps(8).range(-0.5, 7.5).colour_label("electrons"),
+    ))
 }
 
 fn large_image(noise: &mut Noise) -> Figure {
@@ -1038,11 +760,7 @@ fn large_image(noise: &mut Noise) -> Figure {
     Figure::new("large_image")
         .title("24 million pixels")
         .title(FILE)
-        .panel(Panel::image_of(
-            ImagePlot::new(image)
-                .palette(Palette::Viridis)
-                .colour_label("pixel charge [ADU]"),
-        ))
+        .panel(Panel::image_of(ImagePlot::new(image).palette(Palette::Viridis).colour_label("pixel charge [ADU]")))
 }
 
 fn awkward() -> Figure {
@@ -1059,11 +777,7 @@ fn awkward() -> Figure {
 }
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let folder = PathBuf::from(
-        std::env::args()
-            .nth(1)
-            .ok_or("usage: plot_gallery FOLDER")?,
-    );
+    let folder = PathBuf::from(std::env::args().nth(1).ok_or("usage: plot_gallery FOLDER")?);
     std::fs::create_dir_all(&folder)?;
     let noise = &mut Noise(59);
     let figures = [
@@ -1099,23 +813,13 @@ fn main() -> Result<(), Box<dyn Error>> {
         for format in Format::ALL {
             let start = Instant::now();
             let bytes = render_all(figure, &[format]).remove(0)?;
-            line += &format!(
-                " {format} {:6.1} ms {:5} kB",
-                start.elapsed().as_secs_f64() * 1e3,
-                bytes.len() / 1024
-            );
+            line += &format!(" {format} {:6.1} ms {:5} kB", start.elapsed().as_secs_f64() * 1e3, bytes.len() / 1024);
             std::fs::write(folder.join(format!("{}.{format}", figure.name)), bytes)?;
         }
         println!("{line}");
-        std::fs::write(
-            folder.join(format!("{}.txt", figure.name)),
-            render_text(figure, 100, TextColours::None),
-        )?;
+        std::fs::write(folder.join(format!("{}.txt", figure.name)), render_text(figure, 100, TextColours::None))?;
         if figure.name != "large_image" {
-            page += &format!(
-                "<div style=\"width:700px\">{}</div>\n",
-                render_html(figure, &figure.name)?
-            );
+            page += &format!("<div style=\"width:700px\">{}</div>\n", render_html(figure, &figure.name)?);
         }
     }
     let sections: Vec<ReportSection> = figures
@@ -1131,10 +835,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             ],
         })
         .collect();
-    std::fs::write(
-        folder.join("report.pdf"),
-        render_report("DQM Report for run number 59", &sections)?,
-    )?;
+    std::fs::write(folder.join("report.pdf"), render_report("DQM Report for run number 59", &sections)?)?;
     std::fs::write(folder.join("gallery.html"), page)?;
     std::fs::write(folder.join("all_pages.pdf"), render_pages(&figures[..4])?)?;
     Ok(())

@@ -49,7 +49,14 @@ pub struct ItemOutcome {
 
 /// An item that failed.
 pub(super) fn failed(label: String, log: Vec<LogRecord>, reason: String) -> ItemOutcome {
-    ItemOutcome { label, log, outcome: Outcome::Failed(reason), outputs: Vec::new(), headlines: Vec::new(), trees: None }
+    ItemOutcome {
+        label,
+        log,
+        outcome: Outcome::Failed(reason),
+        outputs: Vec::new(),
+        headlines: Vec::new(),
+        trees: None,
+    }
 }
 
 /// What all items of a run have in common.
@@ -136,8 +143,7 @@ impl Job<'_> {
     ) -> Result<(Vec<String>, Option<Box<ImageTrees>>), String> {
         let start = Instant::now();
         let has_clusters = self.manager.contains("ClusterFinder");
-        let trees = has_clusters
-            .then(|| ImageTrees::of(raw, self.options.combined_root.is_some()));
+        let trees = has_clusters.then(|| ImageTrees::of(raw, self.options.combined_root.is_some()));
         let own_root = self.options.combined_root.is_none();
         let view: &RawData = raw;
         let (pictures, (fits, root)) = rayon::join(
@@ -221,7 +227,12 @@ impl Job<'_> {
     }
 }
 
-fn write_images(path: &Path, header: &Header, hdus: &[OutputHdu<'_>], bzip2: bool) -> Result<(), crate::fits::FitsError> {
+fn write_images(
+    path: &Path,
+    header: &Header,
+    hdus: &[OutputHdu<'_>],
+    bzip2: bool,
+) -> Result<(), crate::fits::FitsError> {
     let mut writer = crate::fits::FitsWriter::new();
     for (position, hdu) in hdus.iter().enumerate() {
         writer.push(hdu_header(header, position, hdu), hdu.pixels.as_real());

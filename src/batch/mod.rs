@@ -53,7 +53,10 @@ pub fn run(options: &Options, console: &Console, interrupt: &Interrupt) -> Resul
         lock(&sequencer).totals.add_file(vec![outcome], console, &mut None);
     }
 
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(options.threads).build().map_err(|e| BatchError::Threads(e.to_string()))?;
+    let pool = rayon::ThreadPoolBuilder::new()
+        .num_threads(options.threads)
+        .build()
+        .map_err(|e| BatchError::Threads(e.to_string()))?;
     pool.install(|| {
         let files: Vec<_> = options.inputs.iter().enumerate().collect();
         for chunk in files.chunks(FILES_PER_THREAD * options.threads.max(1)) {

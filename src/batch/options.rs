@@ -51,8 +51,7 @@ pub enum BatchError {
 impl Options {
     /// The chain of the configuration.
     pub(super) fn manager(&self) -> Result<ProcessManager, BatchError> {
-        ProcessManager::new(&self.config)
-            .map_err(|e| BatchError::Chain(e.iter().map(ToString::to_string).collect()))
+        ProcessManager::new(&self.config).map_err(|e| BatchError::Chain(e.iter().map(ToString::to_string).collect()))
     }
 
     /// Two inputs must not write the same files.

@@ -72,7 +72,9 @@ impl Totals {
                     self.skipped += 1;
                     self.lines.push(format!("OK      {}  up to date, not done again", item.label));
                 }
-                Outcome::Interrupted => self.lines.push(format!("STOPPED {}  interrupted, nothing written", item.label)),
+                Outcome::Interrupted => {
+                    self.lines.push(format!("STOPPED {}  interrupted, nothing written", item.label))
+                }
             }
             self.headlines.append(&mut item.headlines);
         }

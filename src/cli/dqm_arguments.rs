@@ -10,7 +10,7 @@ use clap::Args;
 pub struct DqmArguments {
     /// Data-quality monitor: processes the images of a run and makes monitor elements, summaries and reports.
     ///
-    /// Output goes to <output>/runNNN: avgimg (averaged images), recon (ROOT files), me (monitor elements), logs, others.
+    /// Output goes to OUTPUT/runNNN: avgimg (averaged images), recon (ROOT files), me (monitor elements), logs, others.
     #[arg(long)]
     pub dqm: bool,
 
@@ -54,7 +54,7 @@ pub struct DqmArguments {
     #[arg(long, value_name = "0|1", overrides_with_all = ["pdf", "no_pdf"], value_parser = clap::value_parser!(u8).range(0..=1))]
     pub nopdf: Option<u8>,
 
-    /// Database file, or none [default: <output>/dqm.sqlite]
+    /// Database file, or none [default: OUTPUT/dqm.sqlite]
     #[arg(long, value_name = "FILE")]
     pub db: Option<PathBuf>,
 

@@ -464,7 +464,8 @@ proptest! {
             if let Ok(config) = load(&json.to_string()) {
                 let dump = config.to_json().to_string();
                 let again = Config::parse(TABLE, "x", dump.as_bytes(), &Overrides::default()).unwrap();
-                prop_assert!(again.to_json().to_string() == dump, "reading it again changes it");
+                let text = again.to_json().to_string();
+                prop_assert!(text == dump, "reading it again changes it");
             }
         }
     }

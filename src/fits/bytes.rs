@@ -71,12 +71,6 @@ impl Bytes {
         Ok((Self::File { file, path: path.to_owned(), len: metadata.len(), _temporary: None }, Wrapping::Plain))
     }
 
-    /// Bytes held in memory.
-    #[cfg(test)]
-    pub(super) fn from_vec(bytes: Vec<u8>) -> Self {
-        Self::Memory(Arc::new(bytes))
-    }
-
     /// Number of bytes.
     pub(super) fn len(&self) -> u64 {
         match self {

@@ -159,6 +159,15 @@ impl FitsInput {
         Ok(image)
     }
 
+    /// Identifies the content: `SHA-256 <hex>` of the file, or, above 64 MiB, `HEADER-SHA-256 <hex>` of the headers of
+    /// these HDUs.
+    ///
+    /// # Errors
+    /// If the file cannot be read.
+    pub fn content_checksum(&self, hdus: &[usize]) -> Result<String, FitsError> {
+        super::content::identify(self, hdus)
+    }
+
     pub(super) fn bytes(&self) -> &Bytes {
         &self.inner.bytes
     }
@@ -376,5 +385,27 @@ mod tests {
         assert!(matches!(input.plane(0), Err(FitsError::NotAnImage { hdu: 0, .. })));
         let missing = input.plane(7).unwrap_err().to_string();
         assert!(missing.contains("no HDU 7") && missing.contains("4 CCD_C"), "{missing}");
+    }
+
+    #[test]
+    fn every_bitpix_is_read_with_its_scale_and_its_missing_pixels() {
+        use crate::fits::test_files::{Stored, TestHdu, fits_bytes, write_file};
+        let directory = tempfile::tempdir().unwrap();
+        let read = |hdu: TestHdu| {
+            let bytes = fits_bytes(&[TestHdu::empty(), hdu]);
+            let input = FitsInput::open(write_file(directory.path(), "a.fits", &bytes)).unwrap();
+            input.read_image(1).unwrap().into_raw_vec_and_offset().0
+        };
+        let image = |pixels| TestHdu::image(1, 3, pixels);
+        assert_eq!(read(image(Stored::U8(vec![0, 7, 255]))), [0.0, 7.0, 255.0]);
+        assert_eq!(read(image(Stored::I16(vec![-32768, 0, 5])).card("BZERO", 32768)), [0.0, 32768.0, 32773.0]);
+        assert_eq!(read(image(Stored::I32(vec![i32::MIN, -1, i32::MAX]))), [-2147483648.0, -1.0, 2147483647.0]);
+        assert_eq!(read(image(Stored::I64(vec![-3, 0, 1 << 40]))), [-3.0, 0.0, 1099511627776.0]);
+        assert_eq!(read(image(Stored::F32(vec![-0.5, 0.25, 1e10]))), [-0.5, 0.25, 1e10]);
+        assert_eq!(read(image(Stored::F64(vec![-0.1, 0.2, 1e300]))), [-0.1, 0.2, 1e300]);
+        let scaled = image(Stored::I16(vec![1, 2, -99])).card("BSCALE", 0.5).card("BZERO", 10.0).card("BLANK", -99);
+        let pixels = read(scaled);
+        assert_eq!(pixels[..2], [10.5, 11.0]);
+        assert!(pixels[2].is_nan(), "a pixel equal to BLANK is missing");
     }
 }

@@ -7,6 +7,7 @@
 mod bytes;
 mod cards;
 mod cfitsio;
+mod content;
 mod decode;
 pub mod error;
 mod hdu;

@@ -36,16 +36,16 @@ impl<'a> FitsWriter<'a> {
         self.hdus.push((header, pixels));
     }
 
+    /// The bytes of the HDUs, in order.
+    fn parts(&self) -> Vec<Vec<u8>> {
+        let extensions = self.hdus.len() > 1;
+        let numbered = self.hdus.par_iter().enumerate();
+        numbered.map(|(position, (header, pixels))| hdu_bytes(position, extensions, header, pixels)).collect()
+    }
+
     /// The bytes of the file.
     pub fn to_bytes(&self) -> Vec<u8> {
-        let extensions = self.hdus.len() > 1;
-        let parts: Vec<Vec<u8>> = self
-            .hdus
-            .par_iter()
-            .enumerate()
-            .map(|(position, (header, pixels))| hdu_bytes(position, extensions, header, pixels))
-            .collect();
-        parts.concat()
+        self.parts().concat()
     }
 
     /// Writes the file, bzip2-compressed if asked for. It appears complete or not at all.
@@ -54,14 +54,14 @@ impl<'a> FitsWriter<'a> {
     /// What the operating system says.
     pub fn write(&self, path: &Path, bzip2: bool) -> Result<(), FitsError> {
         let error = |source| FitsError::Io { action: "writing".to_owned(), source };
-        let bytes = self.to_bytes();
+        let parts = self.parts();
         let mut file = AtomicFile::create(path).map_err(error)?;
         if bzip2 {
             let mut encoder = bzip2::write::BzEncoder::new(file, bzip2::Compression::default());
-            encoder.write_all(&bytes).map_err(error)?;
+            parts.iter().try_for_each(|bytes| encoder.write_all(bytes)).map_err(error)?;
             file = encoder.finish().map_err(error)?;
         } else {
-            file.write_all(&bytes).map_err(error)?;
+            parts.iter().try_for_each(|bytes| file.write_all(bytes)).map_err(error)?;
         }
         file.finish().map_err(error)
     }
@@ -69,12 +69,15 @@ impl<'a> FitsWriter<'a> {
 
 fn hdu_bytes(position: usize, extensions: bool, header: &Header, pixels: &Array2<f64>) -> Vec<u8> {
     let (rows, cols) = pixels.dim();
-    let mut data: Vec<u8> = Vec::with_capacity((rows * cols * 8).next_multiple_of(BLOCK));
-    data.extend(pixels.iter().flat_map(|x| x.to_be_bytes()));
-    data.resize(data.len().next_multiple_of(BLOCK), 0);
+    let mut data = vec![0; (rows * cols * 8).next_multiple_of(BLOCK)];
+    data.chunks_exact_mut(8).zip(pixels).for_each(|(bytes, x)| bytes.copy_from_slice(&x.to_be_bytes()));
 
     let mut structural = vec![
-        if position == 0 { Card::new("SIMPLE", true, "conforms to the FITS standard") } else { Card::new("XTENSION", "IMAGE", "image extension") },
+        if position == 0 {
+            Card::new("SIMPLE", true, "conforms to the FITS standard")
+        } else {
+            Card::new("XTENSION", "IMAGE", "image extension")
+        },
         Card::new("BITPIX", -64, "64-bit floating point"),
         Card::new("NAXIS", 2, "number of axes"),
         Card::new("NAXIS1", cols, "columns"),
@@ -180,7 +183,8 @@ mod tests {
             assert_eq!(read.text("EXTNAME").unwrap(), "MEAN");
             assert_eq!(read.number("PSSIGEXT1"), Some(0.25));
             assert_eq!(read.value("MEGAIN1"), Some(&CardValue::Undefined));
-            let history: String = read.cards().iter().filter(|c| c.keyword == "HISTORY").map(|c| c.comment.as_str()).collect();
+            let history: String =
+                read.cards().iter().filter(|c| c.keyword == "HISTORY").map(|c| c.comment.as_str()).collect();
             assert_eq!(history, "x".repeat(200));
         }
     }

@@ -2,11 +2,11 @@
 
 pub mod atomic;
 pub mod cluster_trees;
-pub mod root_files;
 pub mod console;
 pub mod figures;
 pub mod images;
 pub mod naming;
+pub mod root_files;
 pub mod summary;
 
 pub use console::Console;

@@ -116,7 +116,10 @@ impl CombinedRoot {
             let name = format!("{name}{suffix}");
             let left_out = self.fill(&name, entry).map_err(|e| format!("{}: {e}", self.path.display()))?;
             if !left_out.is_empty() {
-                remarks.push(format!("tree {name}: this image has branches that the first one lacks: {}", left_out.join(", ")));
+                remarks.push(format!(
+                    "tree {name}: this image has branches that the first one lacks: {}",
+                    left_out.join(", ")
+                ));
             }
         }
         self.results = trees.results;

@@ -41,12 +41,12 @@ pub use figure::{Aspect, Cell, Figure, Grid, Inset, Kind, Panel, Size};
 pub use image::{ColourRange, ColourScale, ImagePlot, MaskStyle, RowOrigin};
 pub use overlay::{Arrows, DataText, Direction, Guide, Polygon, Strip};
 pub use render::{
-    Format, Pixels, RenderError, ReportSection, TextColours, render, render_all, render_html,
-    render_pages, render_pixels, render_report, render_text,
+    Format, Pixels, RenderError, ReportSection, TextColours, render, render_all, render_html, render_pages,
+    render_pixels, render_report, render_text,
 };
 pub use series::{Band, Contours, Errors, Histogram, Line, Points, Series};
 pub use show::{
-    DisplayEnvironment, DisplayTarget, ShowError, Showcase, Shown, TerminalEnvironment,
-    TerminalGraphics, display_target, draw_in_terminal, terminal_graphics, text_colours,
+    DisplayEnvironment, DisplayTarget, ShowError, Showcase, Shown, TerminalEnvironment, TerminalGraphics,
+    display_target, draw_in_terminal, terminal_graphics, text_colours,
 };
 pub use style::{Colour, Dash, Marker, Palette, Shape, Stroke};

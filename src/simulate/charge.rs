@@ -243,8 +243,8 @@ mod tests {
         let list = [Contribution { row: 10, col: 50, id: 1, electrons: 100_000 }];
         let run = |json| {
             let s = setup(json);
-            let q = ChargeMaker::new(&s, 0, 0, &list).block(0..100);
-            q
+
+            ChargeMaker::new(&s, 0, 0, &list).block(0..100)
         };
         let horizontal = run(json!({"lambda_image": 0.0, "cti_h": 0.01}));
         let sigma = (100_000.0 * 0.01 * 0.99_f64).sqrt();

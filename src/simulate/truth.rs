@@ -59,6 +59,7 @@ impl TruthRow {
     }
 
     /// Enters what one amplifier has read; `of_row` are the contributions to this row, in order of columns.
+    #[allow(clippy::too_many_arguments)]
     pub fn enter(
         &mut self,
         setup: &Setup,

@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 
 use super::support::*;
 
-const MEDIAN_CHAIN: &str = "CompressSkipperProcess,PedestalSubtractionProcess,CalibrationProcess,ClusterFinder,BuildClusterMask";
+const MEDIAN_CHAIN: &str =
+    "CompressSkipperProcess,PedestalSubtractionProcess,CalibrationProcess,ClusterFinder,BuildClusterMask";
 
 struct Bench {
     folder: tempfile::TempDir,
@@ -149,7 +150,8 @@ fn images_without_information() {
         assert!(run.code == 0 || run.code == 1, "{method}: {}{}", run.out, run.err);
         assert!(!run.err.contains("internal error"), "{}", run.err);
     }
-    let run = bench.run(&["-s", "CompressSkipperProcess,PedestalSubtractionProcess,FitDarkCurrentProcess"], &[&constant]);
+    let run =
+        bench.run(&["-s", "CompressSkipperProcess,PedestalSubtractionProcess,FitDarkCurrentProcess"], &[&constant]);
     assert_eq!(run.code, 0, "{}{}", run.out, run.err);
 }
 
@@ -172,9 +174,17 @@ fn configurations_that_cannot_be_used() {
     let image = bench.file("good.fits", &raw_image(&[("NDCMS", "4")]));
     for (name, text, words) in [
         ("syntax.json", "{\"process\": {", &["syntax.json:1", "not valid JSON"][..]),
-        ("key.json", r#"{"process": {"ClusterFinder": {"max_neigbor": 1}}}"#, &["process.ClusterFinder.max_neigbor", "max_nearest_neighbor"]),
+        (
+            "key.json",
+            r#"{"process": {"ClusterFinder": {"max_neigbor": 1}}}"#,
+            &["process.ClusterFinder.max_neigbor", "max_nearest_neighbor"],
+        ),
         ("input.json", r#"{"input": {"image": {"extension": 1}}}"#, &["input.image.extension", "extensions"]),
-        ("type.json", r#"{"process": {"ClusterFinder": {"method": "zero"}}}"#, &["process.ClusterFinder.method", "zero"]),
+        (
+            "type.json",
+            r#"{"process": {"ClusterFinder": {"method": "zero"}}}"#,
+            &["process.ClusterFinder.method", "zero"],
+        ),
         ("name.json", r#"{"process": {"sequence": "ClusterFider"}}"#, &["ClusterFider", "ClusterFinder"]),
     ] {
         let config = bench.file(name, text.as_bytes());
@@ -196,10 +206,7 @@ fn a_batch_survives_its_worst_files() {
     let bench = Bench::new();
     let good: Vec<PathBuf> =
         (0..6).map(|i| bench.file(&format!("good{i}.fits"), &raw_image(&[("NDCMS", "4")]))).collect();
-    let bad = [
-        bench.file("bad_text.fits", b"no"),
-        bench.file("bad_cut.fits", &raw_image(&[("NDCMS", "4")])[..3000]),
-    ];
+    let bad = [bench.file("bad_text.fits", b"no"), bench.file("bad_cut.fits", &raw_image(&[("NDCMS", "4")])[..3000])];
     let missing = bench.folder.path().join("missing.fits");
     let mut inputs: Vec<&Path> = good.iter().map(PathBuf::as_path).collect();
     inputs.extend(bad.iter().map(PathBuf::as_path));

@@ -14,7 +14,8 @@ fn extension_1_agrees_with_the_recorded_file() {
     let out = folder.path().join("out");
     let input = data.join(format!("{IMAGE}.fz"));
     let config = data.join("recorded.json");
-    let arguments = ["--json", config.to_str().unwrap(), "-e", "1", "-o", out.to_str().unwrap(), input.to_str().unwrap()];
+    let arguments =
+        ["--json", config.to_str().unwrap(), "-e", "1", "-o", out.to_str().unwrap(), input.to_str().unwrap()];
     let run = run(&arguments);
     assert_eq!(run.code, 0, "{}{}", run.out, run.err);
     let ours = out.join(format!("panaSKImg_clustersRec_{IMAGE}_ext1.root"));
@@ -111,7 +112,8 @@ fn one_root_file_for_all_extensions_and_a_second_run_on_its_own_output() {
     // The output is an image that can be read again: averaged, with one skip.
     let again = folder.path().join("again");
     let waders = out.join(format!("{IMAGE}_EXT1_waders.fits"));
-    let run_2 = run(&["-e", "0", "-s", "PedestalSubtractionProcess", "-o", again.to_str().unwrap(), waders.to_str().unwrap()]);
+    let run_2 =
+        run(&["-e", "0", "-s", "PedestalSubtractionProcess", "-o", again.to_str().unwrap(), waders.to_str().unwrap()]);
     assert_eq!(run_2.code, 0, "{}{}", run_2.out, run_2.err);
     let summary = json(&again.join(format!("{IMAGE}_EXT1_waders_EXT0_summary.json")));
     assert_eq!((summary["image"].as_i64(), summary["ccd"].as_i64()), (Some(15), Some(109)));

@@ -98,9 +98,13 @@ pub fn card(keyword: &str, value: &str) -> String {
 /// A FITS file with one image: cards after `NAXIS2`, then big-endian pixels.
 pub fn fits(bitpix: i32, cols: usize, rows: usize, cards: &[(&str, &str)], pixels: &[u8]) -> Vec<u8> {
     let mut header = String::new();
-    for (keyword, value) in
-        [("SIMPLE", "T"), ("BITPIX", &bitpix.to_string()), ("NAXIS", "2"), ("NAXIS1", &cols.to_string()), ("NAXIS2", &rows.to_string())]
-    {
+    for (keyword, value) in [
+        ("SIMPLE", "T"),
+        ("BITPIX", &bitpix.to_string()),
+        ("NAXIS", "2"),
+        ("NAXIS1", &cols.to_string()),
+        ("NAXIS2", &rows.to_string()),
+    ] {
         header.push_str(&card(keyword, value));
     }
     cards.iter().for_each(|(keyword, value)| header.push_str(&card(keyword, value)));

@@ -17,8 +17,14 @@ fn impossible_parameters_are_refused() {
         ("noise=3", "noise = 3"),
         ("layout=quad", "layout = \"quad\""),
         (r#"hot_cols=[{"col": 250}]"#, "column 250 with width 1 does not lie in the image of 250 columns"),
-        (r#"sources=[{"type": "pixels", "list": [[100, 0, 5]]}]"#, "sources[0]: list: [100, 0, 5] lies outside the image"),
-        (r#"sources=[{"type": "muon", "n": 1, "region": {"row_min": 50, "row_max": 100}}]"#, "rows 50 to 100 do not lie in the CCD"),
+        (
+            r#"sources=[{"type": "pixels", "list": [[100, 0, 5]]}]"#,
+            "sources[0]: list: [100, 0, 5] lies outside the image",
+        ),
+        (
+            r#"sources=[{"type": "muon", "n": 1, "region": {"row_min": 50, "row_max": 100}}]"#,
+            "rows 50 to 100 do not lie in the CCD",
+        ),
         ("dark_current=-1", "dark_current = -1"),
         ("charge_loss=2", "charge_loss = 2 must be from 0"),
         ("start_time=noon", "noon"),

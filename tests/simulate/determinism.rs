@@ -30,7 +30,11 @@ fn bytes_do_not_depend_on_the_number_of_threads() {
     let make = |threads: &str, name: &str| {
         let folder = dir.path().join(name);
         std::fs::create_dir(&folder).unwrap();
-        simulate(&folder, &EVERYTHING, &["--embed-truth", "--n-images", "2", "--ncpus", threads, "-o", "a.fits", "--g4-out", "g4.root"]);
+        simulate(
+            &folder,
+            &EVERYTHING,
+            &["--embed-truth", "--n-images", "2", "--ncpus", threads, "-o", "a.fits", "--g4-out", "g4.root"],
+        );
         folder
     };
     let (one, two, five) = (make("1", "one"), make("2", "two"), make("5", "five"));
@@ -82,16 +86,21 @@ fn default_names_carry_the_numbers_and_a_dry_run_writes_nothing() {
     let settings = ["rows=5", "skips=2", "image_id=7", "run_id=12", "ccd_id=103"];
     let plan = simulate(dir.path(), &settings, &["--dry-run"]);
     assert!(files(dir.path()).is_empty());
-    for text in ["Image_ccd103_Source_12_7.fits", "\"skips\": 2", "5 rows × 250 columns × 2 skips", "noise of one sample 3 e-"] {
+    for text in
+        ["Image_ccd103_Source_12_7.fits", "\"skips\": 2", "5 rows × 250 columns × 2 skips", "noise of one sample 3 e-"]
+    {
         assert!(plan.out.contains(text), "`{text}` not in {}", plan.out);
     }
     simulate(dir.path(), &settings, &[]);
     simulate(dir.path(), &settings, &["--n-images", "2"]);
     let names = files(dir.path());
-    for name in ["Image_ccd103_Source_12_7.fits", "Image_ccd103_Source_12_8.fits", "Image_ccd103_Source_12_8_truth.json"] {
+    for name in
+        ["Image_ccd103_Source_12_7.fits", "Image_ccd103_Source_12_8.fits", "Image_ccd103_Source_12_8_truth.json"]
+    {
         assert!(names.iter().any(|n| n == name), "{name} not in {names:?}");
     }
-    let header = panaskimg::fits::FitsInput::open(dir.path().join("Image_ccd103_Source_12_8.fits")).unwrap().header(0).unwrap();
+    let header =
+        panaskimg::fits::FitsInput::open(dir.path().join("Image_ccd103_Source_12_8.fits")).unwrap().header(0).unwrap();
     assert_eq!(
         [header.integer("SIMIMG"), header.integer("SIMRUN"), header.integer("SIMCCD"), header.integer("NDCMS")],
         [Some(8), Some(12), Some(103), Some(2)]

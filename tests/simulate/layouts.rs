@@ -81,7 +81,12 @@ fn inverted_polarity() {
 #[test]
 fn four_extensions() {
     check("acm", &["layout=acm", "gain=[10, 11, 12, 13]"], 1.0, &[10.0, 11.0, 12.0, 13.0]);
-    check("acm averaged", &["layout=acm", "gain=[1, 2, 3, 4]", "averaged=true", "pedestal.base=-40"], 1.0, &[1.0, 2.0, 3.0, 4.0]);
+    check(
+        "acm averaged",
+        &["layout=acm", "gain=[1, 2, 3, 4]", "averaged=true", "pedestal.base=-40"],
+        1.0,
+        &[1.0, 2.0, 3.0, 4.0],
+    );
 }
 
 /// Samples at the end of the ADC range are those that the truth calls saturated, and the times of the header are those of
@@ -89,8 +94,15 @@ fn four_extensions() {
 #[test]
 fn saturation_and_times_are_in_truth_and_header() {
     let dir = tempfile::tempdir().unwrap();
-    let settings = ["rows=10", "skips=4", "adc_bits=12", "lambda_image=0", "t_exp=2.5", "start_time=2025-03-01T12:00:00",
-        r#"sources=[{"type": "pixels", "list": [[3, 50, 5000], [4, 60, 309]]}]"#];
+    let settings = [
+        "rows=10",
+        "skips=4",
+        "adc_bits=12",
+        "lambda_image=0",
+        "t_exp=2.5",
+        "start_time=2025-03-01T12:00:00",
+        r#"sources=[{"type": "pixels", "list": [[3, 50, 5000], [4, 60, 309]]}]"#,
+    ];
     simulate(dir.path(), &settings, &["-o", "a.fits"]);
     let saturated = named_image(&dir.path().join("a_truth.fits"), "SATURATED", 0);
     let input = panaskimg::fits::FitsInput::open(dir.path().join("a.fits")).unwrap();
@@ -116,7 +128,12 @@ fn the_truth_files_agree_with_each_other() {
     let dir = tempfile::tempdir().unwrap();
     simulate(
         dir.path(),
-        &["layout=dual", "rows=40", "lambda_image=0.5", r#"sources=[{"type": "fe55", "n": 12}, {"type": "muon", "n": 3}]"#],
+        &[
+            "layout=dual",
+            "rows=40",
+            "lambda_image=0.5",
+            r#"sources=[{"type": "fe55", "n": 12}, {"type": "muon", "n": 3}]"#,
+        ],
         &["-o", "a.fits", "--embed-truth"],
     );
     let truth = dir.path().join("a_truth.fits");

@@ -219,11 +219,8 @@ impl SkipCube {
     ) -> Result<Vec<T>, FitsError> {
         let rows = rows.start.min(self.rows)..rows.end.min(self.rows);
         let step = rows_per_block.unwrap_or_else(|| self.rows_per_block()).max(1);
-        let blocks: Vec<_> = rows
-            .clone()
-            .step_by(step)
-            .map(|first| (first..(first + step).min(rows.end), 0..self.cols))
-            .collect();
+        let blocks: Vec<_> =
+            rows.clone().step_by(step).map(|first| (first..(first + step).min(rows.end), 0..self.cols)).collect();
         self.run(&blocks, rows == (0..self.rows), work)
     }
 

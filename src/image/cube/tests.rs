@@ -47,11 +47,14 @@ fn slow_cube(stored: &Array2<f64>, setup: &Setup) -> Array3<f64> {
         d.mapv_inplace(|x| maximum - x);
     }
     let n = setup.skips;
-    let (rows, cols) =
-        if setup.along_rows { (d.nrows() / n, d.ncols()) } else { (d.nrows(), d.ncols() / n) };
-    let cube = Array3::from_shape_fn((rows, cols, n), |(r, c, k)| {
-        if setup.along_rows { d[[r * n + k, c]] } else { d[[r, c * n + k]] }
-    });
+    let (rows, cols) = if setup.along_rows { (d.nrows() / n, d.ncols()) } else { (d.nrows(), d.ncols() / n) };
+    let cube =
+        Array3::from_shape_fn(
+            (rows, cols, n),
+            |(r, c, k)| {
+                if setup.along_rows { d[[r * n + k, c]] } else { d[[r, c * n + k]] }
+            },
+        );
     let b = setup.row_factor;
     let binned = Array3::from_shape_fn((rows / b, cols, n), |(r, c, k)| (0..b).map(|i| cube[[r * b + i, c, k]]).sum());
     Array3::from_shape_fn(binned.dim(), |(r, c, k)| {
@@ -189,8 +192,7 @@ fn the_leach_examples_of_the_specification() {
 #[test]
 fn skips_along_the_rows_are_transposed() {
     // spec 01 §4.5
-    let stored =
-        ndarray::arr2(&[[0.0, 10.0, 20.0], [1.0, 11.0, 21.0], [100.0, 110.0, 120.0], [101.0, 111.0, 121.0]]);
+    let stored = ndarray::arr2(&[[0.0, 10.0, 20.0], [1.0, 11.0, 21.0], [100.0, 110.0, 120.0], [101.0, 111.0, 121.0]]);
     let cube = open(&[stored], as_i32, &Setup { along_rows: true, ..plain(2) });
     assert_eq!(cube.shape(), (2, 3, 2));
     let found = cube.read(1..2, 0..2).unwrap();

@@ -89,20 +89,13 @@ pub fn load(input: &FitsInput, hdus: &[usize], how: &LoadOptions<'_>) -> Result<
     let col_binning = binning(&keywords, "Nsbin", &how.config.convention.nsbin, &mut report);
     let extensions: Vec<_> =
         hdus.iter().map(|&hdu| (hdu, input.hdus().get(hdu).and_then(|h| h.extname.clone()))).collect();
-    let geometry = Geometry {
-        rows,
-        cols: layout.cols,
-        row_binning,
-        col_binning,
-        ampl: &ampl,
-        extensions: &extensions,
-        stacked,
-    };
+    let geometry =
+        Geometry { rows, cols: layout.cols, row_binning, col_binning, ampl: &ampl, extensions: &extensions, stacked };
     let amplifiers = regions::amplifiers(config, &geometry)?;
     warn_missing_ampl(&keywords, how.config, &mut report);
 
     let mut raw = RawData {
-        source: source(input, hdus, how.position),
+        source: source(input, hdus, how.position)?,
         header: keywords.output_header(),
         metadata: metadata(&keywords, how.config, &mut report),
         rows: rows * hdus.len(),
@@ -190,19 +183,11 @@ fn warn_missing_ampl(keywords: &Keywords, config: &InputConfig, report: &mut Rep
 }
 
 /// Information about a keyword that is not in the header; none if the look-up is disabled.
-fn inform_missing(
-    keywords: &Keywords,
-    key: &str,
-    wanted: &OneOrMany<String>,
-    consequence: &str,
-    report: &mut Report,
-) {
+fn inform_missing(keywords: &Keywords, key: &str, wanted: &OneOrMany<String>, consequence: &str, report: &mut Report) {
     let names = names(wanted);
     if !names.is_empty() {
-        report.inform(format!(
-            "no keyword {names} (`input.convention.{key}`) in {}: it {consequence}",
-            keywords.place()
-        ));
+        report
+            .inform(format!("no keyword {names} (`input.convention.{key}`) in {}: it {consequence}", keywords.place()));
     }
 }
 
@@ -217,11 +202,8 @@ fn metadata(
     let extra = convention.extra.iter().map(|(name, wanted)| (name.clone(), wanted));
     let scp = config.scp.iter().map(|(name, wanted)| (name.clone(), wanted));
     let mut values = indexmap::IndexMap::new();
-    for (section, (name, wanted)) in own
-        .into_iter()
-        .chain(extra)
-        .map(|entry| ("convention", entry))
-        .chain(scp.map(|entry| ("scp", entry)))
+    for (section, (name, wanted)) in
+        own.into_iter().chain(extra).map(|entry| ("convention", entry)).chain(scp.map(|entry| ("scp", entry)))
     {
         match keywords.find(wanted) {
             Some(found) => {
@@ -240,18 +222,18 @@ fn metadata(
     values
 }
 
-fn source(input: &FitsInput, hdus: &[usize], position: usize) -> Source {
+fn source(input: &FitsInput, hdus: &[usize], position: usize) -> Result<Source, ImageError> {
     let path = absolute(input.path()).unwrap_or_else(|_| input.path().to_owned());
     let name = path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
     let list = hdus.iter().map(usize::to_string).collect::<Vec<_>>().join(",");
-    Source {
+    Ok(Source {
         hdus: hdus.to_vec(),
         position,
         bytes: input.size(),
-        checksum: String::new(),
+        checksum: input.content_checksum(hdus)?,
         label: format!("{name}[{list}]"),
         path,
-    }
+    })
 }
 
 /// Numbers from the file name, unless the command line gives them.

@@ -186,8 +186,7 @@ pub(super) fn corrections(
     stacked: bool,
     report: &mut Report,
 ) -> Result<Corrections, ImageError> {
-    let mut corrections =
-        Corrections { leach: None, polarity: config.correct_polarity, flip_upper: amplifiers == 2 };
+    let mut corrections = Corrections { leach: None, polarity: config.correct_polarity, flip_upper: amplifiers == 2 };
     if !config.correct_leach_bug {
         return Ok(corrections);
     }
@@ -197,7 +196,7 @@ pub(super) fn corrections(
     }
     let halves = if ampl.trim().is_empty() { amplifiers == 2 } else { is_two_amplifiers(ampl) };
     let cols = planes.first().map_or(0, |p| p.shape().1);
-    if halves && cols % 2 != 0 {
+    if halves && !cols.is_multiple_of(2) {
         return Err(ImageError::OddColumns { cols });
     }
     corrections.leach = Some(if halves { LeachFix::Halves } else { LeachFix::Whole });

@@ -4,12 +4,7 @@ use super::*;
 use crate::fits::test_files::{REAL, test_data};
 use crate::image::Level;
 
-fn load_with(
-    path: &Path,
-    hdus: &[usize],
-    config: &InputConfig,
-    options: &RunOptions,
-) -> Result<RawData, ImageError> {
+fn load_with(path: &Path, hdus: &[usize], config: &InputConfig, options: &RunOptions) -> Result<RawData, ImageError> {
     let input = FitsInput::open(path).unwrap();
     load(&input, hdus, &LoadOptions { config, options, position: 0 })
 }

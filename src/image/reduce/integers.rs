@@ -61,15 +61,8 @@ struct Quantities {
 impl Quantities {
     #[inline(always)]
     fn of(pixel: &[i32], needs: Needs, packed: &mut Packed) -> Self {
-        let mut q = Self {
-            n: pixel.len() as f64,
-            sum: 0.0,
-            variance: 0.0,
-            low: 0.0,
-            high: 0.0,
-            median: 0.0,
-            product: 0.0,
-        };
+        let mut q =
+            Self { n: pixel.len() as f64, sum: 0.0, variance: 0.0, low: 0.0, high: 0.0, median: 0.0, product: 0.0 };
         if needs.squares {
             (q.sum, q.variance) = sum_and_variance(pixel);
         } else if needs.sums {
@@ -267,12 +260,7 @@ fn count_at_most<D: Distance>(samples: &[D], limit: D) -> usize {
 
 /// Median of `low` + distances, all of which are at most `range`.
 #[inline(always)]
-fn median_distance<D: Distance>(
-    packed: &mut Vec<D>,
-    distances: impl Iterator<Item = D>,
-    range: D,
-    low: f64,
-) -> f64 {
+fn median_distance<D: Distance>(packed: &mut Vec<D>, distances: impl Iterator<Item = D>, range: D, low: f64) -> f64 {
     packed.clear();
     packed.extend(distances);
     let n = packed.len();

@@ -158,7 +158,8 @@ fn names_are_those_of_numpy() {
 
 #[test]
 fn a_pixel_with_an_undefined_skip_is_undefined_except_in_the_nan_forms() {
-    let cube = SkipCube::from_reals(Array3::from_shape_vec((1, 2, 3), vec![1.0, f64::NAN, 4.0, 1.0, 2.0, 6.0]).unwrap());
+    let cube =
+        SkipCube::from_reals(Array3::from_shape_vec((1, 2, 3), vec![1.0, f64::NAN, 4.0, 1.0, 2.0, 6.0]).unwrap());
     let reduced = reduce(&cube, 0..3, &[Reduction::Mean, Reduction::NanMean, Reduction::NanMedian]).unwrap();
     assert!(reduced.images[0][[0, 0]].is_nan());
     assert_eq!(reduced.images[0][[0, 1]], 3.0);

@@ -64,62 +64,26 @@ impl Plan<'_> {
         let mirrored = !self.has_image();
         let below = self.x_labels || mirrored;
         for (v, _) in &f.x.major {
-            tick(
-                true,
-                frame.across(*v),
-                theme.major,
-                below,
-                mirrored && second_x.is_none(),
-            );
+            tick(true, frame.across(*v), theme.major, below, mirrored && second_x.is_none());
         }
         for v in &f.x.minor {
-            tick(
-                true,
-                frame.across(*v),
-                theme.minor,
-                below,
-                mirrored && second_x.is_none(),
-            );
+            tick(true, frame.across(*v), theme.minor, below, mirrored && second_x.is_none());
         }
         for (v, _) in &f.y.major {
-            tick(
-                false,
-                frame.up(*v),
-                theme.major,
-                true,
-                mirrored && second_y.is_none(),
-            );
+            tick(false, frame.up(*v), theme.major, true, mirrored && second_y.is_none());
         }
         for v in &f.y.minor {
-            tick(
-                false,
-                frame.up(*v),
-                theme.minor,
-                true,
-                mirrored && second_y.is_none(),
-            );
+            tick(false, frame.up(*v), theme.minor, true, mirrored && second_y.is_none());
         }
         if let Some(((_, ticks), axis)) = second_x {
             let place = |v: f64| frame.across((v - axis.offset) / axis.factor);
-            ticks
-                .major
-                .iter()
-                .for_each(|(v, _)| tick(true, place(*v), theme.major, false, true));
-            ticks
-                .minor
-                .iter()
-                .for_each(|v| tick(true, place(*v), theme.minor, false, true));
+            ticks.major.iter().for_each(|(v, _)| tick(true, place(*v), theme.major, false, true));
+            ticks.minor.iter().for_each(|v| tick(true, place(*v), theme.minor, false, true));
         }
         if let Some(((_, ticks), axis)) = second_y {
             let place = |v: f64| frame.up((v - axis.offset) / axis.factor);
-            ticks
-                .major
-                .iter()
-                .for_each(|(v, _)| tick(false, place(*v), theme.major, false, true));
-            ticks
-                .minor
-                .iter()
-                .for_each(|v| tick(false, place(*v), theme.minor, false, true));
+            ticks.major.iter().for_each(|(v, _)| tick(false, place(*v), theme.major, false, true));
+            ticks.minor.iter().for_each(|v| tick(false, place(*v), theme.minor, false, true));
         }
         drawing.stroke(path, Pen::solid(INK, 0.85 * theme.line));
         self.label_left(drawing, frame, f, left);
@@ -143,19 +107,11 @@ impl Plan<'_> {
         for (v, label) in &f.y.major {
             let text = Text::new(label, theme.tick);
             widest = widest.max(text.width);
-            let at = pt(
-                right - text.width,
-                frame.up(*v) + CAP_HEIGHT * theme.tick / 2.0,
-            );
+            let at = pt(right - text.width, frame.up(*v) + CAP_HEIGHT * theme.tick / 2.0);
             write(drawing, text, at, false);
         }
         if let Some(common) = &f.y.common {
-            write(
-                drawing,
-                Text::new(common, theme.tick),
-                pt(r.x0, r.y0 - theme.gap - DESCENT * theme.tick),
-                false,
-            );
+            write(drawing, Text::new(common, theme.tick), pt(r.x0, r.y0 - theme.gap - DESCENT * theme.tick), false);
         }
         // Never over the tick labels, whatever the column has room for.
         let lines: f64 = f.y_label.iter().map(|t| LINE_SKIP * t.size).sum();
@@ -177,20 +133,10 @@ impl Plan<'_> {
             let x = frame.across(*v);
             if f.x_upright {
                 bottom = bottom.max(top + text.width.min(0.5 * r.height() + 40.0));
-                write(
-                    drawing,
-                    text.clone(),
-                    pt(x + CAP_HEIGHT * theme.tick / 2.0, top + text.width),
-                    true,
-                );
+                write(drawing, text.clone(), pt(x + CAP_HEIGHT * theme.tick / 2.0, top + text.width), true);
             } else {
                 let baseline = top + (ASCENT - 0.08) * theme.tick;
-                write(
-                    drawing,
-                    text.clone(),
-                    pt(x - text.width / 2.0, baseline),
-                    false,
-                );
+                write(drawing, text.clone(), pt(x - text.width / 2.0, baseline), false);
             }
         }
         let mut y = bottom + 0.5 * theme.gap;
@@ -201,10 +147,7 @@ impl Plan<'_> {
         }
         if let Some(common) = &f.x.common {
             let text = Text::new(common, theme.tick);
-            let at = pt(
-                r.x1 - text.width,
-                bottom + 0.5 * theme.gap + ASCENT * theme.tick,
-            );
+            let at = pt(r.x1 - text.width, bottom + 0.5 * theme.gap + ASCENT * theme.tick);
             write(drawing, text, at, false);
         }
     }
@@ -216,12 +159,7 @@ impl Plan<'_> {
         for (v, label) in &ticks.major {
             let text = Text::new(label, theme.tick);
             let x = frame.across((v - axis.offset) / axis.factor);
-            write(
-                drawing,
-                text.clone(),
-                pt(x - text.width / 2.0, baseline),
-                false,
-            );
+            write(drawing, text.clone(), pt(x - text.width / 2.0, baseline), false);
         }
         let mut label = axis.label.clone();
         if let Some(common) = &ticks.common {
@@ -229,10 +167,7 @@ impl Plan<'_> {
         }
         if !label.is_empty() {
             let text = shrink_to(&label, theme.label, r.width() + 40.0);
-            let at = pt(
-                (r.x0 + r.x1 - text.width) / 2.0,
-                baseline - LINE_SKIP * theme.tick,
-            );
+            let at = pt((r.x0 + r.x1 - text.width) / 2.0, baseline - LINE_SKIP * theme.tick);
             write(drawing, text, at, false);
         }
     }
@@ -252,19 +187,11 @@ impl Plan<'_> {
         for (v, text) in &ticks.major {
             let text = Text::new(text, theme.tick);
             widest = widest.max(text.width);
-            write(
-                drawing,
-                text,
-                pt(left, place(*v) + CAP_HEIGHT * theme.tick / 2.0),
-                false,
-            );
+            write(drawing, text, pt(left, place(*v) + CAP_HEIGHT * theme.tick / 2.0), false);
         }
         if let Some(common) = &ticks.common {
             let text = Text::new(common, theme.tick);
-            let at = pt(
-                left + widest - text.width.max(widest),
-                r.y0 - theme.gap - DESCENT * theme.tick,
-            );
+            let at = pt(left + widest - text.width.max(widest), r.y0 - theme.gap - DESCENT * theme.tick);
             write(drawing, text, at, false);
         }
         let mut x = left + widest + theme.gap;
@@ -285,25 +212,14 @@ impl Plan<'_> {
         f: &Fitted,
     ) {
         let theme = &self.theme;
-        let bar = self
-            .density
-            .snapped(Rect::new(r.x1 + BAR_GAP, r.y0, r.x1 + BAR_GAP + BAR, r.y1));
+        let bar = self.density.snapped(Rect::new(r.x1 + BAR_GAP, r.y0, r.x1 + BAR_GAP + BAR, r.y1));
         let n = 252usize;
-        let palette: Vec<[u8; 3]> = (0..n)
-            .map(|i| raster::colour_at(image, (i as f64 + 0.5) / n as f64))
-            .collect();
+        let palette: Vec<[u8; 3]> = (0..n).map(|i| raster::colour_at(image, (i as f64 + 0.5) / n as f64)).collect();
         // Several columns, lest a program that smooths images fades the sides.
         let width = 16;
-        let rows = (0..n)
-            .rev()
-            .flat_map(|i| std::iter::repeat_n(i as u8, width))
-            .collect();
+        let rows = (0..n).rev().flat_map(|i| std::iter::repeat_n(i as u8, width)).collect();
         let raster = Raster::new(width, n, rows, palette);
-        drawing.marks.push(Mark::Image {
-            raster: raster.into(),
-            rect: bar,
-            clip: bar,
-        });
+        drawing.marks.push(Mark::Image { raster: raster.into(), rect: bar, clip: bar });
         let place = |v: f64| bar.y1 - scale.unit(v) * bar.height();
         let mut border = Path::new();
         border.rect(bar);
@@ -316,14 +232,7 @@ impl Plan<'_> {
             path.segment(pt(bar.x1, place(*v)), pt(bar.x1 - 1.8, place(*v)));
         }
         drawing.stroke(path, Pen::solid(INK, 0.85 * theme.line));
-        self.label_right(
-            drawing,
-            &bar,
-            bar.x1 + theme.gap,
-            &place,
-            ticks,
-            &f.bar_label,
-        );
+        self.label_right(drawing, &bar, bar.x1 + theme.gap, &place, ticks, &f.bar_label);
     }
 
     pub(super) fn draw_title(&self, drawing: &mut Drawing, r: &Rect, f: &Fitted) {
@@ -332,23 +241,14 @@ impl Plan<'_> {
         if let Some((_, ticks)) = &f.top {
             bottom -= theme.gap + LINE_SKIP * theme.tick;
             let labelled = self.panel.top.as_ref().is_some_and(|a| !a.label.is_empty());
-            bottom -= if labelled || ticks.common.is_some() {
-                LINE_SKIP * theme.label
-            } else {
-                0.0
-            };
+            bottom -= if labelled || ticks.common.is_some() { LINE_SKIP * theme.label } else { 0.0 };
         } else if f.y.common.is_some()
-            || [&f.right, &f.bar]
-                .iter()
-                .any(|s| s.as_ref().is_some_and(|(_, t)| t.common.is_some()))
+            || [&f.right, &f.bar].iter().any(|s| s.as_ref().is_some_and(|(_, t)| t.common.is_some()))
         {
             bottom -= LINE_SKIP * theme.tick;
         }
         for text in f.title.iter().rev() {
-            let at = pt(
-                (r.x0 + r.x1 - text.width) / 2.0,
-                bottom - DESCENT * text.size,
-            );
+            let at = pt((r.x0 + r.x1 - text.width) / 2.0, bottom - DESCENT * text.size);
             bottom -= LINE_SKIP * text.size;
             write(drawing, text.clone(), at, false);
         }
@@ -364,10 +264,5 @@ fn shrink_to(text: &str, size: f64, width: f64) -> Text {
 }
 
 fn write(drawing: &mut Drawing, text: Text, at: Point, upwards: bool) {
-    drawing.marks.push(Mark::Text {
-        glyphs: text.glyphs,
-        at,
-        upwards,
-        colour: INK,
-    });
+    drawing.marks.push(Mark::Text { glyphs: text.glyphs, at, upwards, colour: INK });
 }

@@ -32,22 +32,12 @@ pub(crate) struct Cells {
 impl Cells {
     pub fn new(width: usize, height: usize) -> Self {
         let n = width * height;
-        Self {
-            width,
-            height,
-            dots: vec![0; n],
-            ink: vec![None; n],
-            image: vec![None; n],
-        }
+        Self { width, height, dots: vec![0; n], ink: vec![None; n], image: vec![None; n] }
     }
 
     fn dot(&mut self, x: f64, y: f64, colour: Colour) {
         let (x, y) = (x.floor(), y.floor());
-        if !(x >= 0.0
-            && y >= 0.0
-            && x < (self.width * ACROSS) as f64
-            && y < (self.height * DOWN) as f64)
-        {
+        if !(x >= 0.0 && y >= 0.0 && x < (self.width * ACROSS) as f64 && y < (self.height * DOWN) as f64) {
             return;
         }
         let (x, y) = (x as usize, y as usize);
@@ -59,11 +49,7 @@ impl Cells {
     }
 
     fn line(&mut self, a: Point, b: Point, colour: Colour) {
-        let steps = (b.x - a.x)
-            .abs()
-            .max((b.y - a.y).abs())
-            .ceil()
-            .clamp(1.0, 10_000.0) as usize;
+        let steps = (b.x - a.x).abs().max((b.y - a.y).abs()).ceil().clamp(1.0, 10_000.0) as usize;
         for i in 0..=steps {
             let t = i as f64 / steps as f64;
             self.dot(a.x + (b.x - a.x) * t, a.y + (b.y - a.y) * t, colour);
@@ -106,9 +92,7 @@ impl Cells {
             let inside = clip.contains(pt(x, y)) && rect.contains(pt(x, y));
             let column = ((x - rect.x0) / rect.width() * raster.width as f64) as usize;
             let row = ((y - rect.y0) / rect.height() * raster.height as f64) as usize;
-            let index = raster
-                .indices
-                .get(row.min(raster.height - 1) * raster.width + column.min(raster.width - 1));
+            let index = raster.indices.get(row.min(raster.height - 1) * raster.width + column.min(raster.width - 1));
             let [r, g, b] = *raster.palette.get(*index? as usize)?;
             inside.then_some(Colour::rgb(r, g, b))
         };
@@ -120,10 +104,7 @@ impl Cells {
             let y = (cell / self.width * DOWN) as f64;
             let halves = (pixel(x, y + 1.0), pixel(x, y + 3.0));
             if halves.0.is_some() || halves.1.is_some() {
-                self.image[cell] = Some((
-                    halves.0.unwrap_or(Colour::WHITE),
-                    halves.1.unwrap_or(Colour::WHITE),
-                ));
+                self.image[cell] = Some((halves.0.unwrap_or(Colour::WHITE), halves.1.unwrap_or(Colour::WHITE)));
             }
         }
     }
@@ -139,17 +120,10 @@ impl Cells {
                 }
             }
             Mark::Stamps { fill, pen, at, .. } => {
-                let colour = pen
-                    .as_ref()
-                    .map(|p| p.colour)
-                    .or(*fill)
-                    .unwrap_or(Colour::BLACK);
+                let colour = pen.as_ref().map(|p| p.colour).or(*fill).unwrap_or(Colour::BLACK);
                 // One dot is hard to see; many would run into each other.
                 let size = if at.len() <= 150 { 2 } else { 1 };
-                for (p, i) in at
-                    .iter()
-                    .flat_map(|p| (0..size * size).map(move |i| (p, i)))
-                {
+                for (p, i) in at.iter().flat_map(|p| (0..size * size).map(move |i| (p, i))) {
                     let shift = |k: i32| f64::from(k) - f64::from(size - 1) / 2.0;
                     self.dot(p.x + shift(i % size), p.y + shift(i / size), colour);
                 }
@@ -166,9 +140,7 @@ impl Cells {
             let dots = char::from_u32(0x2800 + u32::from(self.dots[cell])).unwrap_or(' ');
             let (c, ink, ground) = match (self.dots[cell], self.image[cell]) {
                 (0, None) => (' ', None, None),
-                (0, Some((upper, lower))) if colours != TextColours::None => {
-                    ('▀', Some(upper), Some(lower))
-                }
+                (0, Some((upper, lower))) if colours != TextColours::None => ('▀', Some(upper), Some(lower)),
                 (0, Some((upper, lower))) => (shade_of(upper, lower), None, None),
                 (_, None) => (dots, self.ink[cell], None),
                 (_, Some((upper, _))) => (dots, self.ink[cell], Some(upper)),
@@ -183,8 +155,7 @@ impl Cells {
 
 /// Letters for a brightness, dark to bright.
 pub(crate) fn shade_of(upper: Colour, lower: Colour) -> char {
-    let bright =
-        |c: Colour| 0.299 * f64::from(c.r) + 0.587 * f64::from(c.g) + 0.114 * f64::from(c.b);
+    let bright = |c: Colour| 0.299 * f64::from(c.r) + 0.587 * f64::from(c.g) + 0.114 * f64::from(c.b);
     let level = (bright(upper) + bright(lower)) / 2.0 / 256.0 * 5.0;
     [' ', '░', '▒', '▓', '█'][(level as usize).min(4)]
 }
@@ -211,10 +182,7 @@ pub(crate) struct Painter {
 
 impl Painter {
     pub fn new(colours: TextColours) -> Self {
-        Self {
-            colours,
-            current: (None, None),
-        }
+        Self { colours, current: (None, None) }
     }
 
     pub fn set(&mut self, out: &mut String, ink: Option<Colour>, ground: Option<Colour>) {
@@ -242,17 +210,8 @@ impl Painter {
 fn nearest_of_256(c: Colour) -> u8 {
     const LEVELS: [i32; 6] = [0, 95, 135, 175, 215, 255];
     let channels = [c.r, c.g, c.b].map(i32::from);
-    let distance = |a: [i32; 3]| {
-        a.iter()
-            .zip(&channels)
-            .map(|(a, b)| (a - b).pow(2))
-            .sum::<i32>()
-    };
-    let cube = channels.map(|v| {
-        (0..6usize)
-            .min_by_key(|i| (LEVELS[*i] - v).abs())
-            .unwrap_or(0)
-    });
+    let distance = |a: [i32; 3]| a.iter().zip(&channels).map(|(a, b)| (a - b).pow(2)).sum::<i32>();
+    let cube = channels.map(|v| (0..6usize).min_by_key(|i| (LEVELS[*i] - v).abs()).unwrap_or(0));
     let mean = channels.iter().sum::<i32>() / 3;
     let grey = ((mean - 8) / 10).clamp(0, 23);
     let of_cube = distance(cube.map(|i| LEVELS[i]));

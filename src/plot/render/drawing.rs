@@ -57,19 +57,12 @@ pub(crate) struct Raster {
 
 impl Raster {
     pub fn new(width: usize, height: usize, indices: Vec<u8>, palette: Vec<[u8; 3]>) -> Self {
-        Self {
-            width,
-            height,
-            indices,
-            palette,
-            deflated: OnceLock::new(),
-        }
+        Self { width, height, indices, palette, deflated: OnceLock::new() }
     }
 
     /// The indices as zlib data. Noise does not become smaller at higher levels than this.
     pub fn deflated(&self) -> &[u8] {
-        self.deflated
-            .get_or_init(|| super::pdf::deflate(&self.indices, 3))
+        self.deflated.get_or_init(|| super::pdf::deflate(&self.indices, 3))
     }
 }
 

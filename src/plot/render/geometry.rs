@@ -50,12 +50,7 @@ impl Rect {
     }
 
     pub fn corners(&self) -> [Point; 4] {
-        [
-            pt(self.x0, self.y0),
-            pt(self.x1, self.y0),
-            pt(self.x1, self.y1),
-            pt(self.x0, self.y1),
-        ]
+        [pt(self.x0, self.y0), pt(self.x1, self.y0), pt(self.x1, self.y1), pt(self.x0, self.y1)]
     }
 }
 
@@ -164,12 +159,7 @@ impl Path {
 pub(crate) fn clip_segment(a: Point, b: Point, r: &Rect) -> Option<(Point, Point)> {
     let (dx, dy) = (b.x - a.x, b.y - a.y);
     let (mut t0, mut t1) = (0.0f64, 1.0f64);
-    for (p, q) in [
-        (-dx, a.x - r.x0),
-        (dx, r.x1 - a.x),
-        (-dy, a.y - r.y0),
-        (dy, r.y1 - a.y),
-    ] {
+    for (p, q) in [(-dx, a.x - r.x0), (dx, r.x1 - a.x), (-dy, a.y - r.y0), (dy, r.y1 - a.y)] {
         if p == 0.0 {
             if q < 0.0 {
                 return None;
@@ -187,10 +177,7 @@ pub(crate) fn clip_segment(a: Point, b: Point, r: &Rect) -> Option<(Point, Point
     let at = |t: f64| match t {
         t if t <= 0.0 => a,
         t if t >= 1.0 => b,
-        t => pt(
-            (a.x + t * dx).clamp(r.x0, r.x1),
-            (a.y + t * dy).clamp(r.y0, r.y1),
-        ),
+        t => pt((a.x + t * dx).clamp(r.x0, r.x1), (a.y + t * dy).clamp(r.y0, r.y1)),
     };
     Some((at(t0), at(t1)))
 }
@@ -258,13 +245,7 @@ pub(crate) fn thin_polyline(points: Vec<Point>, resolution: f64) -> Vec<Point> {
     let mut thin: Vec<Point> = Vec::with_capacity(4 * columns as usize + 8);
     for group in points.chunk_by(|a, b| column(a) == column(b)) {
         let index = |better: fn(f64, f64) -> bool| {
-            (1..group.len()).fold(0, |best, i| {
-                if better(group[i].y, group[best].y) {
-                    i
-                } else {
-                    best
-                }
-            })
+            (1..group.len()).fold(0, |best, i| if better(group[i].y, group[best].y) { i } else { best })
         };
         let mut keep = [0, index(|a, b| a < b), index(|a, b| a > b), group.len() - 1];
         keep.sort_unstable();
@@ -285,14 +266,8 @@ mod tests {
 
     #[test]
     fn segments_are_cut_at_the_frame() {
-        assert_eq!(
-            clip_segment(pt(-5.0, 5.0), pt(15.0, 5.0), &BOX),
-            Some((pt(0.0, 5.0), pt(10.0, 5.0)))
-        );
-        assert_eq!(
-            clip_segment(pt(1.0, 1.0), pt(2.0, 3.0), &BOX),
-            Some((pt(1.0, 1.0), pt(2.0, 3.0)))
-        );
+        assert_eq!(clip_segment(pt(-5.0, 5.0), pt(15.0, 5.0), &BOX), Some((pt(0.0, 5.0), pt(10.0, 5.0))));
+        assert_eq!(clip_segment(pt(1.0, 1.0), pt(2.0, 3.0), &BOX), Some((pt(1.0, 1.0), pt(2.0, 3.0))));
         assert_eq!(clip_segment(pt(-5.0, -1.0), pt(15.0, -1.0), &BOX), None);
         assert_eq!(clip_segment(pt(-1.0, 20.0), pt(-1.0, -20.0), &BOX), None);
         assert_eq!(clip_segment(pt(f64::NAN, 0.0), pt(1.0, 1.0), &BOX), None);
@@ -300,31 +275,15 @@ mod tests {
 
     #[test]
     fn a_polyline_falls_into_its_inner_pieces() {
-        let zigzag = [
-            pt(1.0, 5.0),
-            pt(1.0, 15.0),
-            pt(3.0, 15.0),
-            pt(3.0, 5.0),
-            pt(4.0, 5.0),
-        ];
+        let zigzag = [pt(1.0, 5.0), pt(1.0, 15.0), pt(3.0, 15.0), pt(3.0, 5.0), pt(4.0, 5.0)];
         let pieces = clip_polyline(&zigzag, &BOX);
-        assert_eq!(
-            pieces,
-            [
-                vec![pt(1.0, 5.0), pt(1.0, 10.0)],
-                vec![pt(3.0, 10.0), pt(3.0, 5.0), pt(4.0, 5.0)]
-            ]
-        );
+        assert_eq!(pieces, [vec![pt(1.0, 5.0), pt(1.0, 10.0)], vec![pt(3.0, 10.0), pt(3.0, 5.0), pt(4.0, 5.0)]]);
     }
 
     #[test]
     fn a_polygon_is_cut_to_the_frame() {
         let area = |p: &[Point]| {
-            (0..p.len())
-                .map(|i| (p[i], p[(i + 1) % p.len()]))
-                .map(|(a, b)| a.x * b.y - b.x * a.y)
-                .sum::<f64>()
-                .abs()
+            (0..p.len()).map(|i| (p[i], p[(i + 1) % p.len()])).map(|(a, b)| a.x * b.y - b.x * a.y).sum::<f64>().abs()
                 / 2.0
         };
         // A diamond of half diagonal 8 around a corner of the frame: a quarter of its area is inside.
@@ -336,15 +295,10 @@ mod tests {
 
     #[test]
     fn thinning_keeps_the_extremes() {
-        let noisy: Vec<Point> = (0..100_000)
-            .map(|i| pt(i as f64 * 0.003, ((i * 7919) % 1009) as f64))
-            .collect();
+        let noisy: Vec<Point> = (0..100_000).map(|i| pt(i as f64 * 0.003, ((i * 7919) % 1009) as f64)).collect();
         let thin = thin_polyline(noisy.clone(), 0.5);
         assert!(thin.len() < 4 * 602, "{}", thin.len());
-        let range = |p: &[Point]| {
-            p.iter()
-                .fold((f64::MAX, f64::MIN), |(l, h), p| (l.min(p.y), h.max(p.y)))
-        };
+        let range = |p: &[Point]| p.iter().fold((f64::MAX, f64::MIN), |(l, h), p| (l.min(p.y), h.max(p.y)));
         assert_eq!(range(&thin), range(&noisy));
         assert_eq!(thin.first(), noisy.first());
         assert_eq!(thin.last(), noisy.last());

@@ -31,11 +31,7 @@ fn sample_of(image: &ImagePlot) -> Vec<f64> {
 }
 
 fn greatest_common_divisor(a: usize, b: usize) -> usize {
-    if b == 0 {
-        a
-    } else {
-        greatest_common_divisor(b, a % b)
-    }
+    if b == 0 { a } else { greatest_common_divisor(b, a % b) }
 }
 
 /// Percentile `p` (0…100), linear between neighbours (as NumPy); NaN when there are no values. Reorders the values.
@@ -43,11 +39,7 @@ pub(crate) fn percentile(values: &mut [f64], p: f64) -> f64 {
     let Some(last) = values.len().checked_sub(1) else {
         return f64::NAN;
     };
-    let position = if p.is_nan() {
-        0.0
-    } else {
-        (p / 100.0).clamp(0.0, 1.0)
-    } * last as f64;
+    let position = if p.is_nan() { 0.0 } else { (p / 100.0).clamp(0.0, 1.0) } * last as f64;
     let index = position.floor() as usize;
     let (_, &mut low, above) = values.select_nth_unstable_by(index, f64::total_cmp);
     let high = above.iter().copied().reduce(f64::min).unwrap_or(low);
@@ -59,15 +51,10 @@ pub(crate) fn percentile(values: &mut [f64], p: f64) -> f64 {
 /// The colour range of an image; always finite, `low < high`, positive for a logarithmic scale.
 pub(crate) fn limits(image: &ImagePlot) -> Limits {
     if image.scale == ColourScale::HistogramEqualised {
-        return Limits {
-            low: 0.0,
-            high: 1.0,
-        };
+        return Limits { low: 0.0, high: 1.0 };
     }
     let mut sample = match image.range {
-        ColourRange::Fixed { low, high } if low.is_finite() && high.is_finite() => {
-            Vec::from([low, high])
-        }
+        ColourRange::Fixed { low, high } if low.is_finite() && high.is_finite() => Vec::from([low, high]),
         _ => sample_of(image),
     };
     if image.scale == ColourScale::Log {
@@ -76,28 +63,18 @@ pub(crate) fn limits(image: &ImagePlot) -> Limits {
     let (low, high) = match image.range {
         ColourRange::Fixed { low, high } => {
             let mut own = |v: f64, p: f64| {
-                if v.is_finite() {
-                    v
-                } else {
-                    percentile(&mut sample, p)
-                }
+                if v.is_finite() { v } else { percentile(&mut sample, p) }
             };
             (own(low, 0.0), own(high, 100.0))
         }
         ColourRange::Full => (percentile(&mut sample, 0.0), percentile(&mut sample, 100.0)),
-        ColourRange::Percentiles { low, high } => {
-            (percentile(&mut sample, low), percentile(&mut sample, high))
-        }
+        ColourRange::Percentiles { low, high } => (percentile(&mut sample, low), percentile(&mut sample, high)),
         ColourRange::AroundMedian { n_sigma } => {
             let median = percentile(&mut sample, 50.0);
             let mut deviations: Vec<f64> = sample.iter().map(|v| (v - median).abs()).collect();
             let mad = percentile(&mut deviations, 50.0);
             // An image of mostly equal values (a blank difference) still shows its outliers.
-            let spread = if mad > 0.0 {
-                1.4826 * mad * n_sigma.abs()
-            } else {
-                percentile(&mut deviations, 100.0)
-            };
+            let spread = if mad > 0.0 { 1.4826 * mad * n_sigma.abs() } else { percentile(&mut deviations, 100.0) };
             (median - spread, median + spread)
         }
     };
@@ -106,11 +83,7 @@ pub(crate) fn limits(image: &ImagePlot) -> Limits {
 
 fn sane(low: f64, high: f64, scale: ColourScale) -> Limits {
     let bound = |v: f64, fallback: f64| {
-        if v.is_finite() {
-            v.clamp(-1e300, 1e300)
-        } else {
-            fallback
-        }
+        if v.is_finite() { v.clamp(-1e300, 1e300) } else { fallback }
     };
     let (mut low, mut high) = (bound(low, 0.0), bound(high, 1.0));
     if low > high {
@@ -123,11 +96,7 @@ fn sane(low: f64, high: f64, scale: ColourScale) -> Limits {
             (low, high) = (high / 2.0, high * 2.0);
         }
     } else if high - low <= low.abs().max(high.abs()) * 1e-12 || high - low < 1e-300 {
-        let half = if low.abs() < 1e-290 {
-            0.5
-        } else {
-            low.abs() * 0.01
-        };
+        let half = if low.abs() < 1e-290 { 0.5 } else { low.abs() * 0.01 };
         (low, high) = (low - half, high + half);
     }
     Limits { low, high }
@@ -142,15 +111,9 @@ mod tests {
     fn percentiles_are_those_of_numpy() {
         // numpy.percentile([1, 2, 3, 4, 10], [0, 0.5, 25, 50, 90, 99.5, 100])
         let mut v = [3.0, 10.0, 1.0, 4.0, 2.0];
-        for (p, expected) in [
-            (0.0, 1.0),
-            (0.5, 1.02),
-            (25.0, 2.0),
-            (50.0, 3.0),
-            (90.0, 7.6),
-            (99.5, 9.88),
-            (100.0, 10.0),
-        ] {
+        for (p, expected) in
+            [(0.0, 1.0), (0.5, 1.02), (25.0, 2.0), (50.0, 3.0), (90.0, 7.6), (99.5, 9.88), (100.0, 10.0)]
+        {
             assert!((percentile(&mut v, p) - expected).abs() < 1e-12, "{p}");
         }
         assert!(percentile(&mut [], 50.0).is_nan());
@@ -191,10 +154,7 @@ mod tests {
             ];
             for image in variants {
                 let l = limits(&image);
-                assert!(
-                    l.low < l.high && (l.high - l.low).is_finite(),
-                    "{image:?} {l:?}"
-                );
+                assert!(l.low < l.high && (l.high - l.low).is_finite(), "{image:?} {l:?}");
             }
         }
     }
@@ -204,9 +164,6 @@ mod tests {
         let values = Array2::from_shape_fn((1, 101), |(_, c)| c as f64);
         let l = limits(&ImagePlot::new(values).difference(5.0));
         // Median 50, MAD 25.
-        assert!(
-            (l.low - (50.0 - 5.0 * 1.4826 * 25.0)).abs() < 1e-9
-                && (l.low + l.high - 100.0).abs() < 1e-9
-        );
+        assert!((l.low - (50.0 - 5.0 * 1.4826 * 25.0)).abs() < 1e-9 && (l.low + l.high - 100.0).abs() < 1e-9);
     }
 }

@@ -5,9 +5,7 @@ use std::collections::HashSet;
 use super::contour;
 use super::drawing::{Drawing, Mark, Pen};
 use super::font::{self, CAP_HEIGHT, Text};
-use super::geometry::{
-    Path, Point, Rect, clip_polygon, clip_polyline, clip_segment, pt, thin_polyline,
-};
+use super::geometry::{Path, Point, Rect, clip_polygon, clip_polyline, clip_segment, pt, thin_polyline};
 use super::layout::Density;
 use super::limits::Limits;
 use super::picture;
@@ -93,22 +91,9 @@ pub(crate) fn marker_path(marker: &Marker) -> (Path, bool) {
         Shape::Dot => path.circle(Point::default(), r * 0.4),
         // Squares and triangles of the area of the circle, so that none looks larger.
         Shape::Square => path.rect(Rect::new(-0.886 * r, -0.886 * r, 0.886 * r, 0.886 * r)),
-        Shape::TriangleUp => path.polygon(&[
-            pt(0.0, -1.25 * r),
-            pt(1.13 * r, 0.75 * r),
-            pt(-1.13 * r, 0.75 * r),
-        ]),
-        Shape::TriangleDown => path.polygon(&[
-            pt(0.0, 1.25 * r),
-            pt(1.13 * r, -0.75 * r),
-            pt(-1.13 * r, -0.75 * r),
-        ]),
-        Shape::Diamond => path.polygon(&[
-            pt(0.0, -1.3 * r),
-            pt(1.2 * r, 0.0),
-            pt(0.0, 1.3 * r),
-            pt(-1.2 * r, 0.0),
-        ]),
+        Shape::TriangleUp => path.polygon(&[pt(0.0, -1.25 * r), pt(1.13 * r, 0.75 * r), pt(-1.13 * r, 0.75 * r)]),
+        Shape::TriangleDown => path.polygon(&[pt(0.0, 1.25 * r), pt(1.13 * r, -0.75 * r), pt(-1.13 * r, -0.75 * r)]),
+        Shape::Diamond => path.polygon(&[pt(0.0, -1.3 * r), pt(1.2 * r, 0.0), pt(0.0, 1.3 * r), pt(-1.2 * r, 0.0)]),
         Shape::Cross => {
             path.segment(pt(-0.8 * r, -0.8 * r), pt(0.8 * r, 0.8 * r));
             path.segment(pt(-0.8 * r, 0.8 * r), pt(0.8 * r, -0.8 * r));
@@ -123,11 +108,7 @@ pub(crate) fn marker_path(marker: &Marker) -> (Path, bool) {
 
 /// Radius in points, sane whatever was asked for.
 fn marker_radius(marker: &Marker) -> f64 {
-    if marker.size.is_finite() {
-        (marker.size / 2.0).clamp(0.2, 50.0)
-    } else {
-        2.0
-    }
+    if marker.size.is_finite() { (marker.size / 2.0).clamp(0.2, 50.0) } else { 2.0 }
 }
 
 /// Marks of one marker at many places.
@@ -136,34 +117,15 @@ pub(crate) fn stamps(marker: &Marker, at: Vec<Point>) -> Mark {
     let width = (0.17 * marker_radius(marker).sqrt() + 0.45).min(1.4);
     let pen = Pen::solid(marker.edge, width);
     match marker.shape {
-        _ if stroked => Mark::Stamps {
-            path,
-            fill: None,
-            pen: Some(pen),
-            at,
-        },
-        Shape::Dot => Mark::Stamps {
-            path,
-            fill: Some(marker.edge),
-            pen: None,
-            at,
-        },
+        _ if stroked => Mark::Stamps { path, fill: None, pen: Some(pen), at },
+        Shape::Dot => Mark::Stamps { path, fill: Some(marker.edge), pen: None, at },
         // White inside keeps error bars and curves out of open markers.
-        _ => Mark::Stamps {
-            path,
-            fill: Some(marker.face.unwrap_or(Colour::WHITE)),
-            pen: Some(pen),
-            at,
-        },
+        _ => Mark::Stamps { path, fill: Some(marker.face.unwrap_or(Colour::WHITE)), pen: Some(pen), at },
     }
 }
 
 fn points(drawing: &mut Drawing, frame: &Frame, s: &Points) {
-    let places: Vec<Option<Point>> =
-        s.x.iter()
-            .zip(&s.y)
-            .map(|(&x, &y)| frame.place(x, y))
-            .collect();
+    let places: Vec<Option<Point>> = s.x.iter().zip(&s.y).map(|(&x, &y)| frame.place(x, y)).collect();
     if let Some(stroke) = s.joined {
         joined(drawing, frame, places.iter().copied(), stroke);
     }
@@ -172,14 +134,8 @@ fn points(drawing: &mut Drawing, frame: &Frame, s: &Points) {
     let mut seen = HashSet::new();
     // Markers on top of each other within a thirtieth of a point are one on paper.
     let grid = |v: f64| (v * 30.0).round() as i64;
-    let distinct =
-        |p: &Point| s.marker.face.is_some_and(|f| f.a < 255) || seen.insert((grid(p.x), grid(p.y)));
-    let at: Vec<Point> = places
-        .into_iter()
-        .flatten()
-        .filter(|p| inside.contains(*p))
-        .filter(distinct)
-        .collect();
+    let distinct = |p: &Point| s.marker.face.is_some_and(|f| f.a < 255) || seen.insert((grid(p.x), grid(p.y)));
+    let at: Vec<Point> = places.into_iter().flatten().filter(|p| inside.contains(*p)).filter(distinct).collect();
     if !at.is_empty() {
         drawing.marks.push(stamps(&s.marker, at));
     }
@@ -187,11 +143,7 @@ fn points(drawing: &mut Drawing, frame: &Frame, s: &Points) {
 
 fn error_bars(drawing: &mut Drawing, frame: &Frame, s: &Points, places: &[Option<Point>]) {
     let mut path = Path::new();
-    let cap = if places.len() <= 150 {
-        (0.4 * marker_radius(&s.marker)).max(1.0)
-    } else {
-        0.0
-    };
+    let cap = if places.len() <= 150 { (0.4 * marker_radius(&s.marker)).max(1.0) } else { 0.0 };
     let radius = match s.marker.shape {
         Shape::Cross | Shape::Plus | Shape::Dot => 0.0,
         _ => marker_radius(&s.marker) * 0.8,
@@ -218,19 +170,13 @@ fn error_bars(drawing: &mut Drawing, frame: &Frame, s: &Points, places: &[Option
     for (i, place) in places.iter().enumerate() {
         let Some(place) = place else { continue };
         if let Some((low, high)) = arms(&s.y_errors, i) {
-            let ends = (
-                frame.up_or_below(s.y[i] - low),
-                frame.up_or_below(s.y[i] + high),
-            );
+            let ends = (frame.up_or_below(s.y[i] - low), frame.up_or_below(s.y[i] + high));
             if ends.0.is_finite() && ends.1.is_finite() {
                 bar(pt(place.x, ends.0), pt(place.x, ends.1), pt(1.0, 0.0));
             }
         }
         if let Some((low, high)) = arms(&s.x_errors, i) {
-            let ends = (
-                frame.across_or_left(s.x[i] - low),
-                frame.across_or_left(s.x[i] + high),
-            );
+            let ends = (frame.across_or_left(s.x[i] - low), frame.across_or_left(s.x[i] + high));
             if ends.0.is_finite() && ends.1.is_finite() {
                 bar(pt(ends.0, place.y), pt(ends.1, place.y), pt(0.0, 1.0));
             }
@@ -240,12 +186,7 @@ fn error_bars(drawing: &mut Drawing, frame: &Frame, s: &Points, places: &[Option
 }
 
 /// A line through places, interrupted where there is none.
-fn joined(
-    drawing: &mut Drawing,
-    frame: &Frame,
-    places: impl Iterator<Item = Option<Point>>,
-    stroke: Stroke,
-) {
+fn joined(drawing: &mut Drawing, frame: &Frame, places: impl Iterator<Item = Option<Point>>, stroke: Stroke) {
     let mut path = Path::new();
     let mut run: Vec<Point> = Vec::new();
     let finish = |run: &mut Vec<Point>, path: &mut Path| {
@@ -260,13 +201,7 @@ fn joined(
         }
     }
     finish(&mut run, &mut path);
-    drawing.stroke(
-        path,
-        Pen {
-            round: true,
-            ..Pen::from(stroke)
-        },
-    );
+    drawing.stroke(path, Pen { round: true, ..Pen::from(stroke) });
 }
 
 fn line(drawing: &mut Drawing, frame: &Frame, s: &Line) {
@@ -297,19 +232,11 @@ fn band(drawing: &mut Drawing, frame: &Frame, s: &Band) {
     let (mut lower, mut upper): (Vec<Point>, Vec<Point>) = (vec![], vec![]);
     let mut finish = |lower: &mut Vec<Point>, upper: &mut Vec<Point>| {
         let mut outline = thin_polyline(std::mem::take(lower), FINEST);
-        outline.extend(
-            thin_polyline(std::mem::take(upper), FINEST)
-                .into_iter()
-                .rev(),
-        );
+        outline.extend(thin_polyline(std::mem::take(upper), FINEST).into_iter().rev());
         path.polygon(&clip_polygon(&outline, &frame.rect));
     };
     for ((&x, &low), &high) in s.x.iter().zip(&s.low).zip(&s.high) {
-        let (x, a, b) = (
-            frame.across(x),
-            frame.up_or_below(low),
-            frame.up_or_below(high),
-        );
+        let (x, a, b) = (frame.across(x), frame.up_or_below(low), frame.up_or_below(high));
         if x.is_finite() && a.is_finite() && b.is_finite() {
             lower.push(pt(x, a));
             upper.push(pt(x, b));
@@ -326,12 +253,7 @@ fn histogram(drawing: &mut Drawing, frame: &Frame, s: &Histogram) {
     let mut runs: Vec<Vec<[f64; 4]>> = vec![vec![]];
     let bins = s.counts.len().min(s.edges.len().saturating_sub(1));
     for i in 0..bins {
-        let base = s
-            .base
-            .as_ref()
-            .and_then(|b| b.get(i))
-            .copied()
-            .unwrap_or(0.0);
+        let base = s.base.as_ref().and_then(|b| b.get(i)).copied().unwrap_or(0.0);
         let bin = [
             frame.across(s.edges[i]),
             frame.across(s.edges[i + 1]),
@@ -346,18 +268,11 @@ fn histogram(drawing: &mut Drawing, frame: &Frame, s: &Histogram) {
     let (mut area, mut outline) = (Path::new(), Path::new());
     for run in runs.iter().filter(|r| !r.is_empty()) {
         let (first, last) = (run[0], run[run.len() - 1]);
-        let mut top: Vec<Point> = run
-            .iter()
-            .flat_map(|b| [pt(b[0], b[3]), pt(b[1], b[3])])
-            .collect();
+        let mut top: Vec<Point> = run.iter().flat_map(|b| [pt(b[0], b[3]), pt(b[1], b[3])]).collect();
         top = thin_polyline(top, FINEST);
         if s.fill.is_some() {
             let mut polygon = top.clone();
-            polygon.extend(
-                run.iter()
-                    .rev()
-                    .flat_map(|b| [pt(b[1], b[2]), pt(b[0], b[2])]),
-            );
+            polygon.extend(run.iter().rev().flat_map(|b| [pt(b[1], b[2]), pt(b[0], b[2])]));
             area.polygon(&clip_polygon(&polygon, &frame.rect));
         }
         top.insert(0, pt(first[0], first[2]));
@@ -384,38 +299,19 @@ fn visible_bins(frame: &Frame, s: &Histogram) -> usize {
     s.edges.iter().filter(|e| frame.x.contains(**e)).count()
 }
 
-fn histogram_errors(
-    drawing: &mut Drawing,
-    frame: &Frame,
-    s: &Histogram,
-    errors: &[f64],
-    bins: usize,
-) {
+fn histogram_errors(drawing: &mut Drawing, frame: &Frame, s: &Histogram, errors: &[f64], bins: usize) {
     let mut bars = Path::new();
     for (i, error) in errors.iter().enumerate().take(bins) {
-        let top = s
-            .base
-            .as_ref()
-            .and_then(|b| b.get(i))
-            .copied()
-            .unwrap_or(0.0)
-            + s.counts[i];
+        let top = s.base.as_ref().and_then(|b| b.get(i)).copied().unwrap_or(0.0) + s.counts[i];
         let x = (frame.across(s.edges[i]) + frame.across(s.edges[i + 1])) / 2.0;
-        let (a, b) = (
-            pt(x, frame.up_or_below(top - error)),
-            pt(x, frame.up_or_below(top + error)),
-        );
+        let (a, b) = (pt(x, frame.up_or_below(top - error)), pt(x, frame.up_or_below(top + error)));
         if let Some((a, b)) = clip_segment(a, b, &frame.rect)
             && *error > 0.0
         {
             bars.segment(a, b);
         }
     }
-    let colour = s
-        .stroke
-        .map(|o| o.colour)
-        .or(s.fill)
-        .unwrap_or(Colour::BLACK);
+    let colour = s.stroke.map(|o| o.colour).or(s.fill).unwrap_or(Colour::BLACK);
     drawing.stroke(bars, Pen::solid(Colour { a: 255, ..colour }, 0.7));
 }
 
@@ -423,30 +319,20 @@ fn contours(drawing: &mut Drawing, frame: &Frame, s: &Contours) {
     let mut path = Path::new();
     for &level in &s.levels {
         for curve in contour::join(contour::contour(&s.x, &s.y, s.z.view(), level)) {
-            let places: Option<Vec<Point>> =
-                curve.into_iter().map(|(x, y)| frame.place(x, y)).collect();
+            let places: Option<Vec<Point>> = curve.into_iter().map(|(x, y)| frame.place(x, y)).collect();
             for piece in clip_polyline(&places.unwrap_or_default(), &frame.rect) {
                 path.polyline(&piece);
             }
         }
     }
-    drawing.stroke(
-        path,
-        Pen {
-            round: true,
-            ..Pen::from(s.stroke)
-        },
-    );
+    drawing.stroke(path, Pen { round: true, ..Pen::from(s.stroke) });
 }
 
 fn guide(drawing: &mut Drawing, frame: &Frame, s: &Guide) {
     let rect = &frame.rect;
     let (from, to) = match s.direction {
         Direction::Horizontal => (pt(rect.x0, frame.up(s.at)), pt(rect.x1, frame.up(s.at))),
-        Direction::Vertical => (
-            pt(frame.across(s.at), rect.y1),
-            pt(frame.across(s.at), rect.y0),
-        ),
+        Direction::Vertical => (pt(frame.across(s.at), rect.y1), pt(frame.across(s.at), rect.y0)),
     };
     let Some((from, to)) = clip_segment(from, to, &rect.grown(0.01)) else {
         return;
@@ -456,20 +342,12 @@ fn guide(drawing: &mut Drawing, frame: &Frame, s: &Guide) {
     drawing.stroke(path, s.stroke.into());
     if let Some(note) = &s.note {
         let text = Text::new(note, 8.5);
-        let colour = Colour {
-            a: 255,
-            ..s.stroke.colour
-        };
+        let colour = Colour { a: 255, ..s.stroke.colour };
         let (at, upwards) = match s.direction {
             Direction::Horizontal => (pt(to.x - text.width - 5.0, to.y - 2.5), false),
             Direction::Vertical => (pt(to.x - 2.5, to.y + text.width + 6.0), true),
         };
-        drawing.marks.push(Mark::Text {
-            glyphs: text.glyphs,
-            at,
-            upwards,
-            colour,
-        });
+        drawing.marks.push(Mark::Text { glyphs: text.glyphs, at, upwards, colour });
     }
 }
 
@@ -482,11 +360,7 @@ fn strip(drawing: &mut Drawing, frame: &Frame, s: &Strip) {
     if ends.iter().any(|v| v.is_nan()) {
         return;
     }
-    let [a, b] = if ends[0] < ends[1] {
-        ends
-    } else {
-        [ends[1], ends[0]]
-    };
+    let [a, b] = if ends[0] < ends[1] { ends } else { [ends[1], ends[0]] };
     let corners = match s.direction {
         Direction::Horizontal => Rect::new(r.x0, a, r.x1, b).corners(),
         Direction::Vertical => Rect::new(a, r.y0, b, r.y1).corners(),
@@ -497,11 +371,7 @@ fn strip(drawing: &mut Drawing, frame: &Frame, s: &Strip) {
 }
 
 fn polygon(drawing: &mut Drawing, frame: &Frame, s: &Polygon) {
-    let mut corners: Vec<Point> =
-        s.x.iter()
-            .zip(&s.y)
-            .filter_map(|(&x, &y)| frame.place(x, y))
-            .collect();
+    let mut corners: Vec<Point> = s.x.iter().zip(&s.y).filter_map(|(&x, &y)| frame.place(x, y)).collect();
     if let Some(fill) = s.fill {
         let mut path = Path::new();
         path.polygon(&clip_polygon(&corners, &frame.rect));
@@ -521,57 +391,28 @@ fn polygon(drawing: &mut Drawing, frame: &Frame, s: &Polygon) {
     }
 }
 
-fn data_text(
-    drawing: &mut Drawing,
-    frame: &Frame,
-    s: &DataText,
-    ground: Option<(&ImagePlot, Limits)>,
-) {
-    let size = if s.size.is_finite() {
-        s.size.clamp(1.0, 100.0)
-    } else {
-        7.0
-    };
-    let shift = if s.shift.0.is_finite() && s.shift.1.is_finite() {
-        s.shift
-    } else {
-        (0.0, 0.0)
-    };
+fn data_text(drawing: &mut Drawing, frame: &Frame, s: &DataText, ground: Option<(&ImagePlot, Limits)>) {
+    let size = if s.size.is_finite() { s.size.clamp(1.0, 100.0) } else { 7.0 };
+    let shift = if s.shift.0.is_finite() && s.shift.1.is_finite() { s.shift } else { (0.0, 0.0) };
     for (x, y, content) in &s.items {
         let Some(place) = frame.place(*x, *y).filter(|p| frame.rect.contains(*p)) else {
             continue;
         };
         let text = Text::new(content, size);
-        let at = pt(
-            place.x + shift.0 - text.width / 2.0,
-            place.y - shift.1 + CAP_HEIGHT * size / 2.0,
-        );
-        let dark =
-            || ground.is_some_and(|(image, limits)| raster::is_dark_at(image, limits, *x, *y));
-        let colour = if s.adaptive && dark() {
-            Colour::WHITE
-        } else {
-            s.colour
-        };
+        let at = pt(place.x + shift.0 - text.width / 2.0, place.y - shift.1 + CAP_HEIGHT * size / 2.0);
+        let dark = || ground.is_some_and(|(image, limits)| raster::is_dark_at(image, limits, *x, *y));
+        let colour = if s.adaptive && dark() { Colour::WHITE } else { s.colour };
         if s.halo {
             halo(drawing, &text, at, false);
         }
-        drawing.marks.push(Mark::Text {
-            glyphs: text.glyphs,
-            at,
-            upwards: false,
-            colour,
-        });
+        drawing.marks.push(Mark::Text { glyphs: text.glyphs, at, upwards: false, colour });
     }
 }
 
 /// White rim around a text.
 fn halo(drawing: &mut Drawing, text: &Text, at: Point, upwards: bool) {
     let outline = font::text_outline(&text.glyphs, at, upwards);
-    let pen = Pen {
-        round: true,
-        ..Pen::solid(Colour::WHITE, 0.3 * text.size)
-    };
+    let pen = Pen { round: true, ..Pen::solid(Colour::WHITE, 0.3 * text.size) };
     drawing.stroke(outline, pen);
 }
 

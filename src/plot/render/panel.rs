@@ -69,14 +69,7 @@ pub(super) struct Fitted {
 }
 
 impl<'a> Plan<'a> {
-    pub fn new(
-        panel: &'a Panel,
-        x: Scale,
-        y: Scale,
-        x_labels: bool,
-        theme: Theme,
-        density: Density,
-    ) -> Self {
+    pub fn new(panel: &'a Panel, x: Scale, y: Scale, x_labels: bool, theme: Theme, density: Density) -> Self {
         let limits = panel
             .series
             .iter()
@@ -85,15 +78,7 @@ impl<'a> Plan<'a> {
                 _ => None,
             })
             .collect();
-        Self {
-            panel,
-            x,
-            y,
-            x_labels,
-            limits,
-            theme,
-            density,
-        }
+        Self { panel, x, y, x_labels, limits, theme, density }
     }
 
     pub(super) fn has_image(&self) -> bool {
@@ -102,23 +87,15 @@ impl<'a> Plan<'a> {
 
     /// The image that has a colour bar, with its range.
     pub(super) fn bar_image(&self) -> Option<(&ImagePlot, Limits)> {
-        self.panel
-            .series
-            .iter()
-            .zip(&self.limits)
-            .find_map(|(s, limits)| match (s, limits) {
-                (Series::Image(image), Some(limits)) if image.colour_bar => Some((image, *limits)),
-                _ => None,
-            })
+        self.panel.series.iter().zip(&self.limits).find_map(|(s, limits)| match (s, limits) {
+            (Series::Image(image), Some(limits)) if image.colour_bar => Some((image, *limits)),
+            _ => None,
+        })
     }
 
     /// Ticks of images point outwards: inside they would be lost on the colours.
     pub(super) fn outward(&self) -> f64 {
-        if self.has_image() {
-            self.theme.major
-        } else {
-            0.0
-        }
+        if self.has_image() { self.theme.major } else { 0.0 }
     }
 
     fn fit(&self, width: f64, height: f64) -> Fitted {
@@ -141,9 +118,7 @@ impl<'a> Plan<'a> {
             _ => String::new(),
         };
         let bar_text = match (self.bar_image(), &mut bar) {
-            (Some((image, _)), Some((_, ticks))) => {
-                with_factor(&image.colour_label, ticks, top.is_some())
-            }
+            (Some((image, _)), Some((_, ticks))) => with_factor(&image.colour_label, ticks, top.is_some()),
             _ => String::new(),
         };
         let label = |text: &str, length: f64| match text.is_empty() {
@@ -152,13 +127,7 @@ impl<'a> Plan<'a> {
         };
         let outside = || {
             let entries = boxes::entries(&panel.legend, &panel.series);
-            Block::legend(
-                &panel.legend,
-                &entries,
-                theme,
-                0.5 * width.max(100.0),
-                height,
-            )
+            Block::legend(&panel.legend, &entries, theme, 0.5 * width.max(100.0), height)
         };
         Fitted {
             x_label: label(&x_text, width + 40.0),
@@ -175,9 +144,7 @@ impl<'a> Plan<'a> {
             x_upright,
             y,
             bar,
-            outside: (panel.legend.place == LegendPlace::Outside)
-                .then(outside)
-                .flatten(),
+            outside: (panel.legend.place == LegendPlace::Outside).then(outside).flatten(),
         }
     }
 
@@ -199,17 +166,9 @@ impl<'a> Plan<'a> {
         // Beside an uneven first axis the second is uneven too.
         let size = self.theme.tick;
         let extent = |label: &str| {
-            if across {
-                font::width(label, size)
-            } else {
-                size * 0.9
-            }
+            if across { font::width(label, size) } else { size * 0.9 }
         };
-        let room = Room {
-            length,
-            spacing: X_SPACING,
-            extent: &extent,
-        };
+        let room = Room { length, spacing: X_SPACING, extent: &extent };
         let place = |v: f64| first.unit((v - axis.offset) / axis.factor);
         // Rounding in the second unit may put a tick outside of the first.
         let inside = |v: f64| (-1e-9..=1.0 + 1e-9).contains(&place(v));
@@ -222,11 +181,7 @@ impl<'a> Plan<'a> {
     fn bar_ticks(&self, height: f64) -> Option<(Scale, Ticks)> {
         let (image, limits) = self.bar_image()?;
         let logarithmic = image.scale == ColourScale::Log;
-        let kind = if logarithmic {
-            AxisScale::Log
-        } else {
-            AxisScale::Linear
-        };
+        let kind = if logarithmic { AxisScale::Log } else { AxisScale::Linear };
         let scale = Scale::new(kind, limits.low, limits.high, false);
         let ticks = self.y_ticks(&Axis::default(), &scale, height);
         Some((scale, ticks))
@@ -235,11 +190,7 @@ impl<'a> Plan<'a> {
     fn x_ticks(&self, axis: &Axis, scale: &Scale, length: f64) -> (Ticks, bool) {
         let size = self.theme.tick;
         let extent = |label: &str| font::width(label, size);
-        let room = Room {
-            length,
-            spacing: X_SPACING * size / 10.5,
-            extent: &extent,
-        };
+        let room = Room { length, spacing: X_SPACING * size / 10.5, extent: &extent };
         match &axis.ticks {
             None => (ticks(scale, axis.integer, &room), false),
             Some(named) => {
@@ -254,15 +205,7 @@ impl<'a> Plan<'a> {
         let size = self.theme.tick;
         let extent = |_: &str| size * 0.9;
         match &axis.ticks {
-            None => ticks(
-                scale,
-                axis.integer,
-                &Room {
-                    length,
-                    spacing: Y_SPACING * size / 10.5,
-                    extent: &extent,
-                },
-            ),
+            None => ticks(scale, axis.integer, &Room { length, spacing: Y_SPACING * size / 10.5, extent: &extent }),
             Some(named) => named_ticks(named, scale),
         }
     }
@@ -271,12 +214,7 @@ impl<'a> Plan<'a> {
     pub fn margins(&self, width: f64, height: f64) -> Margins {
         let theme = &self.theme;
         let f = self.fit(width, height);
-        let widest = |t: &Ticks| {
-            t.major
-                .iter()
-                .map(|(_, l)| font::width(l, theme.tick))
-                .fold(0.0, f64::max)
-        };
+        let widest = |t: &Ticks| t.major.iter().map(|(_, l)| font::width(l, theme.tick)).fold(0.0, f64::max);
         let line = |texts: &[Text]| texts.iter().map(|t| LINE_SKIP * t.size).sum::<f64>();
         let gap = theme.gap;
         let mut left = widest(&f.y) + gap + self.outward();
@@ -310,18 +248,9 @@ impl<'a> Plan<'a> {
             }
             bottom = gap
                 + self.outward()
-                + if f.x_upright {
-                    widest(&f.x).min(0.5 * height + 40.0)
-                } else {
-                    LINE_SKIP * theme.tick * 0.85
-                };
-            let common = if f.x.common.is_some() {
-                LINE_SKIP * theme.tick
-            } else {
-                0.0
-            };
-            bottom +=
-                (line(&f.x_label) + if f.x_label.is_empty() { 0.0 } else { 0.5 * gap }).max(common);
+                + if f.x_upright { widest(&f.x).min(0.5 * height + 40.0) } else { LINE_SKIP * theme.tick * 0.85 };
+            let common = if f.x.common.is_some() { LINE_SKIP * theme.tick } else { 0.0 };
+            bottom += (line(&f.x_label) + if f.x_label.is_empty() { 0.0 } else { 0.5 * gap }).max(common);
         }
         let mut top = line(&f.title) + if f.title.is_empty() { 0.0 } else { 0.6 * gap };
         if let Some((_, t)) = &f.top {
@@ -330,36 +259,22 @@ impl<'a> Plan<'a> {
                 top += LINE_SKIP * theme.label;
             }
         } else if f.y.common.is_some()
-            || [&f.right, &f.bar]
-                .iter()
-                .any(|s| s.as_ref().is_some_and(|(_, t)| t.common.is_some()))
+            || [&f.right, &f.bar].iter().any(|s| s.as_ref().is_some_and(|(_, t)| t.common.is_some()))
         {
             top += LINE_SKIP * theme.tick;
         }
         // The uppermost and lowest labels of the left axis hang over the frame too.
         top = top.max(0.45 * theme.tick);
-        Margins {
-            left,
-            right,
-            top,
-            bottom: bottom.max(0.3 * theme.tick),
-        }
+        Margins { left, right, top, bottom: bottom.max(0.3 * theme.tick) }
     }
 
     /// The frame inside `slot`, smaller in one direction when the units of x and y must be equally long.
     fn frame_in(&self, slot: Rect) -> Rect {
-        if self.panel.aspect == Aspect::Free
-            || self.x.kind != AxisScale::Linear
-            || self.y.kind != AxisScale::Linear
-        {
+        if self.panel.aspect == Aspect::Free || self.x.kind != AxisScale::Linear || self.y.kind != AxisScale::Linear {
             return slot;
         }
-        let unit = (slot.width() / (self.x.max - self.x.min))
-            .min(slot.height() / (self.y.max - self.y.min));
-        let (w, h) = (
-            unit * (self.x.max - self.x.min),
-            unit * (self.y.max - self.y.min),
-        );
+        let unit = (slot.width() / (self.x.max - self.x.min)).min(slot.height() / (self.y.max - self.y.min));
+        let (w, h) = (unit * (self.x.max - self.x.min), unit * (self.y.max - self.y.min));
         if !(w >= 1.0 && h >= 1.0) {
             return slot;
         }
@@ -371,11 +286,7 @@ impl<'a> Plan<'a> {
     /// beside it, so that those of a column are in line.
     pub fn draw(&self, drawing: &mut Drawing, slot: Rect, left: f64) {
         let rect = self.density.snapped(self.frame_in(slot));
-        let frame = Frame {
-            rect,
-            x: self.x,
-            y: self.y,
-        };
+        let frame = Frame { rect, x: self.x, y: self.y };
         let fitted = self.fit(rect.width(), rect.height());
         self.draw_grid(drawing, &frame, &fitted);
         self.draw_series(drawing, &frame, self.density);
@@ -386,16 +297,10 @@ impl<'a> Plan<'a> {
         self.draw_title(drawing, &rect, &fitted);
         if let Some(block) = &fitted.outside {
             let right = rect.x1 + self.margins(rect.width(), rect.height()).right;
-            block.draw(
-                drawing,
-                block.rect_at(right - block.outer_width() + 7.0, rect.y0),
-                false,
-            );
+            block.draw(drawing, block.rect_at(right - block.outer_width() + 7.0, rect.y0), false);
         }
         for placed in self.boxes(&frame) {
-            placed
-                .block
-                .draw(drawing, placed.rect, self.has_image() || placed.hidden > 0);
+            placed.block.draw(drawing, placed.rect, self.has_image() || placed.hidden > 0);
         }
         for inset in &self.panel.insets {
             self.draw_inset(drawing, &rect, inset);
@@ -418,11 +323,7 @@ impl<'a> Plan<'a> {
     fn boxes(&self, frame: &Frame) -> Vec<Placed> {
         let (r, panel) = (&frame.rect, self.panel);
         let (w, h) = (r.width(), r.height());
-        let mut blocks: Vec<Block> = panel
-            .notes
-            .iter()
-            .filter_map(|n| Block::note(n, &self.theme, w, h))
-            .collect();
+        let mut blocks: Vec<Block> = panel.notes.iter().filter_map(|n| Block::note(n, &self.theme, w, h)).collect();
         if panel.legend.place != LegendPlace::Outside {
             let entries = boxes::entries(&panel.legend, &panel.series);
             blocks.extend(Block::legend(&panel.legend, &entries, &self.theme, w, h));
@@ -438,28 +339,17 @@ impl<'a> Plan<'a> {
 
     fn footprint(&self, frame: &Frame) -> Vec<Point> {
         let mut places = footprint(frame, &self.panel.series);
-        places.extend(
-            self.panel
-                .insets
-                .iter()
-                .flat_map(|i| inset_rect(&frame.rect, i).corners()),
-        );
+        places.extend(self.panel.insets.iter().flat_map(|i| inset_rect(&frame.rect, i).corners()));
         places
     }
 
     /// Lengthens a left axis whose upper end is free, when boxes at the top would hide data.
     pub fn make_room(&mut self, slot: Rect) {
-        let free = self.panel.y.max.is_none_or(|v| !v.is_finite())
-            && !self.y.reversed
-            && !self.has_image();
+        let free = self.panel.y.max.is_none_or(|v| !v.is_finite()) && !self.y.reversed && !self.has_image();
         if !free || !matches!(self.y.kind, AxisScale::Linear | AxisScale::Log) {
             return;
         }
-        let frame = Frame {
-            rect: self.frame_in(slot),
-            x: self.x,
-            y: self.y,
-        };
+        let frame = Frame { rect: self.frame_in(slot), x: self.x, y: self.y };
         let placed = self.boxes(&frame);
         if placed.iter().all(|p| p.hidden == 0) {
             return;
@@ -490,12 +380,7 @@ impl<'a> Plan<'a> {
         let mut ground = Path::new();
         ground.rect(slot);
         drawing.fill(ground, Colour::WHITE.with_alpha(0.85));
-        let inner = Rect::new(
-            slot.x0 + m.left,
-            slot.y0 + m.top,
-            slot.x1 - m.right.max(3.0),
-            slot.y1 - m.bottom,
-        );
+        let inner = Rect::new(slot.x0 + m.left, slot.y0 + m.top, slot.x1 - m.right.max(3.0), slot.y1 - m.bottom);
         if inner.width() > 5.0 && inner.height() > 5.0 {
             plan.draw(drawing, inner, m.left);
         }
@@ -505,11 +390,7 @@ impl<'a> Plan<'a> {
 /// Place of an inset, kept inside the frame.
 fn inset_rect(r: &Rect, inset: &Inset) -> Rect {
     let share = |v: f64| {
-        if v.is_finite() {
-            v.clamp(0.0, 1.0)
-        } else {
-            0.0
-        }
+        if v.is_finite() { v.clamp(0.0, 1.0) } else { 0.0 }
     };
     let x0 = r.x0 + share(inset.left) * r.width();
     let y1 = r.y1 - share(inset.bottom) * r.height();
@@ -529,12 +410,7 @@ fn second_scale(axis: &SecondAxis, first: &Scale) -> Option<Scale> {
         AxisScale::Log if axis.offset == 0.0 && axis.factor > 0.0 => AxisScale::Log,
         _ => AxisScale::Linear,
     };
-    Some(Scale::new(
-        kind,
-        a,
-        b,
-        first.reversed != (axis.factor < 0.0),
-    ))
+    Some(Scale::new(kind, a, b, first.reversed != (axis.factor < 0.0)))
 }
 
 /// The label, with the common factor of the ticks when it has to move there.
@@ -547,14 +423,8 @@ fn with_factor(label: &str, ticks: &mut Ticks, joins: bool) -> String {
 }
 
 fn named_ticks(named: &[(f64, String)], scale: &Scale) -> Ticks {
-    let mut major: Vec<(f64, String)> = named
-        .iter()
-        .filter(|(v, _)| scale.contains(*v) && v.is_finite())
-        .cloned()
-        .collect();
+    let mut major: Vec<(f64, String)> =
+        named.iter().filter(|(v, _)| scale.contains(*v) && v.is_finite()).cloned().collect();
     major.sort_by(|a, b| a.0.total_cmp(&b.0));
-    Ticks {
-        major,
-        ..Ticks::default()
-    }
+    Ticks { major, ..Ticks::default() }
 }

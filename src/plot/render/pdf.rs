@@ -49,9 +49,7 @@ pub(crate) fn write(drawings: &[Drawing]) -> Result<Vec<u8>, RenderError> {
         .title(TextStr(title))
         .creator(TextStr(concat!("panaSKImg ", env!("CARGO_PKG_VERSION"))));
     let subset = Subset::of(drawings)?;
-    let font = subset
-        .as_ref()
-        .map(|subset| write_font(&mut pdf, &mut ids, subset));
+    let font = subset.as_ref().map(|subset| write_font(&mut pdf, &mut ids, subset));
     for (drawing, page_id) in drawings.iter().zip(pages) {
         let mut page = Page {
             out: Vec::with_capacity(32 * 1024),

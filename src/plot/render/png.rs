@@ -3,8 +3,7 @@
 use std::borrow::Cow;
 
 use tiny_skia::{
-    FillRule, LineCap, LineJoin, Paint, PathBuilder, Pixmap, PremultipliedColorU8, Stroke,
-    StrokeDash, Transform,
+    FillRule, LineCap, LineJoin, Paint, PathBuilder, Pixmap, PremultipliedColorU8, Stroke, StrokeDash, Transform,
 };
 
 use super::RenderError;
@@ -30,14 +29,8 @@ pub struct Pixels {
 /// Draws at `dpi` pixels per inch on white.
 pub(crate) fn draw(drawing: &Drawing, dpi: f64) -> Result<Pixels, RenderError> {
     let scale = dpi / 72.0;
-    let (width, height) = (
-        (drawing.width * scale).round().max(1.0),
-        (drawing.height * scale).round().max(1.0),
-    );
-    let too_large = || RenderError::TooLarge {
-        width: width as u64,
-        height: height as u64,
-    };
+    let (width, height) = ((drawing.width * scale).round().max(1.0), (drawing.height * scale).round().max(1.0));
+    let too_large = || RenderError::TooLarge { width: width as u64, height: height as u64 };
     if width * height > LARGEST {
         return Err(too_large());
     }
@@ -51,12 +44,7 @@ pub(crate) fn draw(drawing: &Drawing, dpi: f64) -> Result<Pixels, RenderError> {
                     paint_path(&mut pixmap, &path, *fill, pen.as_ref(), transform);
                 }
             }
-            Mark::Stamps {
-                path,
-                fill,
-                pen,
-                at,
-            } => {
+            Mark::Stamps { path, fill, pen, at } => {
                 let Some(path) = skia_path(path) else {
                     continue;
                 };
@@ -65,12 +53,7 @@ pub(crate) fn draw(drawing: &Drawing, dpi: f64) -> Result<Pixels, RenderError> {
                     paint_path(&mut pixmap, &path, *fill, pen.as_ref(), t);
                 }
             }
-            Mark::Text {
-                glyphs,
-                at,
-                upwards,
-                colour,
-            } => {
+            Mark::Text { glyphs, at, upwards, colour } => {
                 if let Some(path) = skia_path(&font::text_outline(glyphs, *at, *upwards)) {
                     paint_path(&mut pixmap, &path, Some(*colour), None, transform);
                 }
@@ -78,16 +61,8 @@ pub(crate) fn draw(drawing: &Drawing, dpi: f64) -> Result<Pixels, RenderError> {
             Mark::Image { raster, rect, clip } => paste(&mut pixmap, raster, rect, clip, scale),
         }
     }
-    let rgb = pixmap
-        .pixels()
-        .iter()
-        .flat_map(|p| [p.red(), p.green(), p.blue()])
-        .collect();
-    Ok(Pixels {
-        width: pixmap.width(),
-        height: pixmap.height(),
-        rgb,
-    })
+    let rgb = pixmap.pixels().iter().flat_map(|p| [p.red(), p.green(), p.blue()]).collect();
+    Ok(Pixels { width: pixmap.width(), height: pixmap.height(), rgb })
 }
 
 /// The drawing as a PNG file.
@@ -97,11 +72,7 @@ pub(crate) fn write(drawing: &Drawing, dpi: f64) -> Result<Vec<u8>, RenderError>
     let mut encoder = png::Encoder::new(&mut out, pixels.width, pixels.height);
     encoder.set_compression(png::Compression::Fast);
     let per_metre = (dpi / 0.0254).round() as u32;
-    encoder.set_pixel_dims(Some(png::PixelDimensions {
-        xppu: per_metre,
-        yppu: per_metre,
-        unit: png::Unit::Meter,
-    }));
+    encoder.set_pixel_dims(Some(png::PixelDimensions { xppu: per_metre, yppu: per_metre, unit: png::Unit::Meter }));
     let few = few_colours(&pixels.rgb);
     let data = match &few {
         Some((palette, indices)) => {
@@ -156,9 +127,7 @@ fn skia_path(path: &Path) -> Option<tiny_skia::Path> {
         match *segment {
             Segment::Move(p) => builder.move_to(f(p.x), f(p.y)),
             Segment::Line(p) => builder.line_to(f(p.x), f(p.y)),
-            Segment::Cubic(a, b, p) => {
-                builder.cubic_to(f(a.x), f(a.y), f(b.x), f(b.y), f(p.x), f(p.y))
-            }
+            Segment::Cubic(a, b, p) => builder.cubic_to(f(a.x), f(a.y), f(b.x), f(b.y), f(p.x), f(p.y)),
             Segment::Close => builder.close(),
         }
     }
@@ -186,16 +155,8 @@ fn paint_path(
         let dash = StrokeDash::new(pen.dashes.iter().map(|d| *d as f32).collect(), 0.0);
         let stroke = Stroke {
             width: pen.width as f32,
-            line_cap: if pen.round {
-                LineCap::Round
-            } else {
-                LineCap::Butt
-            },
-            line_join: if pen.round {
-                LineJoin::Round
-            } else {
-                LineJoin::Miter
-            },
+            line_cap: if pen.round { LineCap::Round } else { LineCap::Butt },
+            line_join: if pen.round { LineJoin::Round } else { LineJoin::Miter },
             dash: if pen.dashes.is_empty() { None } else { dash },
             ..Stroke::default()
         };
@@ -207,26 +168,15 @@ fn paint_path(
 fn paste(pixmap: &mut Pixmap, raster: &Raster, rect: &Rect, clip: &Rect, scale: f64) {
     let device = |v: f64, end: u32| (v * scale).round().clamp(0.0, f64::from(end)) as usize;
     let (width, height) = (pixmap.width(), pixmap.height());
-    let (x_from, x_to) = (
-        device(rect.x0.max(clip.x0), width),
-        device(rect.x1.min(clip.x1), width),
-    );
-    let (y_from, y_to) = (
-        device(rect.y0.max(clip.y0), height),
-        device(rect.y1.min(clip.y1), height),
-    );
+    let (x_from, x_to) = (device(rect.x0.max(clip.x0), width), device(rect.x1.min(clip.x1), width));
+    let (y_from, y_to) = (device(rect.y0.max(clip.y0), height), device(rect.y1.min(clip.y1), height));
     let source = |i: usize, first: f64, extent: f64, pixels: usize| {
         let place = ((i as f64 + 0.5) / scale - first) / extent * pixels as f64;
         (place.max(0.0) as usize).min(pixels.saturating_sub(1))
     };
-    let colours: Vec<PremultipliedColorU8> = raster
-        .palette
-        .iter()
-        .map(|c| tiny_skia::ColorU8::from_rgba(c[0], c[1], c[2], 255).premultiply())
-        .collect();
-    let columns: Vec<usize> = (x_from..x_to)
-        .map(|x| source(x, rect.x0, rect.width(), raster.width))
-        .collect();
+    let colours: Vec<PremultipliedColorU8> =
+        raster.palette.iter().map(|c| tiny_skia::ColorU8::from_rgba(c[0], c[1], c[2], 255).premultiply()).collect();
+    let columns: Vec<usize> = (x_from..x_to).map(|x| source(x, rect.x0, rect.width(), raster.width)).collect();
     if raster.width == 0 || raster.height == 0 || columns.is_empty() {
         return;
     }

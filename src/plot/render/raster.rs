@@ -56,14 +56,10 @@ fn resample(image: &ImagePlot, rows: &Resampling, cols: &Resampling) -> Resample
     let mut values = vec![f64::NAN; shape.0 * shape.1];
     let mut masked = vec![false; shape.0 * shape.1];
     let width = shape.1.max(1);
-    let output = values
-        .par_chunks_mut(width)
-        .zip(masked.par_chunks_mut(width));
-    output
-        .zip(&rows.cells)
-        .for_each(|((values, masked), row_cell)| {
-            resample_row(image, row_cell, cols, values, masked);
-        });
+    let output = values.par_chunks_mut(width).zip(masked.par_chunks_mut(width));
+    output.zip(&rows.cells).for_each(|((values, masked), row_cell)| {
+        resample_row(image, row_cell, cols, values, masked);
+    });
     Resampled {
         values: Array2::from_shape_vec(shape, values).unwrap_or_default(),
         masked: Array2::from_shape_vec(shape, masked).unwrap_or_default(),
@@ -81,15 +77,9 @@ fn resample_row(
     let has_mask = image.mask.is_some();
     // Per cell: weighted sum and weight of the good pixels, weight of the masked ones, weight of all.
     let mut sums = vec![[0.0f64; 4]; cols.cells.len()];
-    for (r, row_weight) in row_weights
-        .iter()
-        .enumerate()
-        .map(|(k, w)| (first_row + k, w))
-    {
+    for (r, row_weight) in row_weights.iter().enumerate().map(|(k, w)| (first_row + k, w)) {
         let row = image.values.row(r);
-        for ((first_col, col_weights), [sum, good, covered, whole]) in
-            cols.cells.iter().zip(&mut sums)
-        {
+        for ((first_col, col_weights), [sum, good, covered, whole]) in cols.cells.iter().zip(&mut sums) {
             for (k, col_weight) in col_weights.iter().enumerate() {
                 let c = first_col + k;
                 let weight = row_weight * col_weight;
@@ -136,20 +126,11 @@ pub(crate) fn render(
     let axis = |from: f64, to: f64, pixels: usize, most: usize| {
         let (first, last) = (from.floor().max(0.0), to.ceil().min(pixels as f64));
         let whole = (last - first).max(1.0) as usize;
-        if whole > most.max(1) {
-            (from, to, most.max(1))
-        } else {
-            (first, last, whole)
-        }
+        if whole > most.max(1) { (from, to, most.max(1)) } else { (first, last, whole) }
     };
     let (row_from, row_to, out_rows) = axis(window.row_from, window.row_to, rows, most.0);
     let (col_from, col_to, out_cols) = axis(window.col_from, window.col_to, cols, most.1);
-    let seen = Window {
-        row_from,
-        row_to,
-        col_from,
-        col_to,
-    };
+    let seen = Window { row_from, row_to, col_from, col_to };
     let resampled = resample(
         image,
         &Resampling::new(row_from, row_to, rows, out_rows),
@@ -163,12 +144,7 @@ pub(crate) fn render(
     (raster, seen)
 }
 
-fn colour(
-    image: &ImagePlot,
-    limits: Limits,
-    resampled: &Resampled,
-    (flip_rows, flip_cols): (bool, bool),
-) -> Raster {
+fn colour(image: &ImagePlot, limits: Limits, resampled: &Resampled, (flip_rows, flip_cols): (bool, bool)) -> Raster {
     let (height, width) = resampled.values.dim();
     let place = placement(image, limits, &resampled.values);
     let mut indices = Vec::with_capacity(width * height);
@@ -194,23 +170,13 @@ fn level(t: f64) -> u8 {
 }
 
 /// The function that maps a value to 0…1.
-fn placement<'a>(
-    image: &ImagePlot,
-    limits: Limits,
-    shown: &Array2<f64>,
-) -> Box<dyn Fn(f64) -> f64 + 'a> {
+fn placement<'a>(image: &ImagePlot, limits: Limits, shown: &Array2<f64>) -> Box<dyn Fn(f64) -> f64 + 'a> {
     let Limits { low, high } = limits;
     match image.scale {
         ColourScale::Linear => Box::new(move |v| (v - low) / (high - low)),
         ColourScale::Log => {
             let (a, b) = (low.log10(), high.log10());
-            Box::new(move |v| {
-                if v > 0.0 {
-                    (v.log10() - a) / (b - a)
-                } else {
-                    0.0
-                }
-            })
+            Box::new(move |v| if v > 0.0 { (v.log10() - a) / (b - a) } else { 0.0 })
         }
         ColourScale::HistogramEqualised => {
             let mut sorted: Vec<f64> = shown.iter().copied().filter(|v| v.is_finite()).collect();
@@ -250,8 +216,7 @@ pub(crate) fn is_dark_at(image: &ImagePlot, limits: Limits, x: f64, y: f64) -> b
         return false;
     };
     let v = image.values[[row, col]];
-    if image.scale == ColourScale::HistogramEqualised || !v.is_finite() || image.is_masked(row, col)
-    {
+    if image.scale == ColourScale::HistogramEqualised || !v.is_finite() || image.is_masked(row, col) {
         return false;
     }
     let t = placement(image, limits, &Array2::zeros((0, 0)))(v);
@@ -261,9 +226,7 @@ pub(crate) fn is_dark_at(image: &ImagePlot, limits: Limits, x: f64, y: f64) -> b
 }
 
 fn palette(image: &ImagePlot) -> Vec<[u8; 3]> {
-    let mut colours: Vec<[u8; 3]> = (0..LEVELS)
-        .map(|i| colour_at(image, (i as f64 + 0.5) / LEVELS as f64))
-        .collect();
+    let mut colours: Vec<[u8; 3]> = (0..LEVELS).map(|i| colour_at(image, (i as f64 + 0.5) / LEVELS as f64)).collect();
     let mask = match image.mask_style {
         MaskStyle::Colour(c) => c.on_white(),
         MaskStyle::Hatched => crate::plot::style::Colour::WHITE,
@@ -304,11 +267,7 @@ fn enlarge(raster: &mut Raster, most: (usize, usize), largest: usize) {
 
 /// Diagonal lines on masked pixels.
 fn hatch(raster: &mut Raster) {
-    for (y, row) in raster
-        .indices
-        .chunks_exact_mut(raster.width.max(1))
-        .enumerate()
-    {
+    for (y, row) in raster.indices.chunks_exact_mut(raster.width.max(1)).enumerate() {
         for (x, index) in row.iter_mut().enumerate() {
             if *index == MASKED && (x + y) % 9 < 2 {
                 *index = HATCH;
@@ -326,23 +285,14 @@ mod tests {
 
     fn whole(image: &ImagePlot) -> Window {
         let (rows, cols) = image.values.dim();
-        Window {
-            row_from: 0.0,
-            row_to: rows as f64,
-            col_from: 0.0,
-            col_to: cols as f64,
-        }
+        Window { row_from: 0.0, row_to: rows as f64, col_from: 0.0, col_to: cols as f64 }
     }
 
     #[test]
     fn averaging_down_keeps_the_mean_and_skips_missing_pixels() {
         let image = ImagePlot::new(arr2(&[[1.0, 3.0, 5.0], [1.0, f64::NAN, 5.0]]));
         // Three columns onto two: the middle one is split in halves.
-        let r = resample(
-            &image,
-            &Resampling::new(0.0, 2.0, 2, 1),
-            &Resampling::new(0.0, 3.0, 3, 2),
-        );
+        let r = resample(&image, &Resampling::new(0.0, 2.0, 2, 1), &Resampling::new(0.0, 3.0, 3, 2));
         assert_eq!(r.values.dim(), (1, 2));
         assert!((r.values[[0, 0]] - (2.0 * 1.0 + 0.5 * 3.0) / 2.5).abs() < 1e-12);
         assert!((r.values[[0, 1]] - (2.0 * 5.0 + 0.5 * 3.0) / 2.5).abs() < 1e-12);
@@ -352,53 +302,28 @@ mod tests {
     fn pixels_get_their_colours() {
         let values = arr2(&[[0.0, 1.0, 2.0], [f64::NAN, 9.0, 1.0]]);
         let mask = Array2::from_shape_fn((2, 3), |p| p == (1, 1));
-        let image = ImagePlot::new(values)
-            .mask(mask)
-            .full_range()
-            .palette(Palette::Gray);
+        let image = ImagePlot::new(values).mask(mask).full_range().palette(Palette::Gray);
         let l = limits(&image);
-        assert_eq!(
-            (l.low, l.high),
-            (0.0, 2.0),
-            "the masked pixel has no say in the range"
-        );
+        assert_eq!((l.low, l.high), (0.0, 2.0), "the masked pixel has no say in the range");
         let (raster, _) = render(&image, l, whole(&image), (100, 100), (false, false));
         assert_eq!((raster.width, raster.height), (3, 2));
         assert_eq!(raster.indices, [0, 126, 251, MISSING, MASKED, 126]);
         let (flipped, _) = render(&image, l, whole(&image), (100, 100), (true, true));
         assert_eq!(flipped.indices, [126, MASKED, MISSING, 251, 126, 0]);
-        let (hatched, _) = render(
-            &image.mask_hatched(),
-            l,
-            whole_of(2, 3),
-            (90, 90),
-            (false, false),
-        );
+        let (hatched, _) = render(&image.mask_hatched(), l, whole_of(2, 3), (90, 90), (false, false));
         assert_eq!((hatched.width, hatched.height), (90, 90));
         assert!(hatched.indices.contains(&HATCH) && hatched.indices.contains(&MASKED));
     }
 
     fn whole_of(rows: usize, cols: usize) -> Window {
-        Window {
-            row_from: 0.0,
-            row_to: rows as f64,
-            col_from: 0.0,
-            col_to: cols as f64,
-        }
+        Window { row_from: 0.0, row_to: rows as f64, col_from: 0.0, col_to: cols as f64 }
     }
 
     #[test]
     fn equalising_spreads_the_ranks_evenly() {
-        let values =
-            Array2::from_shape_fn((10, 100), |(r, c)| ((r * 100 + c) as f64).exp2().min(1e300));
+        let values = Array2::from_shape_fn((10, 100), |(r, c)| ((r * 100 + c) as f64).exp2().min(1e300));
         let image = ImagePlot::new(values).equalised();
-        let (raster, _) = render(
-            &image,
-            limits(&image),
-            whole(&image),
-            (1000, 1000),
-            (false, false),
-        );
+        let (raster, _) = render(&image, limits(&image), whole(&image), (1000, 1000), (false, false));
         let low_half = raster.indices.iter().filter(|&&i| i < 126).count();
         assert_eq!(low_half, 500);
     }
@@ -407,23 +332,10 @@ mod tests {
     fn a_window_is_cut_out() {
         let values = Array2::from_shape_fn((6, 6), |(r, c)| (10 * r + c) as f64);
         let image = ImagePlot::new(values).range(0.0, 56.0);
-        let window = Window {
-            row_from: 1.2,
-            row_to: 3.0,
-            col_from: 2.0,
-            col_to: 4.9,
-        };
+        let window = Window { row_from: 1.2, row_to: 3.0, col_from: 2.0, col_to: 4.9 };
         let (raster, seen) = render(&image, limits(&image), window, (100, 100), (false, false));
         assert_eq!((raster.height, raster.width), (2, 3));
-        assert_eq!(
-            seen,
-            Window {
-                row_from: 1.0,
-                row_to: 3.0,
-                col_from: 2.0,
-                col_to: 5.0
-            }
-        );
+        assert_eq!(seen, Window { row_from: 1.0, row_to: 3.0, col_from: 2.0, col_to: 5.0 });
         assert_eq!(raster.indices[0], level(12.0 / 56.0));
     }
 }

@@ -15,44 +15,24 @@ mod properties;
 /// A figure with everything in it.
 fn rich() -> Figure {
     let x: Vec<f64> = (0..200).map(f64::from).collect();
-    let counts: Vec<f64> = x
-        .iter()
-        .map(|x| (500.0 * (-0.5 * ((x - 80.0) / 20.0).powi(2)).exp()).round())
-        .collect();
+    let counts: Vec<f64> = x.iter().map(|x| (500.0 * (-0.5 * ((x - 80.0) / 20.0).powi(2)).exp()).round()).collect();
     let image = Array2::from_shape_fn((20, 30), |(r, c)| ((r * 7 + c * 3) % 11) as f64);
     let mask = Array2::from_shape_fn((20, 30), |(r, c)| r == c);
     Figure::new("Process_what_EXT1")
-        .titles(
-            "Dark Current Fit & <more>",
-            "skip_598.fits",
-            &["CompressSkips", "PedestalSubtractionProcess"],
-        )
+        .titles("Dark Current Fit & <more>", "skip_598.fits", &["CompressSkips", "PedestalSubtractionProcess"])
         .grid(2, 2)
         .panel(
             Panel::new()
                 .x("Pixel Charge [ADU]")
                 .y("Counts")
                 .log_y()
-                .histogram(
-                    Histogram::uniform(0.0, 200.0, &counts)
-                        .poisson_errors()
-                        .label("data"),
-                )
+                .histogram(Histogram::uniform(0.0, 200.0, &counts).poisson_errors().label("data"))
                 .line(Line::new(&x, &counts).label("fit"))
-                .note(
-                    Note::fit_results()
-                        .chi2(12.3, 11)
-                        .value("λ [e⁻]", 0.123, 0.004),
-                ),
+                .note(Note::fit_results().chi2(12.3, 11).value("λ [e⁻]", 0.123, 0.004)),
         )
         .panel(
-            Panel::image_of(
-                ImagePlot::new(image)
-                    .mask(mask)
-                    .mask_hatched()
-                    .colour_label("ADU"),
-            )
-            .polygon(Polygon::rectangle(3.0, 3.0, 8.0, 9.0)),
+            Panel::image_of(ImagePlot::new(image).mask(mask).mask_hatched().colour_label("ADU"))
+                .polygon(Polygon::rectangle(3.0, 3.0, 8.0, 9.0)),
         )
         .panel(
             Panel::new()
@@ -60,11 +40,7 @@ fn rich() -> Figure {
                 .y("μ [ADU]")
                 .top(SecondAxis::scaled("column", 2.0))
                 .right(SecondAxis::scaled("μ [e⁻]", 0.1))
-                .points(
-                    Points::new(&x[..40], &counts[..40])
-                        .y_errors(vec![3.0; 40])
-                        .label("EXT1"),
-                )
+                .points(Points::new(&x[..40], &counts[..40]).y_errors(vec![3.0; 40]).label("EXT1"))
                 .strip(Strip::vertical(10.0, 20.0))
                 .band(Band::new([0.0, 40.0], [1.0, 5.0], [20.0, 50.0]).label("band"))
                 .guide(Guide::horizontal(12.0).note("limit"))
@@ -95,10 +71,7 @@ fn decoded(png: &[u8]) -> (u32, u32, Vec<u8>) {
 
 /// Ghostscript's name when it is installed; says aloud when it is not.
 fn ghostscript() -> Option<&'static str> {
-    let found = Command::new("gs")
-        .arg("--version")
-        .output()
-        .is_ok_and(|o| o.status.success());
+    let found = Command::new("gs").arg("--version").output().is_ok_and(|o| o.status.success());
     if !found {
         eprintln!("skipped: ghostscript (gs) is not installed");
     }
@@ -109,31 +82,17 @@ fn ghostscript() -> Option<&'static str> {
 fn rasterised(bytes: &[u8], extension: &str) -> Option<(u32, u32, Vec<u8>)> {
     let gs = ghostscript()?;
     let folder = tempfile::tempdir().unwrap();
-    let (input, output) = (
-        folder.path().join(format!("figure.{extension}")),
-        folder.path().join("figure.png"),
-    );
+    let (input, output) = (folder.path().join(format!("figure.{extension}")), folder.path().join("figure.png"));
     std::fs::write(&input, bytes).unwrap();
     let result = Command::new(gs)
-        .args([
-            "-q",
-            "-dNOPAUSE",
-            "-dBATCH",
-            "-dSAFER",
-            "-dEPSCrop",
-            "-sDEVICE=png16m",
-            "-r100",
-        ])
+        .args(["-q", "-dNOPAUSE", "-dBATCH", "-dSAFER", "-dEPSCrop", "-sDEVICE=png16m", "-r100"])
         .args(["-dTextAlphaBits=4", "-dGraphicsAlphaBits=4"])
         .arg(format!("-sOutputFile={}", output.display()))
         .arg(&input)
         .output()
         .unwrap();
     let said = String::from_utf8_lossy(&result.stdout) + String::from_utf8_lossy(&result.stderr);
-    assert!(
-        result.status.success() && said.trim().is_empty(),
-        "ghostscript on {extension}: {said}"
-    );
+    assert!(result.status.success() && said.trim().is_empty(), "ghostscript on {extension}: {said}");
     Some(decoded(&std::fs::read(output).unwrap()))
 }
 
@@ -144,14 +103,8 @@ fn png_files_have_the_size_asked_for() {
     assert_eq!(pixels.len(), 3 * 2000 * 1000);
     assert_eq!(pixels[..3], [255, 255, 255], "white paper");
     let huge = Figure::new("f").size(100.0, 100.0);
-    let huge = Figure {
-        dpi: Some(2400.0),
-        ..huge
-    };
-    assert!(matches!(
-        render(&huge, Format::Png),
-        Err(RenderError::TooLarge { .. })
-    ));
+    let huge = Figure { dpi: Some(2400.0), ..huge };
+    assert!(matches!(render(&huge, Format::Png), Err(RenderError::TooLarge { .. })));
 }
 
 #[test]
@@ -160,42 +113,19 @@ fn pdf_files_have_a_sound_cross_reference_table() {
     assert!(bytes.starts_with(b"%PDF-1.") && bytes.trim_ascii_end().ends_with(b"%%EOF"));
     let find = |what: &[u8]| bytes.windows(what.len()).rposition(|w| w == what).unwrap();
     let number = |from: usize| -> usize {
-        let digits: String = bytes[from..]
-            .iter()
-            .take_while(|b| b.is_ascii_digit())
-            .map(|b| *b as char)
-            .collect();
+        let digits: String = bytes[from..].iter().take_while(|b| b.is_ascii_digit()).map(|b| *b as char).collect();
         digits.parse().unwrap()
     };
     let table = number(find(b"startxref\n") + 10);
     assert!(bytes[table..].starts_with(b"xref\n0 "));
     let count = number(table + 7);
-    let first = table
-        + bytes[table..]
-            .iter()
-            .enumerate()
-            .filter(|(_, b)| **b == b'\n')
-            .nth(1)
-            .unwrap()
-            .0
-        + 1;
+    let first = table + bytes[table..].iter().enumerate().filter(|(_, b)| **b == b'\n').nth(1).unwrap().0 + 1;
     for i in 1..count {
         let object = number(first + 20 * i);
-        assert!(
-            bytes[object..].starts_with(format!("{i} 0 obj").as_bytes()),
-            "object {i}"
-        );
+        assert!(bytes[object..].starts_with(format!("{i} 0 obj").as_bytes()), "object {i}");
     }
-    for name in [
-        "/Type /Catalog",
-        "/FontFile2",
-        "/ToUnicode",
-        "/Subtype /Image",
-    ] {
-        assert!(
-            bytes.windows(name.len()).any(|w| w == name.as_bytes()),
-            "{name}"
-        );
+    for name in ["/Type /Catalog", "/FontFile2", "/ToUnicode", "/Subtype /Image"] {
+        assert!(bytes.windows(name.len()).any(|w| w == name.as_bytes()), "{name}");
     }
 }
 
@@ -217,27 +147,10 @@ fn several_pages_go_into_one_pdf_only() {
 fn eps_files_follow_the_structuring_conventions() {
     let bytes = render(&rich().size(5.0, 4.0), Format::Eps).unwrap();
     let text = std::str::from_utf8(&bytes).unwrap();
-    assert!(
-        text.is_ascii()
-            && text.starts_with("%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 360 288\n")
-    );
-    assert!(
-        text.lines().all(|l| l.len() <= 255),
-        "lines of at most 255 characters"
-    );
-    for comment in [
-        "%%EndComments",
-        "%%BeginProlog",
-        "%%EndProlog",
-        "%%Page: 1 1",
-        "%%Trailer",
-        "%%EOF",
-    ] {
-        assert_eq!(
-            text.lines().filter(|l| *l == comment).count(),
-            1,
-            "{comment}"
-        );
+    assert!(text.is_ascii() && text.starts_with("%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 360 288\n"));
+    assert!(text.lines().all(|l| l.len() <= 255), "lines of at most 255 characters");
+    for comment in ["%%EndComments", "%%BeginProlog", "%%EndProlog", "%%Page: 1 1", "%%Trailer", "%%EOF"] {
+        assert_eq!(text.lines().filter(|l| *l == comment).count(), 1, "{comment}");
     }
     assert!(text.contains("\n%%Title: Dark Current Fit & <more>\n"));
     let names = ["CreationDate", "showpage"];
@@ -252,20 +165,9 @@ fn more_glyphs_than_a_postscript_font_encodes_are_drawn() {
         figure = figure.title(line.iter().collect::<String>());
     }
     let dark = |pixels: &[u8]| pixels.iter().filter(|v| **v < 128).count();
-    let ours = decoded(
-        &render(
-            &Figure {
-                dpi: Some(100.0),
-                ..figure.clone()
-            },
-            Format::Png,
-        )
-        .unwrap(),
-    );
+    let ours = decoded(&render(&Figure { dpi: Some(100.0), ..figure.clone() }, Format::Png).unwrap());
     for format in [Format::Eps, Format::Pdf] {
-        let Some((_, _, theirs)) =
-            rasterised(&render(&figure, format).unwrap(), format.extension())
-        else {
+        let Some((_, _, theirs)) = rasterised(&render(&figure, format).unwrap(), format.extension()) else {
             return;
         };
         let ratio = dark(&theirs) as f64 / dark(&ours.2) as f64;
@@ -276,31 +178,17 @@ fn more_glyphs_than_a_postscript_font_encodes_are_drawn() {
 
 #[test]
 fn all_formats_look_alike() {
-    let figure = Figure {
-        dpi: Some(100.0),
-        ..rich()
-    };
+    let figure = Figure { dpi: Some(100.0), ..rich() };
     let (w, h, ours) = decoded(&render(&figure, Format::Png).unwrap());
     for format in [Format::Pdf, Format::Eps] {
-        let Some((gw, gh, theirs)) =
-            rasterised(&render(&figure, format).unwrap(), format.extension())
-        else {
+        let Some((gw, gh, theirs)) = rasterised(&render(&figure, format).unwrap(), format.extension()) else {
             return;
         };
-        assert!(
-            gw.abs_diff(w) <= 1 && gh.abs_diff(h) <= 1,
-            "{format}: {gw}×{gh} instead of {w}×{h}"
-        );
+        assert!(gw.abs_diff(w) <= 1 && gh.abs_diff(h) <= 1, "{format}: {gw}×{gh} instead of {w}×{h}");
         // Blocks of 8 × 8 pixels are compared: edges are smoothed differently, but ink must be in the same places.
         let block = |p: &[u8], width: u32, bx: u32, by: u32| -> f64 {
-            let pixels = (0..8).flat_map(|y| {
-                (0..8).map(move |x| ((by * 8 + y) * width + bx * 8 + x) as usize * 3)
-            });
-            pixels
-                .flat_map(|i| &p[i..i + 3])
-                .map(|v| f64::from(*v))
-                .sum::<f64>()
-                / 192.0
+            let pixels = (0..8).flat_map(|y| (0..8).map(move |x| ((by * 8 + y) * width + bx * 8 + x) as usize * 3));
+            pixels.flat_map(|i| &p[i..i + 3]).map(|v| f64::from(*v)).sum::<f64>() / 192.0
         };
         let (mut worst, mut sum, mut n) = (0.0f64, 0.0, 0.0);
         for by in 0..h.min(gh) / 8 {
@@ -310,33 +198,18 @@ fn all_formats_look_alike() {
             }
         }
         // A missing letter or marker changes its block by more than 60 of 255.
-        assert!(
-            worst < 60.0 && sum / n < 3.0,
-            "{format}: mean {:.2}, worst {worst:.1}",
-            sum / n
-        );
+        assert!(worst < 60.0 && sum / n < 3.0, "{format}: mean {:.2}, worst {worst:.1}", sum / n);
     }
 }
 
 #[test]
 fn the_same_figure_gives_the_same_bytes() {
     for format in Format::ALL {
-        assert_eq!(
-            render(&rich(), format).unwrap(),
-            render(&rich(), format).unwrap(),
-            "{format}"
-        );
+        assert_eq!(render(&rich(), format).unwrap(), render(&rich(), format).unwrap(), "{format}");
     }
-    let all: Vec<Vec<u8>> = render_all(&rich(), &Format::ALL)
-        .into_iter()
-        .map(|r| r.unwrap())
-        .collect();
+    let all: Vec<Vec<u8>> = render_all(&rich(), &Format::ALL).into_iter().map(|r| r.unwrap()).collect();
     for (bytes, format) in all.iter().zip(Format::ALL) {
-        assert_eq!(
-            *bytes,
-            render(&rich(), format).unwrap(),
-            "alone or together: {format}"
-        );
+        assert_eq!(*bytes, render(&rich(), format).unwrap(), "alone or together: {format}");
     }
 }
 
@@ -360,11 +233,7 @@ fn assert_well_formed(text: &str) {
         rest = &rest[at..];
         if rest.starts_with('&') {
             let end = rest.find(';').unwrap_or(rest.len());
-            assert!(
-                ["&amp", "&lt", "&gt", "&quot"].contains(&&rest[..end]),
-                "stray & at {:.40}",
-                rest
-            );
+            assert!(["&amp", "&lt", "&gt", "&quot"].contains(&&rest[..end]), "stray & at {:.40}", rest);
             rest = &rest[end..];
             continue;
         }
@@ -377,11 +246,7 @@ fn assert_well_formed(text: &str) {
             .unwrap_or_else(|| panic!("tag without end: {rest:.60}"));
         let tag = &rest[1..=end];
         assert!(!tag.contains('<'), "stray < in {tag:.60}");
-        let name = tag
-            .trim_start_matches('/')
-            .split([' ', '/'])
-            .next()
-            .unwrap();
+        let name = tag.trim_start_matches('/').split([' ', '/']).next().unwrap();
         if tag.starts_with('/') {
             assert_eq!(open.pop(), Some(name));
         } else if !tag.ends_with('/') {
@@ -397,20 +262,11 @@ fn svg_files_are_well_formed_and_ids_do_not_clash() {
     let file = String::from_utf8(render(&rich(), Format::Svg).unwrap()).unwrap();
     assert_well_formed(&file);
     assert!(file.contains("<title>Dark Current Fit &amp; &lt;more&gt;</title>"));
-    assert!(
-        file.contains("aria-label=\"Pixel Charge [ADU]\""),
-        "words can be searched"
-    );
+    assert!(file.contains("aria-label=\"Pixel Charge [ADU]\""), "words can be searched");
     let ids = |svg: &str| -> Vec<String> {
-        svg.split(" id=\"")
-            .skip(1)
-            .map(|s| s[..s.find('"').unwrap()].to_string())
-            .collect()
+        svg.split(" id=\"").skip(1).map(|s| s[..s.find('"').unwrap()].to_string()).collect()
     };
-    let (a, b) = (
-        render_html(&rich(), "a").unwrap(),
-        render_html(&rich(), "b").unwrap(),
-    );
+    let (a, b) = (render_html(&rich(), "a").unwrap(), render_html(&rich(), "b").unwrap());
     assert_well_formed(&a);
     assert!(a.starts_with("<svg ") && !a.contains("<?xml"));
     let mut all = ids(&a);
@@ -420,65 +276,41 @@ fn svg_files_are_well_formed_and_ids_do_not_clash() {
     all.dedup();
     assert_eq!(all.len(), n);
     for id in ids(&a) {
-        assert!(
-            a.contains(&format!("#{id}\"")) || a.contains(&format!("#{id})")),
-            "{id} is used"
-        );
+        assert!(a.contains(&format!("#{id}\"")) || a.contains(&format!("#{id})")), "{id} is used");
     }
 }
 
 fn stamped(drawing: &Drawing) -> usize {
     let count = |m: &Mark| {
-        if let Mark::Stamps { at, .. } = m {
-            at.len()
-        } else {
-            0
-        }
+        if let Mark::Stamps { at, .. } = m { at.len() } else { 0 }
     };
     drawing.marks.iter().map(count).sum()
 }
 
 #[test]
 fn missing_values_and_values_outside_are_not_drawn() {
-    let points = Points::new(
-        [0.0, 1.0, 2.0, 3.0, f64::NAN],
-        [1.0, f64::NAN, 1e9, 2.0, 1.0],
-    );
+    let points = Points::new([0.0, 1.0, 2.0, 3.0, f64::NAN], [1.0, f64::NAN, 1e9, 2.0, 1.0]);
     let figure = Figure::new("f").panel(Panel::new().y_range(0.0, 5.0).points(points.clone()));
     assert_eq!(stamped(&compose(&figure, Density::VECTOR)), 2);
-    let logarithmic = Figure::new("f").panel(
-        Panel::new()
-            .log_y()
-            .points(Points::indexed([-1.0, 0.0, 10.0, 100.0])),
-    );
+    let logarithmic = Figure::new("f").panel(Panel::new().log_y().points(Points::indexed([-1.0, 0.0, 10.0, 100.0])));
     assert_eq!(stamped(&compose(&logarithmic, Density::VECTOR)), 2);
 }
 
 #[test]
 fn many_markers_in_one_place_are_drawn_once() {
-    let figure =
-        Figure::new("f").panel(Panel::new().points(Points::new(vec![1.0; 5000], vec![2.0; 5000])));
+    let figure = Figure::new("f").panel(Panel::new().points(Points::new(vec![1.0; 5000], vec![2.0; 5000])));
     assert_eq!(stamped(&compose(&figure, Density::VECTOR)), 1);
 }
 
 /// Boxes of the lines of text, capitals only (descents may touch the next line).
 fn text_boxes(drawing: &Drawing) -> Vec<(String, Rect)> {
     let boxed = |m: &Mark| {
-        let Mark::Text {
-            glyphs,
-            at,
-            upwards,
-            ..
-        } = m
-        else {
+        let Mark::Text { glyphs, at, upwards, .. } = m else {
             return None;
         };
         let words: String = glyphs.iter().map(|g| g.character).collect();
         let last = glyphs.last()?;
-        let (w, h) = (
-            last.x + font::advance(last.id) * last.size,
-            glyphs[0].size * font::CAP_HEIGHT,
-        );
+        let (w, h) = (last.x + font::advance(last.id) * last.size, glyphs[0].size * font::CAP_HEIGHT);
         let rect = if *upwards {
             Rect::new(at.x - h, at.y - w, at.x, at.y)
         } else {
@@ -503,10 +335,7 @@ fn a_hidden_peak_gets_headroom() {
             Mark::Stamps { at, .. } if at.len() > 10 => Some(at.clone()),
             _ => None,
         });
-        let legend = text_boxes(&drawing)
-            .into_iter()
-            .find(|(w, _)| w.starts_with("a long"))
-            .map(|(_, r)| r);
+        let legend = text_boxes(&drawing).into_iter().find(|(w, _)| w.starts_with("a long")).map(|(_, r)| r);
         (stamps.unwrap(), legend)
     };
     let (with, legend) = highest(panel(Some("a long label that covers half of the frame")));

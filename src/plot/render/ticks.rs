@@ -39,13 +39,9 @@ impl Room<'_> {
         if major.len() > 1 && self.length / (major.len() - 1) as f64 <= 2.0 {
             return false;
         }
-        let placed: Vec<(f64, f64)> = major
-            .iter()
-            .map(|(v, label)| (place(*v) * self.length, (self.extent)(label)))
-            .collect();
-        placed
-            .windows(2)
-            .all(|w| (w[1].0 - w[0].0).abs() >= (w[0].1 + w[1].1) / 2.0 + 3.0)
+        let placed: Vec<(f64, f64)> =
+            major.iter().map(|(v, label)| (place(*v) * self.length, (self.extent)(label))).collect();
+        placed.windows(2).all(|w| (w[1].0 - w[0].0).abs() >= (w[0].1 + w[1].1) / 2.0 + 3.0)
     }
 
     /// Most labelled ticks.
@@ -75,20 +71,11 @@ fn on_axis(scale: &Scale, v: f64) -> bool {
 /// Multiples of `step` in the range; none when there would be too many to draw.
 fn multiples(scale: &Scale, step: f64) -> Vec<f64> {
     let slack = 1e-9;
-    let (first, last) = (
-        (scale.min / step - slack).ceil(),
-        (scale.max / step + slack).floor(),
-    );
-    if !(last - first).is_finite()
-        || last - first > 1000.0
-        || first.abs() > 1e15
-        || last.abs() > 1e15
-    {
+    let (first, last) = ((scale.min / step - slack).ceil(), (scale.max / step + slack).floor());
+    if !(last - first).is_finite() || last - first > 1000.0 || first.abs() > 1e15 || last.abs() > 1e15 {
         return Vec::new();
     }
-    (0..=(last - first).max(-1.0) as i64)
-        .map(|i| (first + i as f64) * step)
-        .collect()
+    (0..=(last - first).max(-1.0) as i64).map(|i| (first + i as f64) * step).collect()
 }
 
 fn linear(scale: &Scale, integer: bool, room: &Room) -> Ticks {
@@ -103,11 +90,7 @@ fn linear(scale: &Scale, integer: bool, room: &Room) -> Ticks {
             }
             let values = multiples(scale, step);
             let (labels, common) = linear_labels(&values, exponent);
-            let candidate = Ticks {
-                minor: linear_minor(scale, step, parts, integer, room),
-                major: labels,
-                common,
-            };
+            let candidate = Ticks { minor: linear_minor(scale, step, parts, integer, room), major: labels, common };
             let fits = room.fits(scale, &candidate.major);
             // One tick tells nothing about the scale: two crowded ones are better.
             if best.major.is_empty() || (fits && candidate.major.len() > 1) {
@@ -146,11 +129,7 @@ fn linear_labels(values: &[f64], step_exponent: i32) -> (Vec<(f64, String)>, Opt
     };
     let decimals = (shared - step_exponent).clamp(0, 20) as usize;
     let label = |v: f64| {
-        let scaled = if shared == 0 {
-            v
-        } else {
-            v / power_of_ten(shared)
-        };
+        let scaled = if shared == 0 { v } else { v / power_of_ten(shared) };
         let text = format!("{scaled:.decimals$}");
         // No "−0".
         if text.chars().all(|c| matches!(c, '-' | '0' | '.')) {
@@ -177,12 +156,7 @@ fn logarithmic(scale: &Scale, integer: bool, room: &Room) -> Ticks {
     };
     // With few decades the digits between them get labels too.
     if last - first < 2.2 {
-        for digits in [
-            &[1, 2, 3, 4, 5, 6, 7, 8, 9][..],
-            &[1, 2, 3, 5],
-            &[1, 2, 5],
-            &[1, 3],
-        ] {
+        for digits in [&[1, 2, 3, 4, 5, 6, 7, 8, 9][..], &[1, 2, 3, 5], &[1, 2, 5], &[1, 3]] {
             let major: Vec<(f64, String)> = (first.floor() as i32..=last.floor() as i32)
                 .flat_map(|d| digits.iter().map(move |&m| (m, d)))
                 .map(|(m, d)| (f64::from(m) * power_of_ten(d), log_label(m, d, plain)))
@@ -190,11 +164,7 @@ fn logarithmic(scale: &Scale, integer: bool, room: &Room) -> Ticks {
                 .collect();
             let crowded = major.len() as f64 > 1.4 * room.most() + 1.0;
             if major.len() > 2 && !crowded && room.fits(scale, &major) {
-                return Ticks {
-                    minor: minor(1),
-                    major,
-                    common: None,
-                };
+                return Ticks { minor: minor(1), major, common: None };
             }
         }
     }
@@ -212,11 +182,7 @@ fn logarithmic(scale: &Scale, integer: bool, room: &Room) -> Ticks {
             .collect();
         let crowded = major.len() as f64 > 1.6 * room.most() + 1.0;
         if (!crowded && room.fits(scale, &major)) || stride > 600 {
-            return Ticks {
-                minor: minor(stride),
-                major,
-                common: None,
-            };
+            return Ticks { minor: minor(stride), major, common: None };
         }
         stride += 1;
     }
@@ -263,11 +229,7 @@ fn symmetric(scale: &Scale, linear_below: f64, integer: bool, room: &Room) -> Ti
     let mut stride = 1;
     loop {
         let mut major: Vec<(f64, String)> = Vec::new();
-        let powers = || {
-            (0..=decades)
-                .filter(|k| (k + 1) % stride == 0)
-                .map(|k| linear_below * 10f64.powi(k))
-        };
+        let powers = || (0..=decades).filter(|k| (k + 1) % stride == 0).map(|k| linear_below * 10f64.powi(k));
         major.extend(powers().rev().map(|v| (-v, label(-v))));
         major.push((0.0, "0".into()));
         major.extend(powers().map(|v| (v, label(v))));
@@ -278,22 +240,15 @@ fn symmetric(scale: &Scale, linear_below: f64, integer: bool, room: &Room) -> Ti
         let crowded = major.len() as f64 > 1.6 * room.most() + 1.0;
         if (!crowded && room.fits(scale, &major)) || stride > decades {
             thin_out(&mut major, scale, room);
-            let minor =
-                (0..=decades).flat_map(|k| [1.0, -1.0].map(|s| s * linear_below * 10f64.powi(k)));
-            return Ticks {
-                minor: minor.collect(),
-                major,
-                common: None,
-            };
+            let minor = (0..=decades).flat_map(|k| [1.0, -1.0].map(|s| s * linear_below * 10f64.powi(k)));
+            return Ticks { minor: minor.collect(), major, common: None };
         }
         stride += 1;
     }
 }
 
 /// Seconds between ticks below one day.
-const SHORT_STEPS: [i64; 17] = [
-    1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10_800, 21_600, 43_200,
-];
+const SHORT_STEPS: [i64; 17] = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10_800, 21_600, 43_200];
 const DAY: i64 = 86_400;
 
 /// Ticks at round dates and times (UTC); `None` outside the years that the calendar covers.
@@ -302,15 +257,9 @@ fn time(scale: &Scale, room: &Room) -> Option<Ticks> {
     if span < 4.0 || scale.min < -6.0e10 || scale.max > 2.0e11 {
         return None;
     }
-    let moment = |s: f64| -> Option<DateTime> {
-        Some(TimeZone::UTC.to_datetime(Timestamp::from_second(s as i64).ok()?))
-    };
-    let seconds = |d: DateTime| {
-        TimeZone::UTC
-            .to_timestamp(d)
-            .ok()
-            .map(|t| t.as_second() as f64)
-    };
+    let moment =
+        |s: f64| -> Option<DateTime> { Some(TimeZone::UTC.to_datetime(Timestamp::from_second(s as i64).ok()?)) };
+    let seconds = |d: DateTime| TimeZone::UTC.to_timestamp(d).ok().map(|t| t.as_second() as f64);
     let (begin, end) = (moment(scale.min.floor())?, moment(scale.max.ceil())?);
     let mut best = None;
     for step in SHORT_STEPS {
@@ -323,26 +272,11 @@ fn time(scale: &Scale, room: &Room) -> Option<Ticks> {
         let label = |v: f64| {
             let d = moment(v)?;
             let midnight = d.time() == jiff::civil::Time::midnight();
-            Some(if midnight && !one_day {
-                day_label(d)
-            } else {
-                d.strftime(format).to_string()
-            })
+            Some(if midnight && !one_day { day_label(d) } else { d.strftime(format).to_string() })
         };
-        let major = values
-            .into_iter()
-            .map(|v| Some((v, label(v)?)))
-            .collect::<Option<Vec<_>>>()?;
-        let common = if one_day {
-            begin.strftime("%Y-%m-%d UTC")
-        } else {
-            end.strftime("%Y UTC")
-        };
-        let candidate = Ticks {
-            major,
-            minor: Vec::new(),
-            common: Some(common.to_string()),
-        };
+        let major = values.into_iter().map(|v| Some((v, label(v)?))).collect::<Option<Vec<_>>>()?;
+        let common = if one_day { begin.strftime("%Y-%m-%d UTC") } else { end.strftime("%Y UTC") };
+        let candidate = Ticks { major, minor: Vec::new(), common: Some(common.to_string()) };
         if candidate.major.len() < 2 {
             break;
         }
@@ -355,16 +289,10 @@ fn time(scale: &Scale, room: &Room) -> Option<Ticks> {
         if span / (days * DAY) as f64 > room.most() {
             continue;
         }
-        let major: Option<Vec<(f64, String)>> = multiples(scale, (days * DAY) as f64)
-            .into_iter()
-            .map(|v| Some((v, day_label(moment(v)?))))
-            .collect();
+        let major: Option<Vec<(f64, String)>> =
+            multiples(scale, (days * DAY) as f64).into_iter().map(|v| Some((v, day_label(moment(v)?)))).collect();
         let common = Some(year_span(begin, end));
-        let candidate = Ticks {
-            major: major?,
-            minor: Vec::new(),
-            common,
-        };
+        let candidate = Ticks { major: major?, minor: Vec::new(), common };
         if candidate.major.len() < 2 {
             break;
         }
@@ -377,10 +305,7 @@ fn time(scale: &Scale, room: &Room) -> Option<Ticks> {
         if span / (months as f64 * 30.4 * DAY as f64) > room.most() {
             continue;
         }
-        let mut at = begin
-            .date()
-            .first_of_month()
-            .to_datetime(jiff::civil::Time::midnight());
+        let mut at = begin.date().first_of_month().to_datetime(jiff::civil::Time::midnight());
         if months >= 12 {
             let years = (months / 12) as i16;
             at = jiff::civil::date(at.year().div_euclid(years) * years, 1, 1).at(0, 0, 0, 0);
@@ -397,11 +322,7 @@ fn time(scale: &Scale, room: &Room) -> Option<Ticks> {
             }
             at = at.checked_add((months as i64).months()).ok()?;
         }
-        let candidate = Ticks {
-            major,
-            minor: Vec::new(),
-            common: None,
-        };
+        let candidate = Ticks { major, minor: Vec::new(), common: None };
         if candidate.major.len() > 1 && room.fits(scale, &candidate.major) {
             return Some(candidate);
         }
@@ -418,11 +339,7 @@ fn day_label(d: DateTime) -> String {
 }
 
 fn year_span(begin: DateTime, end: DateTime) -> String {
-    if begin.year() == end.year() {
-        begin.year().to_string()
-    } else {
-        format!("{}–{}", begin.year(), end.year())
-    }
+    if begin.year() == end.year() { begin.year().to_string() } else { format!("{}–{}", begin.year(), end.year()) }
 }
 
 #[cfg(test)]
@@ -431,19 +348,11 @@ mod tests {
 
     fn make(kind: AxisScale, min: f64, max: f64, integer: bool, length: f64) -> Ticks {
         let extent = |label: &str| super::super::font::width(label, 10.0);
-        let room = Room {
-            length,
-            spacing: 40.0,
-            extent: &extent,
-        };
+        let room = Room { length, spacing: 40.0, extent: &extent };
         let scale = Scale::new(kind, min, max, false);
         let ticks = ticks(&scale, integer, &room);
         // The promise of this module, whatever the axis: labels never touch (unless only two are left).
-        assert!(
-            ticks.major.len() <= 2 || room.fits(&scale, &ticks.major),
-            "{kind:?} {min} {max}: {:?}",
-            ticks.major
-        );
+        assert!(ticks.major.len() <= 2 || room.fits(&scale, &ticks.major), "{kind:?} {min} {max}: {:?}", ticks.major);
         ticks
     }
 
@@ -453,18 +362,12 @@ mod tests {
 
     #[test]
     fn linear_ticks_are_round() {
-        assert_eq!(
-            labels(&make(AxisScale::Linear, 0.0, 10.0, false, 300.0)),
-            ["0", "2", "4", "6", "8", "10"]
-        );
+        assert_eq!(labels(&make(AxisScale::Linear, 0.0, 10.0, false, 300.0)), ["0", "2", "4", "6", "8", "10"]);
         assert_eq!(
             labels(&make(AxisScale::Linear, -0.025, 0.04, false, 350.0)),
             ["−0.02", "−0.01", "0.00", "0.01", "0.02", "0.03", "0.04"]
         );
-        assert_eq!(
-            labels(&make(AxisScale::Linear, 4806.5, 4815.5, false, 250.0)),
-            ["4808", "4810", "4812", "4814"]
-        );
+        assert_eq!(labels(&make(AxisScale::Linear, 4806.5, 4815.5, false, 250.0)), ["4808", "4810", "4812", "4814"]);
     }
 
     #[test]
@@ -472,30 +375,16 @@ mod tests {
         let t = make(AxisScale::Linear, 0.0, 3.0e5, false, 300.0);
         assert_eq!(
             (labels(&t), t.common.as_deref()),
-            (
-                vec!["0", "50", "100", "150", "200", "250", "300"],
-                Some("×10^{3}")
-            )
+            (vec!["0", "50", "100", "150", "200", "250", "300"], Some("×10^{3}"))
         );
         let t = make(AxisScale::Linear, -2e-4, 2e-4, false, 300.0);
-        assert_eq!(
-            (labels(&t), t.common.as_deref()),
-            (vec!["−200", "−100", "0", "100", "200"], Some("×10^{−6}"))
-        );
+        assert_eq!((labels(&t), t.common.as_deref()), (vec!["−200", "−100", "0", "100", "200"], Some("×10^{−6}")));
     }
 
     #[test]
     fn integer_axes_have_whole_ticks() {
-        assert_eq!(
-            labels(&make(AxisScale::Linear, -0.2, 3.2, true, 300.0)),
-            ["0", "1", "2", "3"]
-        );
-        assert!(
-            make(AxisScale::Linear, 0.0, 3.0, true, 300.0)
-                .minor
-                .iter()
-                .all(|v| v.fract() == 0.0)
-        );
+        assert_eq!(labels(&make(AxisScale::Linear, -0.2, 3.2, true, 300.0)), ["0", "1", "2", "3"]);
+        assert!(make(AxisScale::Linear, 0.0, 3.0, true, 300.0).minor.iter().all(|v| v.fract() == 0.0));
     }
 
     #[test]
@@ -505,10 +394,7 @@ mod tests {
         assert!(t.minor.contains(&20.0) && !t.minor.contains(&30_000.0));
         // 1e-11 to 0.1, crowded: a stride of decades.
         let t = make(AxisScale::Log, 1e-11, 0.1, false, 150.0);
-        assert!(
-            labels(&t).len() < 7 && labels(&t).iter().all(|l| l.starts_with("10^{−")),
-            "{t:?}"
-        );
+        assert!(labels(&t).len() < 7 && labels(&t).iter().all(|l| l.starts_with("10^{−")), "{t:?}");
     }
 
     #[test]
@@ -518,10 +404,7 @@ mod tests {
             ["3000", "4000", "5000", "6000", "7000", "8000"]
         );
         assert!(labels(&make(AxisScale::Log, 3.1, 3.3, false, 200.0)).len() >= 2);
-        assert_eq!(
-            labels(&make(AxisScale::Log, 1.0, 2000.0, false, 300.0)),
-            ["1", "10", "10^{2}", "10^{3}"]
-        );
+        assert_eq!(labels(&make(AxisScale::Log, 1.0, 2000.0, false, 300.0)), ["1", "10", "10^{2}", "10^{3}"]);
     }
 
     #[test]
@@ -535,56 +418,25 @@ mod tests {
         // 2025-08-07 17:02:13 UTC, six hours.
         let start = 1_754_586_133.0;
         let t = make(AxisScale::Time, start, start + 6.0 * 3600.0, false, 320.0);
-        assert_eq!(
-            labels(&t),
-            ["18:00", "19:00", "20:00", "21:00", "22:00", "23:00"]
-        );
+        assert_eq!(labels(&t), ["18:00", "19:00", "20:00", "21:00", "22:00", "23:00"]);
         assert_eq!(t.common.as_deref(), Some("2025-08-07 UTC"));
         let t = make(AxisScale::Time, start, start + 6.0 * 86_400.0, false, 320.0);
         assert_eq!(labels(&t)[0], "8 Aug");
         assert_eq!(t.common.as_deref(), Some("2025"));
-        let t = make(
-            AxisScale::Time,
-            start,
-            start + 400.0 * 86_400.0,
-            false,
-            320.0,
-        );
+        let t = make(AxisScale::Time, start, start + 400.0 * 86_400.0, false, 320.0);
         assert!(labels(&t).contains(&"2026-01"), "{t:?}");
     }
 
     #[test]
     fn every_range_gives_few_ticks_inside() {
-        let ends = [
-            -1e300,
-            -1e10,
-            -3.3,
-            -1e-20,
-            0.0,
-            1e-300,
-            1e-20,
-            0.7,
-            1.0,
-            1.0 + 1e-9,
-            1e10,
-            2e11,
-            1e300,
-        ];
-        for kind in [
-            AxisScale::Linear,
-            AxisScale::Log,
-            AxisScale::SymLog(0.1),
-            AxisScale::Time,
-        ] {
+        let ends = [-1e300, -1e10, -3.3, -1e-20, 0.0, 1e-300, 1e-20, 0.7, 1.0, 1.0 + 1e-9, 1e10, 2e11, 1e300];
+        for kind in [AxisScale::Linear, AxisScale::Log, AxisScale::SymLog(0.1), AxisScale::Time] {
             for (i, &a) in ends.iter().enumerate() {
                 for &b in &ends[i + 1..] {
                     for length in [0.0, 5.0, 80.0, 600.0] {
                         for integer in [false, true] {
                             let t = make(kind, a, b, integer, length);
-                            assert!(
-                                t.major.len() <= 40 && t.minor.len() <= 1300,
-                                "{kind:?} {a} {b} {length}"
-                            );
+                            assert!(t.major.len() <= 40 && t.minor.len() <= 1300, "{kind:?} {a} {b} {length}");
                         }
                     }
                 }

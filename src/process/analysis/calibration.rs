@@ -83,6 +83,9 @@ impl SKImageProcess for CalibrationProcess {
             raw.report.result(format!("amplifier/ccd {} with gain of {gain} ADC/e-{source}", amplifier.name));
         }
         raw.images.insert(format!("{name}_e"), electrons);
+        if self.create_ttree {
+            raw.report.warn(super::pedestal_subtraction::NO_PIXEL_TREE);
+        }
         Ok(())
     }
 }

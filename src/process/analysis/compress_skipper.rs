@@ -79,7 +79,11 @@ impl SKImageProcess for CompressSkipperProcess {
     fn execute(&self, raw: &mut RawData, context: &Context<'_>) -> Result<(), ProcessError> {
         let mut functions = Vec::new();
         for name in self.func_to_compress.names() {
-            functions.push((name.to_owned(), Reduction::from_name(name).map_err(|e| ProcessError::Failed(e.to_string()))?));
+            functions
+                .push((name.to_owned(), Reduction::from_name(name).map_err(|e| ProcessError::Failed(e.to_string()))?));
+        }
+        if self.create_ttree {
+            raw.report.warn(super::pedestal_subtraction::NO_PIXEL_TREE);
         }
         let region = context.common.region(&raw.user_region);
         if raw.cube.is_none() {
@@ -116,7 +120,8 @@ impl SKImageProcess for CompressSkipperProcess {
         }
         let spread = wanted.iter().position(|f| *f == Reduction::Std).map(|i| images[i].clone());
         if self.saturation
-            && let (Some(mean), Some(std)) = (wanted.iter().position(|f| *f == Reduction::Mean).map(|i| &images[i]), &spread)
+            && let (Some(mean), Some(std)) =
+                (wanted.iter().position(|f| *f == Reduction::Mean).map(|i| &images[i]), &spread)
         {
             let mask = saturated_pixels(mean, std);
             let count = mask.iter().filter(|s| **s).count();
@@ -194,7 +199,9 @@ impl CompressSkipperProcess {
             .filter_map(|side| raw.amplifiers.iter().find(|a| a.side == *side).cloned())
             .collect();
         let [l, u] = sides.as_slice() else {
-            raw.report.warn("`xtalk` needs an image read by two amplifiers (for extensions read together, see CrossTalkProcess)");
+            raw.report.warn(
+                "`xtalk` needs an image read by two amplifiers (for extensions read together, see CrossTalkProcess)",
+            );
             return;
         };
         let flags = |region: &crate::image::Region| {

@@ -1,11 +1,11 @@
 //! From the raw samples to calibrated images.
 
-pub mod correct_column_transient;
 pub mod calibration;
+pub mod compress_skipper;
+pub mod correct_column_transient;
 pub mod cross_talk;
 pub mod eval_cti;
 pub mod eval_halo;
-pub mod compress_skipper;
 pub mod fit_dark_current;
 pub mod fit_dark_current_per_col;
 pub mod fit_dark_current_per_row;
@@ -20,12 +20,12 @@ mod single_electron_rates;
 pub mod two_d_gauss;
 mod units;
 
-pub use correct_column_transient::CorrectElectronicColumnTransient;
 pub use calibration::CalibrationProcess;
+pub use compress_skipper::CompressSkipperProcess;
+pub use correct_column_transient::CorrectElectronicColumnTransient;
 pub use cross_talk::CrossTalkProcess;
 pub use eval_cti::EvalCTIProcess;
 pub use eval_halo::EvalHaloProcess;
-pub use compress_skipper::CompressSkipperProcess;
 pub use fit_dark_current::FitDarkCurrentProcess;
 pub use fit_dark_current_per_col::FitDarkCurrentPerCol;
 pub use fit_dark_current_per_row::FitDarkCurrentPerRow;

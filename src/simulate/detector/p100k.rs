@@ -1,7 +1,7 @@
 //! Ionisation yield of electron recoils below 50 eV at 100 K (spec 07 §4.1, decision 2).
 //!
 //! The published probabilities (K. Ramanathan and N. Kurinsky, Phys. Rev. D 102, 063026 (2020), arXiv:2004.10709) are
-//! tabulated every 0.05 eV. Up to 15 eV they are reproduced by linear interpolation between [`NODES`] (every probability
+//! tabulated every 0.05 eV. Up to 15 eV they are reproduced by linear interpolation between `NODES` (every probability
 //! within 0.015); above, by the cascade on which the paper builds (R. C. Alig, S. Bloom, C. W. Struck, Phys. Rev. B 22,
 //! 5565 (1980)): electron and hole share the energy above the gap; a carrier either emits phonons or ionises, and an
 //! ionisation leaves three carriers that share the energy, with densities of states of free particles.

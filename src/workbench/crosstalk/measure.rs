@@ -232,7 +232,7 @@ fn random_ratio(image: &ndarray::Array2<f64>, charge: f64, settings: &Settings, 
     image[target].is_finite().then(|| Ratio { charge, ratio: image[target] / charge })
 }
 
-/// Leaves out ratios farther than [`CLIP`] robust standard deviations from the median.
+/// Leaves out ratios farther than `CLIP` robust standard deviations from the median.
 pub fn clip(ratios: Vec<Ratio>) -> Vec<Ratio> {
     if ratios.len() <= MIN_CLIPPED {
         return ratios;

@@ -29,7 +29,7 @@ pub struct CrosstalkArgs {
     /// Directory of a data set; repeat the option for several
     #[arg(short = 'd', long, value_name = "DIR")]
     pub datadir: Vec<PathBuf>,
-    /// Pattern of the four files of a data set (quoted), named with EXT<n>_; as many as directories
+    /// Pattern of the four files of a data set (quoted), named with EXTn_; as many as directories
     #[arg(short = 'i', long, value_name = "PATTERN")]
     pub infits: Vec<String>,
     /// Number of the module, for titles and names

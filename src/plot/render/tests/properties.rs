@@ -58,86 +58,47 @@ fn any_axis() -> impl Strategy<Value = Axis> {
         any::<(bool, bool, bool)>(),
         prop::option::weighted(0.2, prop::collection::vec((any_number(), any_text()), 0..4)),
     )
-        .prop_map(
-            |(label, scale, min, max, (integer, reversed, grid), ticks)| Axis {
-                label,
-                scale,
-                min,
-                max,
-                integer,
-                reversed,
-                ticks,
-                grid,
-            },
-        )
+        .prop_map(|(label, scale, min, max, (integer, reversed, grid), ticks)| Axis {
+            label,
+            scale,
+            min,
+            max,
+            integer,
+            reversed,
+            ticks,
+            grid,
+        })
 }
 
 fn any_image() -> impl Strategy<Value = ImagePlot> {
-    (
-        0..4usize,
-        0..4usize,
-        prop::collection::vec(any_number(), 9),
-        any::<[bool; 4]>(),
-        any_number(),
-        any_number(),
-    )
-        .prop_map(
-            |(rows, cols, values, [mask, hatched, log, equalised], a, b)| {
-                let mut image = ImagePlot::new(Array2::from_shape_fn((rows, cols), |(r, c)| {
-                    values[(r * 3 + c) % 9]
-                }));
-                if mask {
-                    image = image.mask(Array2::from_shape_fn((rows, cols), |(r, c)| {
-                        (r + c) % 2 == 0
-                    }));
-                }
-                if hatched {
-                    image = image.mask_hatched().steps(rows);
-                }
-                image = if log { image.log() } else { image.range(a, b) };
-                if equalised {
-                    image.equalised().extent(a, b, b, a)
-                } else {
-                    image
-                }
-            },
-        )
+    (0..4usize, 0..4usize, prop::collection::vec(any_number(), 9), any::<[bool; 4]>(), any_number(), any_number())
+        .prop_map(|(rows, cols, values, [mask, hatched, log, equalised], a, b)| {
+            let mut image = ImagePlot::new(Array2::from_shape_fn((rows, cols), |(r, c)| values[(r * 3 + c) % 9]));
+            if mask {
+                image = image.mask(Array2::from_shape_fn((rows, cols), |(r, c)| (r + c) % 2 == 0));
+            }
+            if hatched {
+                image = image.mask_hatched().steps(rows);
+            }
+            image = if log { image.log() } else { image.range(a, b) };
+            if equalised { image.equalised().extent(a, b, b, a) } else { image }
+        })
 }
 
 fn any_series() -> impl Strategy<Value = Series> {
-    let stroke = || {
-        prop::sample::select(vec![
-            Stroke::new(Colour::RED),
-            Stroke::new(Colour::BLUE).dashed(),
-        ])
-    };
+    let stroke = || prop::sample::select(vec![Stroke::new(Colour::RED), Stroke::new(Colour::BLUE).dashed()]);
     prop_oneof![
-        (numbers(), numbers(), numbers(), any_number(), any::<bool>()).prop_map(
-            |(x, y, e, size, joined)| {
-                let mut points = Points::new(x, y)
-                    .y_errors(&e)
-                    .x_errors(&e)
-                    .size(size)
-                    .label("points");
-                points.joined = joined.then_some(Stroke::new(Colour::GREY).width(size));
-                points.into()
-            }
-        ),
-        (numbers(), numbers(), stroke(), any::<bool>()).prop_map(|(x, y, stroke, step)| {
-            Series::Line(Line {
-                step,
-                ..Line::new(x, y).stroke(stroke).label("line")
-            })
+        (numbers(), numbers(), numbers(), any_number(), any::<bool>()).prop_map(|(x, y, e, size, joined)| {
+            let mut points = Points::new(x, y).y_errors(&e).x_errors(&e).size(size).label("points");
+            points.joined = joined.then_some(Stroke::new(Colour::GREY).width(size));
+            points.into()
         }),
-        (numbers(), numbers(), numbers())
-            .prop_map(|(x, l, h)| Band::new(x, l, h).label("band").into()),
+        (numbers(), numbers(), stroke(), any::<bool>()).prop_map(|(x, y, stroke, step)| {
+            Series::Line(Line { step, ..Line::new(x, y).stroke(stroke).label("line") })
+        }),
+        (numbers(), numbers(), numbers()).prop_map(|(x, l, h)| Band::new(x, l, h).label("band").into()),
         (numbers(), numbers(), numbers()).prop_map(|(e, n, b)| {
-            Histogram::new(e, &n)
-                .stacked_on(b)
-                .errors(n)
-                .reference()
-                .label("histogram")
-                .into()
+            Histogram::new(e, &n).stacked_on(b).errors(n).reference().label("histogram").into()
         }),
         any_image().prop_map(Series::Image),
         (numbers(), numbers(), numbers(), numbers()).prop_map(|(x, y, z, levels)| {
@@ -148,13 +109,9 @@ fn any_series() -> impl Strategy<Value = Series> {
         (any_number(), any_text()).prop_map(|(at, note)| Guide::horizontal(at).note(note).into()),
         (any_number(), any_number()).prop_map(|(a, b)| Strip::vertical(a, b).label("strip").into()),
         (numbers(), numbers()).prop_map(|(x, y)| Polygon::new(x, y).fill(Colour::GREEN).into()),
-        (any_number(), any_number(), any_text())
-            .prop_map(|(x, y, t)| DataText::new([(x, y, t)]).halo().into()),
-        prop::collection::vec(
-            ((any_number(), any_number()), (any_number(), any_number())),
-            0..3
-        )
-        .prop_map(|items| Arrows::new(items).into()),
+        (any_number(), any_number(), any_text()).prop_map(|(x, y, t)| DataText::new([(x, y, t)]).halo().into()),
+        prop::collection::vec(((any_number(), any_number()), (any_number(), any_number())), 0..3)
+            .prop_map(|items| Arrows::new(items).into()),
     ]
 }
 
@@ -163,50 +120,23 @@ fn any_panel() -> impl Strategy<Value = Panel> {
         (any_axis(), any_axis(), any_text()),
         prop::collection::vec(any_series(), 0..4),
         prop::option::weighted(0.3, (any_number(), any_number())),
-        prop::sample::select(vec![
-            LegendPlace::Auto,
-            LegendPlace::Outside,
-            LegendPlace::At(Anchor::Bottom),
-        ]),
+        prop::sample::select(vec![LegendPlace::Auto, LegendPlace::Outside, LegendPlace::At(Anchor::Bottom)]),
         prop::option::weighted(0.3, (0..5usize, 0..5usize, 0..4usize)),
         (any_text(), any_number(), any::<bool>()),
     )
-        .prop_map(
-            |((x, y, title), series, second, place, cell, (text, number, equal))| {
-                let mut panel = Panel {
-                    x,
-                    y,
-                    title: Some(title),
-                    series,
-                    ..Panel::new()
-                };
-                panel.legend.place = place;
-                panel.cell = cell.map(|(row, col, span)| Cell {
-                    row,
-                    col,
-                    row_span: span,
-                    col_span: span,
-                });
-                if let Some((factor, offset)) = second {
-                    panel.right = Some(SecondAxis {
-                        label: "second".into(),
-                        factor,
-                        offset,
-                    });
-                    panel.top = panel.right.clone();
-                }
-                if equal {
-                    panel = panel.equal_aspect().inset(
-                        number,
-                        0.3,
-                        0.5,
-                        number,
-                        Panel::new().x("inset"),
-                    );
-                }
-                panel.note(Note::fit_results().value(text, number, number).line("line"))
-            },
-        )
+        .prop_map(|((x, y, title), series, second, place, cell, (text, number, equal))| {
+            let mut panel = Panel { x, y, title: Some(title), series, ..Panel::new() };
+            panel.legend.place = place;
+            panel.cell = cell.map(|(row, col, span)| Cell { row, col, row_span: span, col_span: span });
+            if let Some((factor, offset)) = second {
+                panel.right = Some(SecondAxis { label: "second".into(), factor, offset });
+                panel.top = panel.right.clone();
+            }
+            if equal {
+                panel = panel.equal_aspect().inset(number, 0.3, 0.5, number, Panel::new().x("inset"));
+            }
+            panel.note(Note::fit_results().value(text, number, number).line("line"))
+        })
 }
 
 fn any_figure() -> impl Strategy<Value = Figure> {
@@ -218,17 +148,11 @@ fn any_figure() -> impl Strategy<Value = Figure> {
         numbers(),
     )
         .prop_map(|(title, panels, share_x, size, heights)| {
-            let mut figure = Figure {
-                title,
-                panels,
-                ..Figure::new("any")
-            };
+            let mut figure = Figure { title, panels, ..Figure::new("any") };
             figure.grid.share_x = share_x;
             figure.grid.heights = heights;
-            figure.size = size.map(|(width, height)| Size {
-                width: width.clamp(-1.0, 9.0),
-                height: height.clamp(-1.0, 9.0),
-            });
+            figure.size =
+                size.map(|(width, height)| Size { width: width.clamp(-1.0, 9.0), height: height.clamp(-1.0, 9.0) });
             figure.dpi = Some(50.0);
             figure
         })

@@ -40,7 +40,7 @@ pub(super) fn draw(
             )
             .note(fit_box(result, unit));
     }
-    panel = panel.note(Note::new(Anchor::BottomRight, frame_text(raw, amplifier)).grey()).legend_at(Anchor::TopLeft);
+    panel = panel.note(Note::new(Anchor::TopRight, frame_text(raw, amplifier)).grey()).legend_at(Anchor::TopLeft);
 
     let title = format!("Dark Current Fit [amplifier {}]", amplifier.name);
     let name = |what: &str| format!("FitDarkCurrentProcess_{what}_{}", amplifier.name);

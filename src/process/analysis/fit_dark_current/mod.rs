@@ -78,6 +78,17 @@ impl SKImageProcess for FitDarkCurrentProcess {
         let index = context.amplifier;
         let amplifier = raw.amplifiers[index].clone();
         let sample = self.sample(raw, index)?;
+        let along = match self.dc_axis {
+            DarkCurrentAxis::None => None,
+            DarkCurrentAxis::Row => Some("FitDarkCurrentPerRow"),
+            DarkCurrentAxis::Col => Some("FitDarkCurrentPerCol"),
+        };
+        if let Some(process) = along {
+            raw.report.warn(format!(
+                "`dc_axis` is \"{}\": put {process} into the sequence for fits along the axis",
+                self.dc_axis
+            ));
+        }
         let settings = self.settings(raw, &amplifier, &sample.values)?;
         for letter in &settings.options.unknown {
             raw.report.warn(format!("`fit_options`: the letter `{letter}` has no meaning and is ignored"));

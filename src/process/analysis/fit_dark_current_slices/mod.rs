@@ -175,7 +175,10 @@ impl SliceFit {
         let (dc, profile) = match &fit.direct {
             Some(direct) => {
                 let e = &direct.electrons;
-                (Quantity::plain(e.value * per_pixel, e.error * per_pixel, e.at_limit || limit(GAIN)), e.profile_errors())
+                (
+                    Quantity::plain(e.value * per_pixel, e.error * per_pixel, e.at_limit || limit(GAIN)),
+                    e.profile_errors(),
+                )
             }
             None => (
                 Quantity::new(fit.lambda_in_electrons().scaled(per_pixel), limit(LAMBDA)),

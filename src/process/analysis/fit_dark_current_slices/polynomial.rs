@@ -96,7 +96,7 @@ mod tests {
 
     #[test]
     fn a_parabola_is_recovered_and_bad_points_are_left_out() {
-        let mut points: Vec<_> = (0..20).map(|i| f64::from(i)).map(|x| (x, 1.0 - 2.0 * x + 0.5 * x * x, 0.3)).collect();
+        let mut points: Vec<_> = (0..20).map(f64::from).map(|x| (x, 1.0 - 2.0 * x + 0.5 * x * x, 0.3)).collect();
         points.push((5.0, 1e9, 0.0));
         points.push((5.0, f64::NAN, 1.0));
         let fit = fit_polynomial(&points, 2).unwrap();

@@ -50,8 +50,15 @@ pub(super) fn draw(
             "Sigma (ADUs)",
             &amplifier,
         ));
-        figures.push(with_mean_and_median(&name(&format!("mu{suffix}")), axis, &axis.mu, "μ", &file, &chain));
-        figures.push(with_mean_and_median(&name(&format!("sigma{suffix}")), axis, &axis.sigma, "σ", &file, &chain));
+        figures.push(with_mean_and_median(&name(&format!("mu_lines{suffix}")), axis, &axis.mu, "μ", &file, &chain));
+        figures.push(with_mean_and_median(
+            &name(&format!("sigma_lines{suffix}")),
+            axis,
+            &axis.sigma,
+            "σ",
+            &file,
+            &chain,
+        ));
     }
     figures.push(before_and_after(&name("image"), input, output, axes, &amplifier).titles(
         "Pedestal Subtracted Image",

@@ -27,6 +27,8 @@ pub use estimate::{Estimator, LineEstimate, Selection};
 const MIN_OVERSCAN_COLUMNS: usize = 3;
 /// Outlier cut, in MAD, when the active region replaces a missing overscan and no cut was configured.
 const FALLBACK_N_MAD: f64 = 100.0;
+/// Said where a tree of pixels is asked for.
+pub(in crate::process::analysis) const NO_PIXEL_TREE: &str = "`create_ttree`: this version writes no tree of pixels";
 /// Share of lines with σ on its limit above which a hint is logged.
 const HINT_SHARE: f64 = 0.2;
 
@@ -190,6 +192,9 @@ impl SKImageProcess for PedestalSubtractionProcess {
         let amplifier = raw.amplifiers[index].clone();
         let used = self.fall_back_to_active_region(raw, &amplifier);
         self.explain_choices(raw, context, &amplifier);
+        if self.create_ttree && context.amplifier == 0 {
+            raw.report.warn(NO_PIXEL_TREE);
+        }
         let input = raw.image(&self.image)?.clone();
         let output_name = format!("{}_pedestal_subtracted", raw.resolve_image_name(&self.image));
         let mut output = raw.images.shift_remove(&output_name).unwrap_or_else(|| input.clone());
@@ -225,8 +230,11 @@ impl SKImageProcess for PedestalSubtractionProcess {
                 self.hist_nbins
             ));
         }
-        if self.in_rawskipimage && self.axis != AxisChoice::Row {
-            problems.push(format!("`axis` is \"{}\"; `in_rawskipimage` works with \"row\" only", self.axis));
+        if self.in_rawskipimage {
+            problems.push(
+                "`in_rawskipimage` is true; this version subtracts the pedestal after the skips are averaged only"
+                    .into(),
+            );
         }
         if self.n_sigma_win_fit <= 0.0 {
             problems.push(format!("`n_sigma_win_fit` is {}; a positive number is expected", self.n_sigma_win_fit));

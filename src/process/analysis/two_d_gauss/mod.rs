@@ -1,7 +1,7 @@
 //! TwoDGaussProcess: the two amplifiers of an image fitted together.
 //!
 //! Pixels read at the same time by L and U are histogrammed against each other; the fit of a lattice of tilted Gaussians
-//! ([`model`]) gives the correlation of the noise (angle θ and the noises along the tilted axes), and dark current and
+//! (`model`) gives the correlation of the noise (angle θ and the noises along the tilted axes), and dark current and
 //! gain of both sides. It can calibrate the image and rotate the common noise away. Spec 03 §4.
 
 mod fit;
@@ -170,7 +170,7 @@ impl SKImageProcess for TwoDGaussProcess {
     fn check(&self) -> Vec<String> {
         let mut problems = Vec::new();
         let n_bins = (self.q_max - self.q_min) / self.bin_size;
-        if !(n_bins >= 2.0 && n_bins <= MAX_BINS && self.bin_size > 0.0) {
+        if !((2.0..=MAX_BINS).contains(&n_bins) && self.bin_size > 0.0) {
             problems.push(format!(
                 "`bin_size` is {}; between {} and {} ADU it gives no histogram of 2 to {MAX_BINS} bins per axis",
                 self.bin_size, self.q_min, self.q_max

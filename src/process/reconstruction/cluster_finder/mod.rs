@@ -237,7 +237,7 @@ impl ClusterFinder {
         cuts: &Cuts,
         accept: Acceptance<'static>,
     ) -> Result<(ClusterTable, Counts), ProcessError> {
-        let hot_cols = self.split_image_in_rows.then(|| self.hot_cols(raw, index)).unwrap_or_default();
+        let hot_cols = if self.split_image_in_rows { self.hot_cols(raw, index) } else { Default::default() };
         if raw.clustering_mask.is_some() && !self.apply_mask && index == 0 {
             raw.report.warn(
                 "`apply_mask` is false: the pixels of --mask are not left out, only their distances to the clusters are \
