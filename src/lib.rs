@@ -28,6 +28,8 @@ pub mod plot;
 #[forbid(unsafe_code)]
 pub mod process;
 #[forbid(unsafe_code)]
+pub mod response;
+#[forbid(unsafe_code)]
 pub mod root;
 #[forbid(unsafe_code)]
 pub mod simulate;

@@ -1,9 +1,11 @@
 //! Tools of their own, called by name (spec 01 §1.7). A tool is one file with a [`Subcommand`] and one row in
 //! [`SUBCOMMANDS`].
 
+mod activity;
 mod completions;
 mod crosstalk;
 mod man;
+mod response;
 mod simulate;
 
 use std::ffi::{OsStr, OsString};
@@ -33,7 +35,7 @@ impl std::fmt::Debug for Subcommand {
 }
 
 /// All tools, in the order of the help.
-pub static SUBCOMMANDS: &[Subcommand] = &[crosstalk::TOOL, simulate::TOOL, completions::TOOL, man::TOOL];
+pub static SUBCOMMANDS: &[Subcommand] = &[simulate::TOOL, response::TOOL, crosstalk::TOOL, activity::TOOL, completions::TOOL, man::TOOL];
 
 /// The tool of this name or older name.
 pub fn find(name: &OsStr) -> Option<&'static Subcommand> {

@@ -150,7 +150,7 @@ fn parse_value(token: &str) -> CardValue {
 
 /// Formats a card as one or more cards of 80 bytes: long strings are continued, long commentary is split, names that
 /// are no standard keywords are written with `HIERARCH`, comments are cut where the card ends.
-pub(super) fn format_card(card: &Card, out: &mut Vec<u8>) {
+pub(crate) fn format_card(card: &Card, out: &mut Vec<u8>) {
     if card.is_commentary() {
         return format_commentary(&card.keyword, &card.comment, out);
     }

@@ -16,6 +16,7 @@ mod input;
 pub mod writer;
 
 pub use bytes::Wrapping;
+pub(crate) use cards::format_card;
 pub use error::FitsError;
 pub use hdu::{Hdu, HduKind};
 pub use header::{Card, CardValue, Header};

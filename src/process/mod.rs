@@ -5,10 +5,12 @@
 
 pub mod analysis;
 pub mod common;
+pub mod digitize;
 pub mod manager;
 pub mod measurement;
 pub mod reconstruction;
 pub mod registry;
+pub mod response;
 
 use std::fmt;
 

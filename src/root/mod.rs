@@ -69,6 +69,7 @@ mod file;
 mod objects;
 mod options;
 mod output;
+pub mod read;
 mod record;
 mod streamer_info;
 mod tree;

@@ -9,11 +9,10 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::error::{Result, SimulateError};
-use crate::fits::{Card, CardValue};
+use crate::fits::{Card, format_card};
 use crate::output::atomic::temporary_name;
 
 const BLOCK: u64 = 2880;
-const CARD: usize = 80;
 
 /// Type of the values of an image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -213,74 +212,16 @@ fn header(hdu: &Hdu, primary: bool, extended: bool) -> Vec<u8> {
         }
     }
     cards.extend(hdu.cards.iter().cloned());
-    let mut bytes: Vec<u8> = cards.iter().flat_map(card_bytes).collect();
-    bytes.extend(padded("END"));
+    let mut bytes = Vec::new();
+    cards.iter().for_each(|card| format_card(card, &mut bytes));
+    bytes.extend(format!("{:<80}", "END").bytes());
     bytes.resize(bytes.len().next_multiple_of(BLOCK as usize), b' ');
     bytes
-}
-
-fn padded(text: &str) -> [u8; CARD] {
-    let mut card = [b' '; CARD];
-    for (place, c) in card.iter_mut().zip(text.chars()) {
-        // FITS headers hold printable ASCII only.
-        *place = if (' '..='~').contains(&c) { c as u8 } else { b'?' };
-    }
-    card
-}
-
-/// A card of 80 bytes (FITS standard 4.0 §4): keywords of more than 8 characters with the HIERARCH convention.
-fn card_bytes(card: &Card) -> [u8; CARD] {
-    if card.is_commentary() {
-        return padded(&format!("{:<8}{}", card.keyword, card.comment));
-    }
-    let value = match &card.value {
-        CardValue::Logical(b) => format!("{:>20}", if *b { "T" } else { "F" }),
-        CardValue::Integer(i) => format!("{i:>20}"),
-        CardValue::Real(x) if x.is_finite() => format!("{:>20}", real(*x)),
-        CardValue::Real(_) | CardValue::Undefined => String::new(),
-        CardValue::Text(s) => format!("'{:<8}'", s.replace('\'', "''")),
-    };
-    let mut text = if card.keyword.len() > 8 {
-        format!("HIERARCH {} = {}", card.keyword, value.trim_start())
-    } else {
-        format!("{:<8}= {value:<20}", card.keyword)
-    };
-    if !card.comment.is_empty() {
-        text.push_str(" / ");
-        text.push_str(&card.comment);
-    }
-    padded(&text)
-}
-
-/// The shortest decimal number that is read back unchanged, with a decimal point.
-fn real(x: f64) -> String {
-    let text = format!("{x:?}").replace('e', "E");
-    match text.split_once('E') {
-        Some((mantissa, exponent)) if !mantissa.contains('.') => format!("{mantissa}.0E{exponent}"),
-        _ => text,
-    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn text(card: Card) -> String {
-        String::from_utf8(card_bytes(&card).to_vec()).unwrap()
-    }
-
-    #[test]
-    fn cards_are_written_as_the_standard_wants() {
-        assert_eq!(text(Card::new("NDCMS", 500, "skips")), format!("{:<80}", "NDCMS   =                  500 / skips"));
-        assert_eq!(text(Card::new("AMPL", "UL", "")), format!("{:<80}", "AMPL    = 'UL      '"));
-        assert_eq!(text(Card::new("SIMS", true, "")), format!("{:<80}", "SIMS    =                    T"));
-        assert_eq!(text(Card::new("READOUT_SEC", 12.5, "s")), format!("{:<80}", "HIERARCH READOUT_SEC = 12.5 / s"));
-        assert_eq!(text(Card::new("NAME", "O'Neil", "")).trim_end(), "NAME    = 'O''Neil '");
-        for (x, expected) in [(1000.0, "1000.0"), (4e-5, "4.0E-5"), (1e300, "1.0E300"), (0.1, "0.1")] {
-            assert_eq!(real(x), expected);
-            assert_eq!(real(x).parse::<f64>().unwrap(), x);
-        }
-    }
 
     #[test]
     fn rows_can_be_written_in_any_order_and_nothing_is_left_of_an_abandoned_file() {

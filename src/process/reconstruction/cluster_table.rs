@@ -288,7 +288,7 @@ impl ClusterTable {
 
     /// Appends the clusters of another amplifier. Appended columns must not exist yet: they are made for all clusters
     /// at once.
-    pub(super) fn append(&mut self, mut other: Self) {
+    pub(crate) fn append(&mut self, mut other: Self) {
         if self.is_empty() && (self.profiles.is_none() || other.profiles.is_some()) {
             *self = other;
             return;
