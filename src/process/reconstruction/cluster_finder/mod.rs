@@ -237,7 +237,7 @@ impl ClusterFinder {
         cuts: &Cuts,
         accept: Acceptance<'static>,
     ) -> Result<(ClusterTable, Counts), ProcessError> {
-        let hot_cols = self.split_image_in_rows.then(|| self.hot_cols(raw, index)).unwrap_or_default();
+        let hot_cols = if self.split_image_in_rows { self.hot_cols(raw, index) } else { Vec::new() };
         if raw.clustering_mask.is_some() && !self.apply_mask && index == 0 {
             raw.report.warn(
                 "`apply_mask` is false: the pixels of --mask are not left out, only their distances to the clusters are \
@@ -257,11 +257,8 @@ impl ClusterFinder {
         let block_rows = &raw.amplifiers[index].full.rows;
 
         let mut selected = selection::select(image, &accept, block_rows.clone(), cuts.pixel * unit);
-        let blocks = if self.split_image_in_rows {
-            row_splitting::blocks(block_rows.len(), &self.splits(&selected, block_rows, &hot_cols))
-        } else {
-            vec![0..block_rows.len()]
-        };
+        let splits = if self.split_image_in_rows { self.splits(&selected, block_rows, &hot_cols) } else { Vec::new() };
+        let blocks = row_splitting::blocks(block_rows.len(), &splits);
         let blocks: Vec<Range<usize>> =
             blocks.into_iter().map(|b| block_rows.start + b.start..block_rows.start + b.end).collect();
         let cuts = self.cuts_of_blocks(cuts, blocks.len())?;
