@@ -39,7 +39,8 @@ fn image(rows: usize, cols: usize, clusters: usize) -> RawData {
         for r in (row as usize).saturating_sub(6)..(row as usize + 7).min(rows) {
             for c in (col as usize).saturating_sub(6)..(col as usize + 7).min(cols) {
                 let d2 = (r as f64 - row).powi(2) + (c as f64 - col).powi(2);
-                electrons[[r, c]] += charge / (6.28 * width * width) * (-d2 / (2.0 * width * width)).exp();
+                electrons[[r, c]] +=
+                    charge / (std::f64::consts::TAU * width * width) * (-d2 / (2.0 * width * width)).exp();
             }
         }
     }

@@ -177,7 +177,7 @@ mod tests {
             (c.y.mean, 5.25),
             (c.x.mean_square, 121.5),
             (c.y.mean_square, 27.75),
-            (c.x.std, 0.70710678),
+            (c.x.std, 0.5f64.sqrt()),
             (c.y.std, 0.4330127),
             (c.std_xy(), 0.82915620),
             (c.x.weighted_std, 0.5),

@@ -56,6 +56,7 @@ mod tests {
     }
 
     #[test]
+    #[allow(clippy::single_range_in_vec_init, reason = "a list of one block")]
     fn blocks_end_with_the_row_of_the_cut() {
         assert_eq!(blocks(40, &[12, 22]), [0..13, 13..23, 23..40]);
         assert_eq!(blocks(40, &[]), [0..40]);
