@@ -2,6 +2,7 @@
 //! [`SUBCOMMANDS`].
 
 mod activity;
+mod closure;
 mod completions;
 mod crosstalk;
 mod man;
@@ -35,7 +36,7 @@ impl std::fmt::Debug for Subcommand {
 }
 
 /// All tools, in the order of the help.
-pub static SUBCOMMANDS: &[Subcommand] = &[simulate::TOOL, response::TOOL, crosstalk::TOOL, activity::TOOL, completions::TOOL, man::TOOL];
+pub static SUBCOMMANDS: &[Subcommand] = &[simulate::TOOL, response::TOOL, closure::TOOL, crosstalk::TOOL, activity::TOOL, completions::TOOL, man::TOOL];
 
 /// The tool of this name or older name.
 pub fn find(name: &OsStr) -> Option<&'static Subcommand> {
