@@ -11,9 +11,9 @@ const ROWS: usize = 5;
 /// Range and bins of the distributions.
 const REACH: f64 = 5.0;
 const BINS: usize = 40;
-/// Height of a row of the overview, and of what is around it, points.
-const LINE: f64 = 15.0;
-const FRAME: f64 = 90.0;
+/// Height of a row of the overview, and of what is around it, inches.
+const LINE: f64 = 0.2;
+const FRAME: f64 = 1.3;
 
 fn colour(verdict: Verdict) -> Colour {
     match verdict {
@@ -75,7 +75,7 @@ pub fn overview(study: &StudyResult) -> Figure {
     Figure::new(format!("closure_{}_overview", study.name))
         .title(study.title)
         .grid(1, 2)
-        .size(900.0, LINE * n as f64 + FRAME)
+        .size(12.0, LINE * n as f64 + FRAME)
         .panel(left.at(0, 0))
         .panel(right.at(0, 1))
 }
@@ -91,7 +91,7 @@ pub fn distributions(study: &StudyResult) -> Vec<Figure> {
             let mut figure = Figure::new(format!("closure_{}_pulls_{}", study.name, page + 1))
                 .title(study.title)
                 .grid(rows, COLUMNS)
-                .size(1100.0, 190.0 * rows as f64 + 40.0);
+                .size(14.0, 2.5 * rows as f64 + 0.5);
             for (i, (label, entry)) in entries.iter().enumerate() {
                 figure = figure.panel(distribution(label, entry).at(i / COLUMNS, i % COLUMNS));
             }
