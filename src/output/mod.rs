@@ -7,6 +7,7 @@ pub mod console;
 pub mod figures;
 pub mod images;
 pub mod naming;
+pub mod pixel_trees;
 pub mod summary;
 
 pub use console::Console;

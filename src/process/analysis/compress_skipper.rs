@@ -83,7 +83,9 @@ impl SKImageProcess for CompressSkipperProcess {
         }
         let region = context.common.region(&raw.user_region);
         if raw.cube.is_none() {
-            return self.alias_averaged(raw, &functions, region.rows, region.cols);
+            self.alias_averaged(raw, &functions, region.rows, region.cols)?;
+            super::pixel_tree::request(raw, context, self.create_ttree);
+            return Ok(());
         }
         let range = |name, (start, end), length| {
             resolve_range(name, start, end, length).map_err(|e| ProcessError::Failed(e.to_string()))
@@ -135,6 +137,7 @@ impl SKImageProcess for CompressSkipperProcess {
         if context.wants_figures() {
             self.draw(raw, context, &functions);
         }
+        super::pixel_tree::request(raw, context, self.create_ttree);
         Ok(())
     }
 

@@ -6,6 +6,8 @@
 
 mod estimate;
 mod figures;
+mod skip_by_skip;
+mod streamed_median;
 
 use ndarray::Array2;
 use schemars::JsonSchema;
@@ -190,6 +192,9 @@ impl SKImageProcess for PedestalSubtractionProcess {
         let amplifier = raw.amplifiers[index].clone();
         let used = self.fall_back_to_active_region(raw, &amplifier);
         self.explain_choices(raw, context, &amplifier);
+        if self.in_rawskipimage {
+            return skip_by_skip::execute(self, raw, context, &amplifier, used);
+        }
         let input = raw.image(&self.image)?.clone();
         let output_name = format!("{}_pedestal_subtracted", raw.resolve_image_name(&self.image));
         let mut output = raw.images.shift_remove(&output_name).unwrap_or_else(|| input.clone());
@@ -214,6 +219,7 @@ impl SKImageProcess for PedestalSubtractionProcess {
         }
         raw.images.insert(output_name, output);
         raw.products.set_for(&amplifier.name, Pedestal { axes });
+        super::pixel_tree::request(raw, context, self.create_ttree);
         Ok(())
     }
 
