@@ -21,10 +21,7 @@ pub fn run(folder: &Path, arguments: &[&str]) -> Run {
         .args(arguments)
         .output()
         .unwrap();
-    Run {
-        code: output.status.code().unwrap_or(-1),
-        err: String::from_utf8_lossy(&output.stderr).into_owned(),
-    }
+    Run { code: output.status.code().unwrap_or(-1), err: String::from_utf8_lossy(&output.stderr).into_owned() }
 }
 
 /// Files written by ROOT itself.

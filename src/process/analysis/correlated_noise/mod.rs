@@ -1,7 +1,7 @@
 //! CorrelatedNoiseProcess: removes the noise that amplifiers read at the same time have in common.
 //!
 //! Pick-up, ripple of a common supply and clock feed-through appear in all channels that sample at the same moment. For
-//! amplifier a at readout position t, with z the noise parts of the others ([`signals`]),
+//! amplifier a at readout position t, with z the noise parts of the others (module `signals`),
 //!
 //! ```text
 //! x_a'(t) = x_a(t) − Σ_b Σ_l w_ab,l · z_b(t + l),     w = argmin Σ_t (z_a(t) − Σ w·z_b(t + l))²
