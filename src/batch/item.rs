@@ -13,7 +13,7 @@ use crate::image::{LogRecord, RawData};
 use crate::output::images::{OutputHdu, final_images, hdu_header, output_header};
 use crate::output::root_files::{self, ImageTrees};
 use crate::output::summary::{Headlines, headlines, summary};
-use crate::output::{ItemNames, atomic, figures, images};
+use crate::output::{ItemNames, atomic, figures, images, pixel_trees};
 use crate::process::ProcessManager;
 use crate::process::manager::Execution;
 
@@ -106,6 +106,9 @@ impl Job<'_> {
             Ok(execution) => execution,
             Err(error) => return failed(label.to_owned(), std::mem::take(&mut raw.report.log), error.to_string()),
         };
+        if let Err(error) = crate::image::identify(&mut raw) {
+            return failed(label.to_owned(), std::mem::take(&mut raw.report.log), error.to_string());
+        }
         if self.interrupt.load(Ordering::Relaxed) {
             let log = std::mem::take(&mut raw.report.log);
             return ItemOutcome { outcome: Outcome::Interrupted, ..failed(label.to_owned(), log, String::new()) };
@@ -151,12 +154,14 @@ impl Job<'_> {
             || {
                 rayon::join(
                     || self.write_fits(view, execution, names),
-                    || match &trees {
-                        Some(trees) if own_root => {
+                    || {
+                        let mut paths = pixel_trees::write_all(view, names)?;
+                        if let Some(trees) = trees.as_ref().filter(|_| own_root) {
                             let path = names.clusters();
-                            root_files::write_one(&path, trees, self.manager, &self.options.config).map(|()| vec![path])
+                            root_files::write_one(&path, trees, self.manager, &self.options.config)?;
+                            paths.push(path);
                         }
-                        _ => Ok(Vec::new()),
+                        Ok::<_, String>(paths)
                     },
                 )
             },

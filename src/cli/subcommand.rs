@@ -36,7 +36,8 @@ impl std::fmt::Debug for Subcommand {
 }
 
 /// All tools, in the order of the help.
-pub static SUBCOMMANDS: &[Subcommand] = &[simulate::TOOL, response::TOOL, closure::TOOL, crosstalk::TOOL, activity::TOOL, completions::TOOL, man::TOOL];
+pub static SUBCOMMANDS: &[Subcommand] =
+    &[simulate::TOOL, response::TOOL, closure::TOOL, crosstalk::TOOL, activity::TOOL, completions::TOOL, man::TOOL];
 
 /// The tool of this name or older name.
 pub fn find(name: &OsStr) -> Option<&'static Subcommand> {

@@ -93,13 +93,7 @@ impl Case {
         process: Value,
         measure: impl Fn(&Analysed, &mut Findings) -> Result<(), String> + Send + Sync + 'static,
     ) -> Self {
-        Self {
-            label: label.into(),
-            simulate,
-            process,
-            measure: Box::new(measure),
-            by_design: Vec::new(),
-        }
+        Self { label: label.into(), simulate, process, measure: Box::new(measure), by_design: Vec::new() }
     }
 
     /// States that a quantity does not close because of how it is defined.
@@ -146,9 +140,12 @@ impl Analysed {
 
     /// A measurement of an amplifier by its name.
     pub fn measurement(&self, name: &str, amplifier: &str) -> Option<(f64, f64)> {
-        let found = self.raw.report.measurements.iter().find(|m| {
-            m.name == name && m.amplifier.as_deref().is_none_or(|a| a == amplifier)
-        })?;
+        let found = self
+            .raw
+            .report
+            .measurements
+            .iter()
+            .find(|m| m.name == name && m.amplifier.as_deref().is_none_or(|a| a == amplifier))?;
         Some((found.value, found.error.unwrap_or(f64::NAN)))
     }
 }

@@ -30,7 +30,8 @@ pub fn overview(study: &StudyResult) -> Figure {
     let n = entries.len();
     // the first row of the table on top
     let place = |i: usize| (n - i) as f64;
-    let ticks: Vec<(f64, String)> = entries.iter().enumerate().map(|(i, (label, _))| (place(i), label.clone())).collect();
+    let ticks: Vec<(f64, String)> =
+        entries.iter().enumerate().map(|(i, (label, _))| (place(i), label.clone())).collect();
     let y = || Axis::new("").range(0.3, n as f64 + 0.7);
     let band = |centre: f64, half: f64| {
         Band::new([centre - half, centre + half], [0.3, 0.3], [n as f64 + 0.7, n as f64 + 0.7])
@@ -121,7 +122,11 @@ fn distribution(label: &str, entry: &Entry) -> Panel {
         .note(
             Note::new(
                 Anchor::TopRight,
-                [format!("n {}", s.n), format!("mean {:+.3} ± {:.3}", s.mean, s.mean_error()), format!("width {:.3} ± {:.3}", s.width, s.width_error)],
+                [
+                    format!("n {}", s.n),
+                    format!("mean {:+.3} ± {:.3}", s.mean, s.mean_error()),
+                    format!("width {:.3} ± {:.3}", s.width, s.width_error),
+                ],
             )
             .size(7.5),
         )

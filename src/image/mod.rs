@@ -18,7 +18,7 @@ pub mod user_region;
 pub use amplifier::{Amplifier, Region, Side};
 pub use cube::SkipCube;
 pub use error::ImageError;
-pub use load::{LoadOptions, data_hdus, load};
+pub use load::{LoadOptions, data_hdus, identify, load};
 pub use product::Products;
 pub use raw_data::RawData;
 pub use report::{Level, LogRecord, Report};

@@ -6,6 +6,7 @@ pub mod console;
 pub mod figures;
 pub mod images;
 pub mod naming;
+pub mod pixel_trees;
 pub mod root_files;
 pub mod summary;
 

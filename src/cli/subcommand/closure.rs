@@ -49,7 +49,9 @@ struct ClosureArgs {
 
 fn examples() -> String {
     let list: String = STUDIES.iter().map(|s| format!("  {:<18} {}\n", s.name, s.title)).collect();
-    format!("Studies:\n{list}\nExamples:\n  panaSKImg closure -o report\n  panaSKImg closure dark_current pedestal --images 1000 --seed 5")
+    format!(
+        "Studies:\n{list}\nExamples:\n  panaSKImg closure -o report\n  panaSKImg closure dark_current pedestal --images 1000 --seed 5"
+    )
 }
 
 fn command() -> Command {
@@ -61,7 +63,11 @@ fn work(matches: &ArgMatches, _: &Surroundings<'_>) -> Result<u8, UsageError> {
     let studies: Vec<&'static Study> = if args.studies.is_empty() {
         STUDIES.iter().collect()
     } else {
-        args.studies.iter().map(|name| find(name)).collect::<Result<_, _>>().map_err(|e| UsageError::Other(e.to_string()))?
+        args.studies
+            .iter()
+            .map(|name| find(name))
+            .collect::<Result<_, _>>()
+            .map_err(|e| UsageError::Other(e.to_string()))?
     };
     match run(&args, &studies) {
         Ok(tally) => Ok(if tally.fails == 0 { ALL_DONE } else { SOME_FAILED }),
@@ -97,6 +103,11 @@ fn run(args: &ClosureArgs, studies: &[&'static Study]) -> Result<Tally, ClosureE
     let tally = Tally::of(&results);
     let written = write(&results, &plan, &args.output)?;
     let report = written.first().map(|p| p.display().to_string()).unwrap_or_default();
-    print(&format!("{}; {:.0} s\nwrote {report} and {} other files\n", tally.sentence(), start.elapsed().as_secs_f64(), written.len().saturating_sub(1)));
+    print(&format!(
+        "{}; {:.0} s\nwrote {report} and {} other files\n",
+        tally.sentence(),
+        start.elapsed().as_secs_f64(),
+        written.len().saturating_sub(1)
+    ));
     Ok(tally)
 }

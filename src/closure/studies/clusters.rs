@@ -19,7 +19,11 @@ pub(super) const STUDY: Study = Study {
     name: "clusters",
     title: "ClusterFinder: energies, positions and thresholds",
     quantities: &[
-        Quantity::with_expected_error(ENERGY, "eV", "against the true charge of its own pixels; e2eV √(N_pix σ² + shared pedestals)"),
+        Quantity::with_expected_error(
+            ENERGY,
+            "eV",
+            "against the true charge of its own pixels; e2eV √(N_pix σ² + shared pedestals)",
+        ),
         Quantity::with_expected_error(X, "pixel", "barycentre against that of the true charge of its own pixels"),
         Quantity::with_expected_error(Y, "pixel", "as the column"),
         Quantity::with_expected_error(FAKES, "pixels", "above n_min σ in an empty image against n(1−Φ); √(np(1−p))"),
@@ -45,17 +49,36 @@ fn cases(extent: Extent) -> Vec<Case> {
     let points = |energy: f64| json!([{"type": "point", "n": 6, "energy_keV": energy}]);
     // half an electron is 4 standard deviations of the noise from 0 and from 1
     let whole = json!({"absolute_threshold": 0.5, "absolute_threshold_unit": "e", "get_fitted_STD": false});
-    let mut cases =
-        vec![Case::new("points of 1 keV, σ 0.12 e⁻", base(0.12, points(1.0)), cluster_chain(5.0, whole.clone()), clusters)];
+    let mut cases = vec![Case::new(
+        "points of 1 keV, σ 0.12 e⁻",
+        base(0.12, points(1.0)),
+        cluster_chain(5.0, whole.clone()),
+        clusters,
+    )];
     if extent == Extent::Full {
         let muons = json!([{"type": "muon", "n": 3}]);
         let electrons = json!([{"type": "electron", "n": 4, "energy_keV": 80}]);
         let x_rays = json!([{"type": "fe55", "n": 8}]);
-        for (label, sources) in [("Fe-55", x_rays), ("muons", muons), ("electrons of 80 keV", electrons), ("points of 0.1 keV", points(0.1))] {
-            cases.push(Case::new(format!("{label}, σ 0.12 e⁻"), base(0.12, sources), cluster_chain(5.0, whole.clone()), clusters));
+        for (label, sources) in [
+            ("Fe-55", x_rays),
+            ("muons", muons),
+            ("electrons of 80 keV", electrons),
+            ("points of 0.1 keV", points(0.1)),
+        ] {
+            cases.push(Case::new(
+                format!("{label}, σ 0.12 e⁻"),
+                base(0.12, sources),
+                cluster_chain(5.0, whole.clone()),
+                clusters,
+            ));
         }
         let high = json!({"absolute_threshold": 60, "absolute_threshold_unit": "e", "get_fitted_STD": false});
-        cases.push(Case::new("points of 20 keV, σ 5 e⁻, 60 e⁻ threshold", base(5.0, points(20.0)), cluster_chain(5.0, high), clusters));
+        cases.push(Case::new(
+            "points of 20 keV, σ 5 e⁻, 60 e⁻ threshold",
+            base(5.0, points(20.0)),
+            cluster_chain(5.0, high),
+            clusters,
+        ));
     }
     for n_min in [2.5, 3.0, 3.5] {
         let mut simulate = base(0.2, json!([]));
@@ -75,8 +98,7 @@ pub(super) fn noise_variance(pixels: &[(usize, usize)], weights: &[f64], amplifi
     let own: f64 = weights.iter().map(|w| w * w).sum();
     let mut rows: Vec<(usize, f64)> = pixels.iter().map(|p| p.0).zip(weights.iter().copied()).collect();
     rows.sort_by_key(|r| r.0);
-    let shared: f64 =
-        rows.chunk_by(|a, b| a.0 == b.0).map(|row| row.iter().map(|(_, w)| w).sum::<f64>().powi(2)).sum();
+    let shared: f64 = rows.chunk_by(|a, b| a.0 == b.0).map(|row| row.iter().map(|(_, w)| w).sum::<f64>().powi(2)).sum();
     own + shared * MEDIAN_VARIANCE / amplifier.overscan.cols.len() as f64
 }
 
@@ -113,7 +135,8 @@ fn clusters(image: &Analysed, findings: &mut Findings) -> Result<(), String> {
     }
     let particles = image.truth.particles()?;
     let read: Vec<_> = particles.iter().filter(|p| !p.pixels.is_empty()).collect();
-    let found = read.iter().filter(|p| p.pixels.iter().any(|(row, col, _)| in_cluster[row * charge.ncols() + col])).count();
+    let found =
+        read.iter().filter(|p| p.pixels.iter().any(|(row, col, _)| in_cluster[row * charge.ncols() + col])).count();
     if found != read.len() {
         return Err(format!("{found} of {} particles were found", read.len()));
     }

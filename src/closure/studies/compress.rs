@@ -15,9 +15,17 @@ pub(super) const STUDY: Study = Study {
     name: "compress",
     title: "CompressSkipperProcess: noise of the averaged image, spread of the skips, charge loss",
     quantities: &[
-        Quantity::with_expected_error(NOISE, "ADU", "width of the mean image in the overscan; gσ₁/√N with 1/(12N) for the rounding; error σ/√(2n)"),
+        Quantity::with_expected_error(
+            NOISE,
+            "ADU",
+            "width of the mean image in the overscan; gσ₁/√N with 1/(12N) for the rounding; error σ/√(2n)",
+        ),
         Quantity::with_expected_error(SPREAD, "ADU", "mean of the std image; gσ₁√(2/N)Γ(N/2)/Γ((N−1)/2)"),
-        Quantity::with_expected_error(CHARGE, "e-", "mean charge of active pixels, overscan subtracted; Q(1−(1−p)^N)/(Np)"),
+        Quantity::with_expected_error(
+            CHARGE,
+            "e-",
+            "mean charge of active pixels, overscan subtracted; Q(1−(1−p)^N)/(Np)",
+        ),
     ],
     cases,
 };

@@ -27,7 +27,9 @@ const DROPPED_MAXIMUM: &str = "the histogram does not count its largest value (s
 fn cases(extent: Extent) -> Vec<Case> {
     let settings: &[(usize, &str, bool)] = match extent {
         Extent::Fast => &[(40, "freedman", false)],
-        Extent::Full => &[(40, "freedman", false), (40, "freedman", true), (40, "sturges", false), (400, "freedman", false)],
+        Extent::Full => {
+            &[(40, "freedman", false), (40, "freedman", true), (40, "sturges", false), (400, "freedman", false)]
+        }
     };
     settings
         .iter()

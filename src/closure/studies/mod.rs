@@ -6,6 +6,7 @@ mod column_transient;
 mod compress;
 mod dark_current;
 mod gaussian_fit;
+mod lines;
 mod pedestal;
 mod physics;
 mod slices;
@@ -20,6 +21,7 @@ pub static STUDIES: &[Study] = &[
     gaussian_fit::STUDY,
     dark_current::STUDY,
     calibration::STUDY,
+    lines::STUDY,
     slices::STUDY,
     two_amplifiers::STUDY,
     column_transient::STUDY,

@@ -18,11 +18,23 @@ pub(super) const STUDY: Study = Study {
     name: "pedestal",
     title: "PedestalSubtractionProcess: pedestals, their errors, and the noise after subtraction",
     quantities: &[
-        Quantity::with_own_error(ROW, "ADU", "every row against the truth; errors that come from the scatter of the same n pixels widened to Student's t, √((n−1)/(n−3))"),
+        Quantity::with_own_error(
+            ROW,
+            "ADU",
+            "every row against the truth; errors that come from the scatter of the same n pixels widened to Student's t, √((n−1)/(n−3))",
+        ),
         Quantity::with_own_error(COLUMN, "ADU", "every column against the truth; as the rows"),
-        Quantity::with_expected_error(SIGMA, "ADU", "standard deviation (÷n) of every row against its expectation σ_N√(2/n)Γ(n/2)/Γ((n−1)/2)"),
+        Quantity::with_expected_error(
+            SIGMA,
+            "ADU",
+            "standard deviation (÷n) of every row against its expectation σ_N√(2/n)Γ(n/2)/Γ((n−1)/2)",
+        ),
         Quantity::with_own_error(FITTED_SIGMA, "ADU", "every row against the width of the averaged noise"),
-        Quantity::with_expected_error(LEFT, "ADU", "width of empty active pixels; σ_N√(1+k/n_os), k = 1 (mean), π/2 (median); error /√(2n)"),
+        Quantity::with_expected_error(
+            LEFT,
+            "ADU",
+            "width of empty active pixels; σ_N√(1+k/n_os), k = 1 (mean), π/2 (median); error /√(2n)",
+        ),
     ],
     cases,
 };
@@ -53,19 +65,41 @@ fn cases(extent: Extent) -> Vec<Case> {
     cases.push(case("Gaussian fit, 200 columns", json!({"overscan_cols": 200}), fit.clone()));
     if extent == Extent::Full {
         cases.extend([
-            case("median and MAD, 1000 columns", json!({"overscan_cols": 1000, "rows": 10}), json!({"method": "median", "use_mad": true})),
-            case("mean, σ₁ 10 e⁻, gain 2", json!({"gain": 2.0, "noise": {"sigma1": 10.0}}), json!({"method": "mean", "use_mad": false})),
+            case(
+                "median and MAD, 1000 columns",
+                json!({"overscan_cols": 1000, "rows": 10}),
+                json!({"method": "median", "use_mad": true}),
+            ),
+            case(
+                "mean, σ₁ 10 e⁻, gain 2",
+                json!({"gain": 2.0, "noise": {"sigma1": 10.0}}),
+                json!({"method": "mean", "use_mad": false}),
+            ),
             case("Gaussian fit, 60 columns", json!({}), fit.clone()),
             case("Gaussian fit, 1000 columns", json!({"overscan_cols": 1000, "rows": 10}), fit),
-            case("window, 200 columns", json!({"overscan_cols": 200}), json!({"method": "gauss_fit_window", "n_sigma_win_fit": 5})),
-            case("active region, median", json!({"active_cols": 200}), json!({"method": "median", "use_mad": false, "in_overscan": false})),
+            case(
+                "window of 10 MAD, 200 columns",
+                json!({"overscan_cols": 200}),
+                json!({"method": "gauss_fit_window", "n_sigma_win_fit": 10}),
+            ),
+            case(
+                "active region, median",
+                json!({"active_cols": 200}),
+                json!({"method": "median", "use_mad": false, "in_overscan": false}),
+            ),
         ]);
     }
     let columns = chain(&[
         ("CompressSkipperProcess", json!({})),
-        ("PedestalSubtractionProcess", json!({"method": "median", "use_mad": false, "axis": "col", "in_overscan": false})),
+        (
+            "PedestalSubtractionProcess",
+            json!({"method": "median", "use_mad": false, "axis": "col", "in_overscan": false}),
+        ),
     ]);
-    let simulate = merged(&base, json!({"rows": 100, "active_cols": 20, "overscan_cols": 6, "pedestal": {"row_rms": 0.0, "row_drift": 0.0, "col_rms": 5.0}}));
+    let simulate = merged(
+        &base,
+        json!({"rows": 100, "active_cols": 20, "overscan_cols": 6, "pedestal": {"row_rms": 0.0, "row_drift": 0.0, "col_rms": 5.0}}),
+    );
     cases.push(Case::new("columns, median of 100 rows", simulate, columns, self::columns));
     for case in cases.iter_mut().filter(|c| c.label.starts_with("Gaussian fit")) {
         case.by_design.push(ByDesign { quantity: ROW, reason: DROPPED_MAXIMUM });
@@ -90,7 +124,9 @@ fn rows(image: &Analysed, findings: &mut Findings) -> Result<(), String> {
     for row in 0..truth.len() {
         findings.compare(ROW, axis.mu[row], truth[row], axis.mu_error[row] * widening);
         match method.sigma {
-            RowSigma::StandardDeviation => findings.compare(SIGMA, axis.sigma[row], sigma * mean_std, sigma * std_error),
+            RowSigma::StandardDeviation => {
+                findings.compare(SIGMA, axis.sigma[row], sigma * mean_std, sigma * std_error)
+            }
             RowSigma::Fitted => findings.compare(FITTED_SIGMA, axis.sigma[row], sigma, axis.sigma_error[row]),
             RowSigma::Other => {}
         }
@@ -104,7 +140,8 @@ fn rows(image: &Analysed, findings: &mut Findings) -> Result<(), String> {
             let (n, rows) = (active.len() as f64, amplifier.active.rows.len() as f64);
             let (own, shared) = (sigma * sigma, k * sigma * sigma / n_os);
             let width = (own + shared).sqrt();
-            let error = (2.0 * own * own / n + 2.0 * shared * shared / rows + 4.0 * own * shared / n).sqrt() / (2.0 * width);
+            let error =
+                (2.0 * own * own / n + 2.0 * shared * shared / rows + 4.0 * own * shared / n).sqrt() / (2.0 * width);
             let square = active.iter().map(|x| x * x).sum::<f64>() / n;
             findings.compare(LEFT, square.sqrt(), width, error);
         }

@@ -25,10 +25,26 @@ pub(super) const STUDY: Study = Study {
     title: "Deposits: pair energy, Fano factor, diffusion, charge collection",
     quantities: &[
         Quantity::with_expected_error(PAIR_ENERGY, "eV", "E over the mean pairs created; √(F n/m)"),
-        Quantity::with_expected_error(FANO, "", "variance of the pairs created over their mean, rounding subtracted; F √(2/(m−1))"),
-        Quantity::with_expected_error(PAIR_ENERGY_CLUSTERS, "eV", "E over the mean charge of the clusters; noise included"),
-        Quantity::with_expected_error(FANO_CLUSTERS, "", "variance of the charge of clusters minus that of the noise, over the mean"),
-        Quantity::with_expected_error(DIFFUSION, "pixel2", "of the charge of clusters against (s(z,E)/p)² and the width of a pixel; scatter of the clusters"),
+        Quantity::with_expected_error(
+            FANO,
+            "",
+            "variance of the pairs created over their mean, rounding subtracted; F √(2/(m−1))",
+        ),
+        Quantity::with_expected_error(
+            PAIR_ENERGY_CLUSTERS,
+            "eV",
+            "E over the mean charge of the clusters; noise included",
+        ),
+        Quantity::with_expected_error(
+            FANO_CLUSTERS,
+            "",
+            "variance of the charge of clusters minus that of the noise, over the mean",
+        ),
+        Quantity::with_expected_error(
+            DIFFUSION,
+            "pixel2",
+            "of the charge of clusters against (s(z,E)/p)² and the width of a pixel; scatter of the clusters",
+        ),
         Quantity::with_expected_error(COLLECTED, "", "electrons collected over pairs created; √(ε(1−ε)/n)"),
         Quantity::with_expected_error(K_ALPHA, "e-", "mean charge of the clusters within 80 e- of 1576.2 e-; width/√m"),
     ],
@@ -43,7 +59,9 @@ const K_ALPHA_PAIRS: f64 = (100.0 * 5898.8 + 51.0 * 5887.6) / 151.0 / 3.74;
 fn cases(extent: Extent) -> Vec<Case> {
     let base = json!({"rows": 120, "active_cols": 160, "prescan_cols": 4, "overscan_cols": 60, "skips": 400, "averaged": true,
         "gain": GAIN, "noise": {"sigma1": 2.4}, "lambda_image": 0.0, "adc_bits": 24});
-    let process = || cluster_chain(GAIN, json!({"absolute_threshold": 0.5, "absolute_threshold_unit": "e", "get_fitted_STD": false}));
+    let process = || {
+        cluster_chain(GAIN, json!({"absolute_threshold": 0.5, "absolute_threshold_unit": "e", "get_fitted_STD": false}))
+    };
     // away from the edges, where charge diffuses out of the CCD
     let inside = json!({"row_min": 8, "row_max": 111, "col_min": 8, "col_max": 151});
     let point = |n: u64, energy: f64, depth: f64| json!([{"type": "point", "n": n, "energy_keV": energy, "depth_um": depth, "region": inside}]);
@@ -96,7 +114,10 @@ fn matched(image: &Analysed) -> Result<(Vec<TrueParticle>, Vec<Matched>), String
     for (i, p) in particles.iter().enumerate() {
         let sum: f64 = p.pixels.iter().map(|x| x.2).sum();
         if sum + p.lost != p.collected || p.collected > p.created {
-            return Err(format!("particle {}: {} pairs, {} collected, {sum} in pixels, {} lost", p.id, p.created, p.collected, p.lost));
+            return Err(format!(
+                "particle {}: {} pairs, {} collected, {sum} in pixels, {} lost",
+                p.id, p.created, p.collected, p.lost
+            ));
         }
         in_pixels += sum;
         for (row, col, _) in &p.pixels {
@@ -115,7 +136,9 @@ fn matched(image: &Analysed) -> Result<(Vec<TrueParticle>, Vec<Matched>), String
         let pixels: Vec<(usize, usize)> = table.coordinates(i).collect();
         let owners: Vec<usize> = pixels.iter().map(|p| owner[p.0 * charge.ncols() + p.1]).filter(|o| *o > 0).collect();
         let Some(&first) = owners.first() else { continue };
-        let whole = first != usize::MAX && owners.iter().all(|o| *o == first) && owners.len() == particles[first - 1].pixels.len();
+        let whole = first != usize::MAX
+            && owners.iter().all(|o| *o == first)
+            && owners.len() == particles[first - 1].pixels.len();
         if !whole {
             continue;
         }
@@ -142,7 +165,12 @@ fn line(image: &Analysed, findings: &mut Findings) -> Result<(), String> {
         let variance = config.fano * pairs + extra;
         let (average, width) = mean_and_std(&charges, Ddof::Sample);
         findings.compare(names[0], average, pairs, (variance / m).sqrt());
-        findings.compare(names[1], (width * width - extra) / average, config.fano, variance * (2.0 / (m - 1.0)).sqrt() / pairs);
+        findings.compare(
+            names[1],
+            (width * width - extra) / average,
+            config.fano,
+            variance * (2.0 / (m - 1.0)).sqrt() / pairs,
+        );
     };
     // pairs are whole numbers: their rounding adds 1/12
     compare(particles.iter().map(|p| p.created).collect(), 1.0 / 12.0, [PAIR_ENERGY, FANO]);
@@ -166,7 +194,12 @@ fn diffusion(image: &Analysed, findings: &mut Findings) -> Result<(), String> {
     // Columns are whole numbers. Two electrons at distance d are ⌊d⌋ or ⌈d⌉ columns apart, whose square is
     // d² + {d}(1 − {d}) on average; with the Fourier series of {d}(1 − {d}) half of it is 1/12 for wide clusters:
     let pixel = 1.0 / 12.0
-        - (1..20).map(|k| f64::from(k * k)).map(|k2| 0.5 * (-4.0 * std::f64::consts::PI.powi(2) * k2 * s * s).exp() / (std::f64::consts::PI.powi(2) * k2)).sum::<f64>();
+        - (1..20)
+            .map(|k| f64::from(k * k))
+            .map(|k2| {
+                0.5 * (-4.0 * std::f64::consts::PI.powi(2) * k2 * s * s).exp() / (std::f64::consts::PI.powi(2) * k2)
+            })
+            .sum::<f64>();
     // around the mean of n electrons instead of the truth
     let electrons = mean(&clusters.iter().map(|c| c.charge).collect::<Vec<_>>());
     let expected = (s * s + pixel) * (1.0 - 1.0 / electrons);

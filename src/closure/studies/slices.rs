@@ -52,7 +52,10 @@ fn cases(extent: Extent) -> Vec<Case> {
     let process = chain(&[
         ("CompressSkipperProcess", json!({})),
         ("PedestalSubtractionProcess", json!({"method": "median", "use_mad": false})),
-        ("FitDarkCurrentPerCol", json!({"method": "unbinned", "col_step": 1, "calibration": GAIN, "n_peaks": 8, "col_end": 12})),
+        (
+            "FitDarkCurrentPerCol",
+            json!({"method": "unbinned", "col_step": 1, "calibration": GAIN, "n_peaks": 8, "col_end": 12}),
+        ),
     ]);
     cases.push(Case::new("single columns, one hot", simulate, process, along_columns));
     cases
@@ -63,7 +66,9 @@ fn along_rows(image: &Analysed, findings: &mut Findings) -> Result<(), String> {
     let PerRowFits(result) = image.raw.products.get_for(name).ok_or("there are no fits")?;
     let per_row = image.setup.config.dark_current * image.setup.t_row / 86_400.0;
     match result.trends.first().and_then(Option::as_ref) {
-        Some(line) if line.coefficients.len() > 1 => findings.compare(SLOPE, line.coefficients[1], per_row, line.errors[1]),
+        Some(line) if line.coefficients.len() > 1 => {
+            findings.compare(SLOPE, line.coefficients[1], per_row, line.error(1))
+        }
         _ => findings.missing(SLOPE),
     }
     for group in &result.fits {

@@ -41,7 +41,9 @@ fn cases(extent: Extent) -> Vec<Case> {
     one.push(("FitDarkCurrentProcess", sides));
     let mut cases = vec![Case::new("each side alone, unbinned", simulate.clone(), chain(&one), each_side)];
     if extent == Extent::Full {
-        for (label, options) in [("both sides together, likelihood (Q R L I)", "Q R L I"), ("both sides together, χ² (Q R I)", "Q R I")] {
+        for (label, options) in
+            [("both sides together, likelihood (Q R L I)", "Q R L I"), ("both sides together, χ² (Q R I)", "Q R I")]
+        {
             let mut two = pedestal.to_vec();
             two.push(("TwoDGaussProcess", json!({"theta": 0.0, "theta_range": [-20.0, 20.0], "dc_L": 0.3, "dc_U": 0.3, "sig_L": 1.2, "sig_U": 1.0, "cal_L": 7.0,
                 "cal_U": 6.0, "fit_opt": options, "NpX": 6, "NpY": 6, "q_min_ADU": -8.0, "q_max_ADU": 45.0, "bin_size": 0.5})));

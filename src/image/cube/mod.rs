@@ -24,6 +24,7 @@ use rayon::prelude::*;
 use self::assemble::Buffers;
 use super::Region;
 use crate::fits::FitsError;
+use crate::fits::writer::add;
 
 pub use counts::{SampleCounts, SaturationLimit};
 pub use layout::{CubeLayout, LeachFix};
@@ -133,6 +134,10 @@ pub struct SkipCube {
     amplifiers: Vec<Region>,
     limit: Option<SaturationLimit>,
     counts: OnceLock<SampleCounts>,
+    /// Sum of the stored data of each extension, once all of them have been read.
+    data_sums: OnceLock<Vec<u32>>,
+    /// Whether somebody wants to know them.
+    summing: bool,
     buffers: Mutex<Vec<Buffers>>,
 }
 
@@ -147,6 +152,8 @@ impl SkipCube {
             amplifiers: vec![Region::new(0..rows, 0..cols)],
             limit: None,
             counts: OnceLock::new(),
+            data_sums: OnceLock::new(),
+            summing: false,
             buffers: Mutex::new(Vec::new()),
         }
     }
@@ -165,6 +172,30 @@ impl SkipCube {
         cube.amplifiers = amplifiers;
         cube.limit = limit;
         Ok(cube)
+    }
+
+    /// Sums the data while they are streamed ([`SkipCube::data_sums`]).
+    pub fn summing_data(mut self) -> Self {
+        self.summing = matches!(&self.store, Store::File(layout) if layout.reads_every_byte_once());
+        self
+    }
+
+    /// HDU and `DATASUM` of the extensions the samples come from. Those that were not summed while they were streamed are
+    /// read once more.
+    ///
+    /// # Errors
+    /// If the data cannot be read.
+    pub fn data_sums(&self) -> Result<Vec<(usize, u32)>, FitsError> {
+        let Store::File(layout) = &self.store else { return Ok(Vec::new()) };
+        let known = self.data_sums.get();
+        let sum = |(i, plane): (usize, &crate::fits::Plane)| {
+            let sum = match known.and_then(|sums| sums.get(i)) {
+                Some(&sum) => sum,
+                None => plane.data_sum()?,
+            };
+            Ok((plane.hdu(), sum))
+        };
+        layout.planes().iter().enumerate().map(sum).collect()
     }
 
     /// A small cube in memory, for tests and simulations.
@@ -323,29 +354,40 @@ impl SkipCube {
         work: impl Fn(&Block<'_>) -> T + Sync,
     ) -> Result<Vec<T>, FitsError> {
         let counting = complete && self.counts.get().is_none();
-        let results: Result<Vec<(T, Option<SampleCounts>)>, FitsError> = blocks
+        let extensions = match &self.store {
+            Store::File(layout) if counting && self.summing => layout.planes().len(),
+            _ => 0,
+        };
+        type Found<T> = (T, Option<SampleCounts>, Vec<u32>);
+        let results: Result<Vec<Found<T>>, FitsError> = blocks
             .par_iter()
             .map(|(rows, cols)| {
                 let mut buffers = self.lock_buffers().pop().unwrap_or_default();
                 let mut counts = counting.then(|| SampleCounts::new(self.amplifiers.len(), self.limit));
-                let result = self.with_block(rows, cols, &mut buffers, counts.as_mut(), &work);
+                let mut sums = vec![0; extensions];
+                let result = self.with_block(rows, cols, &mut buffers, counts.as_mut(), &mut sums, &work);
                 self.lock_buffers().push(buffers);
-                Ok((result?, counts))
+                Ok((result?, counts, sums))
             })
             .collect();
         let mut total = SampleCounts::new(self.amplifiers.len(), self.limit);
+        let mut data_sums = vec![0; extensions];
         let values = results?
             .into_iter()
-            .map(|(value, counts)| {
+            .map(|(value, counts, sums)| {
                 if let Some(counts) = counts {
                     total.add(&counts);
                 }
+                data_sums.iter_mut().zip(sums).for_each(|(sum, part)| *sum = add(*sum, part));
                 value
             })
             .collect();
         if counting {
             // another thread may have streamed the cube at the same time, with the same counts
             let _ = self.counts.set(total);
+            if extensions > 0 {
+                let _ = self.data_sums.set(data_sums);
+            }
         }
         Ok(values)
     }
@@ -360,6 +402,7 @@ impl SkipCube {
         cols: &Range<usize>,
         buffers: &mut Buffers,
         mut counts: Option<&mut SampleCounts>,
+        sums: &mut [u32],
         work: impl Fn(&Block<'_>) -> T,
     ) -> Result<T, FitsError> {
         let mut count = |samples: Samples<'_>, per_col: usize, rows: &Range<usize>| {
@@ -368,7 +411,7 @@ impl SkipCube {
             }
         };
         let samples = match &self.store {
-            Store::File(layout) => assemble::block(layout, rows, cols, buffers, &mut count)?,
+            Store::File(layout) => assemble::block(layout, rows, cols, buffers, sums, &mut count)?,
             Store::Int(all) => Samples::Int(self.slice(all, rows, cols, &mut buffers.integers)),
             Store::Real(all) => Samples::Real(self.slice(all, rows, cols, &mut buffers.reals)),
         };

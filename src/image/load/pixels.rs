@@ -25,7 +25,10 @@ pub(super) fn load(
         .bin_rows(config.row_binning)
         .flip_upper(corrections.flip_upper);
     let regions = raw.amplifiers.iter().map(|a| a.full.clone()).collect();
-    let cube = SkipCube::from_file(samples, regions, limit)?;
+    let mut cube = SkipCube::from_file(samples, regions, limit)?;
+    if raw.source.checksum.is_empty() {
+        cube = cube.summing_data();
+    }
     if layout.skips > 1 {
         raw.cube = Some(cube);
         return Ok(());
@@ -34,10 +37,32 @@ pub(super) fn load(
     for warning in cube.counts().map(|counts| counts.warnings(&raw.amplifiers)).unwrap_or_default() {
         raw.report.warn(warning);
     }
+    if raw.source.checksum.is_empty() {
+        raw.source.checksum = data_sums(&cube)?;
+    }
     require_finite(&image, &raw.amplifiers)?;
     raw.images.insert("raw".into(), image.clone());
     raw.images.insert("mean_compressed".into(), image);
     Ok(())
+}
+
+/// Identifies the content of a large file by the sums of its data. Streams the cube once if nothing else has done so.
+///
+/// # Errors
+/// If the data cannot be read.
+pub fn identify(raw: &mut RawData) -> Result<(), ImageError> {
+    if raw.source.checksum.is_empty()
+        && let Some(cube) = &raw.cube
+    {
+        raw.source.checksum = data_sums(cube)?;
+    }
+    Ok(())
+}
+
+/// `DATASUM <decimal> (HDU n) …`
+fn data_sums(cube: &SkipCube) -> Result<String, ImageError> {
+    let sums = cube.data_sums()?.into_iter().map(|(hdu, sum)| format!(" {sum} (HDU {hdu})"));
+    Ok(format!("DATASUM{}", sums.collect::<String>()))
 }
 
 /// Every amplifier must have at least one finite active pixel.

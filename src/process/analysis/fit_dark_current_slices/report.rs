@@ -6,6 +6,7 @@ use crate::image::{Amplifier, RawData};
 use crate::plot::value_with_error;
 use crate::process::Measurement;
 use crate::process::analysis::fit_verdict::is_contradicted;
+use crate::stats::polynomial::PolynomialFit;
 use crate::stats::robust::{self, Ddof};
 
 /// Groups named one by one in a warning; more are counted only.
@@ -33,7 +34,7 @@ fn summarise(
     amplifier: &Amplifier,
     result: &SliceFits,
     parameter: Parameter,
-    trend: Option<&super::polynomial::Polynomial>,
+    trend: Option<&PolynomialFit>,
 ) {
     let (line, unit, key) = (slicing.axis.line(), parameter.unit(), parameter.name());
     let values: Vec<f64> = result.trusted(parameter).into_iter().map(|(_, value, _)| value).collect();
@@ -52,14 +53,15 @@ fn summarise(
         value_with_error(mean, error)
     );
     if let Some(trend) = trend {
-        for (k, (c, e)) in trend.coefficients.iter().zip(&trend.errors).enumerate() {
+        for (k, c) in trend.coefficients.iter().enumerate() {
+            let e = trend.error(k);
             let (what, unit) = match k {
                 0 => ("intercept".to_owned(), unit.to_owned()),
                 1 => ("slope".to_owned(), format!("{unit}/{line}")),
                 k => (format!("coefficient_{k}"), format!("{unit}/{line}^{k}")),
             };
-            raw.report.measure(Measurement::new(format!("{key}_{what}_over_{line}s"), *c, &unit).error(*e));
-            text += &format!(", {what} {} {unit}", value_with_error(*c, *e));
+            raw.report.measure(Measurement::new(format!("{key}_{what}_over_{line}s"), *c, &unit).error(e));
+            text += &format!(", {what} {} {unit}", value_with_error(*c, e));
         }
         text += &format!(", χ²/NDF {:.1}/{}", trend.chi2, trend.ndf);
         if is_contradicted(trend.chi2, trend.ndf) {

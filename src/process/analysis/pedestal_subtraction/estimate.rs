@@ -239,6 +239,8 @@ impl LineEstimate {
 
 /// Statistical efficiency of the median of a Gaussian sample: its standard error is √(π/2) times that of the mean.
 const MEDIAN_ERROR_FACTOR: f64 = 1.253_314_137_315_500_3;
+/// Half width, in standard deviations, from which a window holds the whole peak of the empty pixels.
+const UNBIASED_WINDOW: f64 = 3.0;
 /// MAD of a Gaussian of σ = 1, to turn a MAD into a σ for the error of the location.
 const MAD_TO_SIGMA: f64 = 1.482_602_218_505_602;
 
@@ -272,7 +274,7 @@ impl Estimator {
             .collect()
     }
 
-    fn of_values(&self, workspace: &mut Workspace) -> LineEstimate {
+    pub(super) fn of_values(&self, workspace: &mut Workspace) -> LineEstimate {
         let values = &workspace.values;
         let n = values.len();
         if n < 2 {
@@ -294,21 +296,23 @@ impl Estimator {
             }
             Self::Window { n_sigma, use_mad } => {
                 let e = windowed_estimate(values, WindowSettings { n_sigma, use_mad, ..WindowSettings::default() });
-                let used = (e.n_values as f64).sqrt();
-                LineEstimate::plain(e.mu, e.sigma, e.sigma / used, e.sigma / (2.0 * e.n_values as f64).sqrt(), n)
+                // A window narrower than the peak follows the scatter of the highest bin, which is several times the
+                // error of a mean: there the errors are unknown.
+                let used = if e.half_width >= UNBIASED_WINDOW { (e.n_values as f64).sqrt() } else { f64::NAN };
+                LineEstimate::plain(e.mu, e.sigma, e.sigma / used, e.sigma / (2.0_f64.sqrt() * used), n)
             }
         }
     }
 }
 
 #[derive(Debug, Default)]
-struct Workspace {
-    values: Vec<f64>,
+pub(super) struct Workspace {
+    pub(super) values: Vec<f64>,
     fitter: GaussianFitter,
 }
 
 /// The lines that serve line `line`, of `lines` (spec 02 §4.4).
-fn window_of_lines(line: usize, lines: &std::ops::Range<usize>, rebin: usize) -> std::ops::Range<usize> {
+pub(super) fn window_of_lines(line: usize, lines: &std::ops::Range<usize>, rebin: usize) -> std::ops::Range<usize> {
     if rebin <= 1 {
         return line..line + 1;
     }

@@ -6,6 +6,8 @@
 
 mod estimate;
 mod figures;
+mod skip_by_skip;
+mod streamed_median;
 
 use ndarray::Array2;
 use schemars::JsonSchema;
@@ -27,8 +29,6 @@ pub use estimate::{Estimator, LineEstimate, Selection};
 const MIN_OVERSCAN_COLUMNS: usize = 3;
 /// Outlier cut, in MAD, when the active region replaces a missing overscan and no cut was configured.
 const FALLBACK_N_MAD: f64 = 100.0;
-/// Said where a tree of pixels is asked for.
-pub(in crate::process::analysis) const NO_PIXEL_TREE: &str = "`create_ttree`: this version writes no tree of pixels";
 /// Share of lines with σ on its limit above which a hint is logged.
 const HINT_SHARE: f64 = 0.2;
 
@@ -192,8 +192,8 @@ impl SKImageProcess for PedestalSubtractionProcess {
         let amplifier = raw.amplifiers[index].clone();
         let used = self.fall_back_to_active_region(raw, &amplifier);
         self.explain_choices(raw, context, &amplifier);
-        if self.create_ttree && context.amplifier == 0 {
-            raw.report.warn(NO_PIXEL_TREE);
+        if self.in_rawskipimage {
+            return skip_by_skip::execute(self, raw, context, &amplifier, used);
         }
         let input = raw.image(&self.image)?.clone();
         let output_name = format!("{}_pedestal_subtracted", raw.resolve_image_name(&self.image));
@@ -219,6 +219,7 @@ impl SKImageProcess for PedestalSubtractionProcess {
         }
         raw.images.insert(output_name, output);
         raw.products.set_for(&amplifier.name, Pedestal { axes });
+        super::pixel_tree::request(raw, context, self.create_ttree);
         Ok(())
     }
 
@@ -230,11 +231,8 @@ impl SKImageProcess for PedestalSubtractionProcess {
                 self.hist_nbins
             ));
         }
-        if self.in_rawskipimage {
-            problems.push(
-                "`in_rawskipimage` is true; this version subtracts the pedestal after the skips are averaged only"
-                    .into(),
-            );
+        if self.in_rawskipimage && self.axis != AxisChoice::Row {
+            problems.push(format!("`axis` is \"{}\"; `in_rawskipimage` works with \"row\" only", self.axis));
         }
         if self.n_sigma_win_fit <= 0.0 {
             problems.push(format!("`n_sigma_win_fit` is {}; a positive number is expected", self.n_sigma_win_fit));
