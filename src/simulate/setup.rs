@@ -57,6 +57,7 @@ impl Setup {
         let flicker_corners = check.flicker(&config, t_read);
         check.lines(&config.noise.lines);
         check.hot(&config.hot_cols, &config.hot_rows, &geometry);
+        check.defects(&config, &geometry);
         let sources = check.sources(&config, &geometry);
         let diffusion = check.diffusion(&config);
         let start = match config.start_time.trim().trim_end_matches('Z').parse() {
@@ -362,6 +363,32 @@ impl Checker {
         }
     }
 
+    /// Hot pixels, traps and light of the amplifiers.
+    fn defects(&mut self, config: &SimulationConfig, geometry: &Geometry) {
+        let (rows, cols, extensions) = (geometry.rows(), geometry.cols(), geometry.extensions());
+        let pixels = config.hot_pixels.iter().map(|p| ("hot_pixels", p.row, p.col, p.ext));
+        for (key, row, col, ext) in pixels.chain(config.traps.iter().map(|t| ("traps", t.row, t.col, t.ext))) {
+            if row >= rows || col >= cols {
+                self.fail(format!(
+                    "{key}: pixel [{row}, {col}] does not lie in the image of {rows} rows and {cols} columns"
+                ));
+            }
+            if let Some(ext) = ext.filter(|e| *e >= extensions) {
+                self.fail(format!("{key}: extension {ext} does not exist, there are {extensions}"));
+            }
+        }
+        let light = &config.amplifier_light;
+        self.within("amplifier_light.length", light.length, 1e-3..=1e9, "pixels");
+        let charges = config.hot_pixels.iter().map(|p| ("hot_pixels", p.rate, p.lambda));
+        for (key, rate, lambda) in charges.chain([("amplifier_light", light.rate, light.lambda)]) {
+            self.within(&format!("{key}: rate"), rate, 0.0..=1e12, "e⁻/pix/day");
+            self.within(&format!("{key}: lambda"), lambda, 0.0..=LARGEST_MEAN, "e⁻/pix");
+        }
+        for trap in &config.traps {
+            self.within("traps: release", trap.release, 0.0..=1.0, "(a probability)");
+        }
+    }
+
     fn sources(&mut self, config: &SimulationConfig, geometry: &Geometry) -> Vec<Source> {
         let limits = Limits {
             phys_rows: geometry.phys_rows,
@@ -405,7 +432,9 @@ impl Checker {
         if largest > LARGEST_MEAN && config.lambda_image.is_none() {
             self.fail(format!("the dark current would make {largest:.3e} e⁻ per pixel, more than {LARGEST_MEAN:e}"));
         }
-        for rate in config.hot_cols.iter().map(|c| c.rate).chain(config.hot_rows.iter().map(|r| r.rate)) {
+        let hot = config.hot_cols.iter().map(|c| c.rate).chain(config.hot_rows.iter().map(|r| r.rate));
+        let hot = hot.chain(config.hot_pixels.iter().map(|p| p.rate)).chain([config.amplifier_light.rate]);
+        for rate in hot {
             if rate * longest > LARGEST_MEAN {
                 self.fail(format!("a hot pixel of rate {rate} e⁻/pix/day would collect more than {LARGEST_MEAN:e} e⁻"));
             }
