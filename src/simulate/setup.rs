@@ -1,13 +1,15 @@
 //! The checked, complete parameters of a simulation: everything derived once, nothing optional left.
 
 use std::f64::consts::PI;
+use std::sync::Arc;
 
 use super::config::{CrossTalk, HotColumn, HotRow, Layout, LineConfig, PerAmp, SimulationConfig};
 use super::detector::diffusion::{Diffusion, DiffusionParameters};
 use super::detector::pair_creation::PairCreation;
 use super::error::{Result, SimulateError};
+use super::geant4_source::Geant4Events;
 use super::geometry::Geometry;
-use super::sources::{Limits, Source};
+use super::sources::{Count, Limits, Model, Source};
 
 /// Seconds per day.
 pub const DAY: f64 = 86_400.0;
@@ -36,6 +38,8 @@ pub struct Setup {
     pub flicker_corners: Vec<f64>,
     /// Particles.
     pub sources: Vec<Source>,
+    /// Events of Geant4 files, for sources of that type.
+    pub geant4: Arc<Geant4Events>,
     /// Pair creation.
     pub pairs: PairCreation,
     /// Diffusion.
@@ -81,12 +85,43 @@ impl Setup {
                 crosstalk,
                 flicker_corners,
                 sources,
+                geant4: Arc::default(),
                 diffusion,
                 start,
                 config,
             }),
             _ => Err(SimulateError::Parameters(check.problems)),
         }
+    }
+
+    /// Takes the events for sources of type `geant4` from these files, and with `images` images makes sure that there are
+    /// enough.
+    ///
+    /// # Errors
+    /// If there are files without such a source or the other way round, a file is unusable, or the events do not suffice.
+    pub fn with_geant4(mut self, files: &[std::path::PathBuf], images: u64) -> Result<Self> {
+        let mut wanted = self.sources.iter().filter(|s| s.model == Model::Geant4).peekable();
+        let problem = |text: String| Err(SimulateError::Parameters(vec![text]));
+        match (wanted.peek().is_some(), files.is_empty()) {
+            (false, true) => return Ok(self),
+            (true, true) => return problem("a source of type `geant4` needs files: --g4file FILE…".into()),
+            (false, false) => return problem("--g4file is given, but there is no source of type `geant4`".into()),
+            (true, false) => {}
+        }
+        let events = Geant4Events::read(files, &self)?;
+        let largest = events.by_extension.iter().map(Vec::len).max().unwrap_or(0) as u64;
+        for source in wanted {
+            if let Count::Exact(n) = source.count
+                && n.saturating_mul(images) > largest
+            {
+                return problem(format!(
+                    "{images} image(s) of n = {n} Geant4 events need {}, but the files have {largest}",
+                    n.saturating_mul(images)
+                ));
+            }
+        }
+        self.geant4 = Arc::new(events);
+        Ok(self)
     }
 
     /// Mean thermal charge of a pixel in the active columns of an image row, e⁻ (spec 07 §8.3 step 1).
