@@ -60,8 +60,13 @@ pub fn overview(study: &StudyResult) -> Figure {
         let s = e.summary();
         (s.width, s.width_error)
     };
+    // the whole tolerance is in view
+    let means: Vec<f64> = entries.iter().map(|(_, e)| mean(e).0).filter(|x| x.is_finite()).collect();
+    let lowest = means.iter().copied().fold(-TOLERANCE - 0.5, |a, x| a.min(x - 1.5));
+    let highest = means.iter().copied().fold(TOLERANCE + 0.5, |a, x| a.max(x + 1.5));
     let mut left = Panel::new()
         .x("mean pull × √n")
+        .x_range(lowest, highest)
         .y_axis(y().ticks(ticks))
         .band(band(0.0, TOLERANCE))
         .guide(Guide::vertical(0.0).colour(Colour::GREY));
@@ -113,18 +118,18 @@ fn distribution(label: &str, entry: &Entry) -> Panel {
     let scale = s.n as f64 * bin;
     let top = counts.iter().fold(scale * normal_density(0.0), |a: f64, b| a.max(*b));
     Panel::new()
-        .title(format!("{}\n{label}", entry.quantity.name))
+        .title(entry.quantity.name)
         .x("pull")
         .x_range(-REACH, REACH)
-        .y_range(0.0, 1.5 * top)
+        .y_range(0.0, 1.6 * top)
         .histogram(Histogram::uniform(-REACH, REACH, counts).colour(colour(entry.verdict())))
         .line(Line::function(-REACH, REACH, 200, move |x| scale * normal_density(x)).colour(Colour::BLACK).width(1.0))
         .note(
             Note::new(
-                Anchor::TopRight,
+                Anchor::TopLeft,
                 [
-                    format!("n {}", s.n),
-                    format!("mean {:+.3} ± {:.3}", s.mean, s.mean_error()),
+                    label.to_owned(),
+                    format!("{} pulls, mean {:+.3} ± {:.3}", s.n, s.mean, s.mean_error()),
                     format!("width {:.3} ± {:.3}", s.width, s.width_error),
                 ],
             )

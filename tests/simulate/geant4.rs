@@ -41,7 +41,10 @@ fn images_share_the_events() {
     let two = r#"sources=[{"type": "geant4", "n": 2}]"#;
     simulate(dir.path(), &["skips=1", two], &["--g4file", "g4.root", "--n-images", "2", "-o", "s.fits"]);
     let energies = [column(dir.path(), "s_1_truth.csv", 8), column(dir.path(), "s_2_truth.csv", 8)].concat();
-    assert!(energies.iter().zip(&all).all(|(a, b)| (a - b).abs() < 2e-6) && energies.len() == 4, "{energies:?} {all:?}");
+    assert!(
+        energies.iter().zip(&all).all(|(a, b)| (a - b).abs() < 2e-6) && energies.len() == 4,
+        "{energies:?} {all:?}"
+    );
 
     for (arguments, text) in [
         (vec!["--set", two, "--g4file", "g4.root", "--n-images", "3"], "need 6, but the files have 5"),

@@ -10,6 +10,7 @@ mod lines;
 mod pedestal;
 mod physics;
 mod slices;
+mod transfer;
 mod two_amplifiers;
 
 use super::Study;
@@ -26,6 +27,7 @@ pub static STUDIES: &[Study] = &[
     two_amplifiers::STUDY,
     column_transient::STUDY,
     clusters::STUDY,
+    transfer::STUDY,
     physics::STUDY,
 ];
 
