@@ -3,6 +3,7 @@
 
 use indexmap::IndexMap;
 
+use super::root_objects::RootObjects;
 use crate::fits::{Card, CardValue};
 use crate::plot::Figure;
 use crate::process::Measurement;
@@ -90,6 +91,8 @@ pub struct Report {
     pub figures: Vec<FigureRecord>,
     /// Tables, with the position of the process in the sequence.
     pub tables: Vec<(usize, Table)>,
+    /// ROOT objects, with the position of the process in the sequence.
+    pub root_objects: Vec<(usize, RootObjects)>,
     /// Messages.
     pub log: Vec<LogRecord>,
     step: usize,
@@ -154,6 +157,11 @@ impl Report {
     /// Adds a table, written as CSV.
     pub fn table(&mut self, table: Table) {
         self.tables.push((self.step, table));
+    }
+
+    /// Adds ROOT objects, written with `save_plots` if `format_figures` names `root`.
+    pub fn root_objects(&mut self, objects: RootObjects) {
+        self.root_objects.push((self.step, objects));
     }
 
     /// Adds a message.

@@ -198,6 +198,25 @@ impl SkipCube {
         layout.planes().iter().enumerate().map(sum).collect()
     }
 
+    /// Whether the header of an extension says what the sum of its data is.
+    pub fn states_data_sums(&self) -> bool {
+        matches!(&self.store, Store::File(layout) if layout.planes().iter().any(crate::fits::Plane::states_data_sum))
+    }
+
+    /// Sentences about extensions whose data or header do not agree with their `DATASUM` and `CHECKSUM` cards; see
+    /// [`SkipCube::data_sums`].
+    ///
+    /// # Errors
+    /// If the data cannot be read.
+    pub fn contradicted_sums(&self) -> Result<Vec<String>, FitsError> {
+        let Store::File(layout) = &self.store else { return Ok(Vec::new()) };
+        if !self.states_data_sums() {
+            return Ok(Vec::new());
+        }
+        let sums = self.data_sums()?;
+        Ok(layout.planes().iter().zip(sums).filter_map(|(plane, (_, sum))| plane.contradicted_sums(sum)).collect())
+    }
+
     /// A small cube in memory, for tests and simulations.
     pub fn from_reals(samples: Array3<f64>) -> Self {
         let shape = samples.dim();
