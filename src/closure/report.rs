@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::figures::{distributions, overview};
 use super::{ClosureError, Entry, ErrorSource, Extent, Plan, REPETITION, StudyResult, Verdict};
-use crate::output::atomic;
+use crate::atomic_file;
 use crate::plot::{Figure, Format, ReportSection, render, render_report, value_with_error};
 
 /// How many rows of the table say what.
@@ -78,7 +78,7 @@ pub fn write(studies: &[StudyResult], plan: &Plan, directory: &Path) -> Result<V
     let mut written = Vec::new();
     let mut put = |name: &str, bytes: &[u8]| {
         let path = directory.join(name);
-        atomic::write(&path, bytes).map_err(|source| ClosureError::Write { path: path.clone(), source })?;
+        atomic_file::write(&path, bytes).map_err(|source| ClosureError::Write { path: path.clone(), source })?;
         written.push(path);
         Ok::<(), ClosureError>(())
     };

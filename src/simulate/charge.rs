@@ -202,18 +202,18 @@ impl<'a> ChargeMaker<'a> {
         }
     }
 
-    /// The packets of a row pass through the traps of their columns: each first gives back what it releases, then takes
-    /// as much as it can hold.
+    /// The packets of a row pass through the traps of their columns: each takes as much of their charge as it can
+    /// hold, and gives them what it has released since the packet before.
     fn pass_traps(&mut self, row: usize, charge: &mut [u32]) {
         let rows = self.setup.geometry.rows();
         let mut stream = self.stream(Tag::Cti, 2 * rows + row);
         for trap in self.traps.iter_mut().filter(|t| t.row <= row) {
             let released = Binomial::new(trap.release).draw(trap.held, &mut stream);
-            let packet = u64::from(charge[trap.col]) + released;
+            let own = u64::from(charge[trap.col]);
             let held = trap.held - released;
-            let taken = packet.min(trap.size - held);
+            let taken = own.min(trap.size - held);
             trap.held = held + taken;
-            charge[trap.col] = clamp(packet - taken);
+            charge[trap.col] = clamp(own - taken + released);
         }
     }
 
