@@ -4,6 +4,7 @@
 //! and one row to the table in [`registry`].
 
 pub mod analysis;
+pub mod commissioning;
 pub mod common;
 pub mod digitize;
 pub mod manager;

@@ -9,6 +9,7 @@
 //! | [`histogram`] | uniform histograms, bin-index rules, rules for the number of bins |
 //! | [`peak_finder`] | peaks of binned distributions |
 //! | [`gaussian_fit`] | Gaussian fit of a pedestal row, and the older windowed estimate |
+//! | [`charge_comb`] | the comb of single-electron peaks: gain and linearity |
 //! | [`dark_current`] | Poisson⊗Gaussian fit of the pixel-charge distribution: noise, dark current, gain |
 //! | [`profile_fit`] | Gaussian fit of a cluster's profile |
 //! | [`polynomial`] | weighted straight lines and polynomials |
@@ -21,6 +22,7 @@
 //! Results depend on the input alone, bit for bit, never on the number of threads.
 
 pub mod bounded_search;
+pub mod charge_comb;
 pub mod dark_current;
 pub mod distributions;
 mod error;
