@@ -15,6 +15,7 @@
 //! | [`polynomial`] | weighted straight lines and polynomials |
 //! | [`minimise`] | any other model: named parameters, limits, errors, profile intervals |
 //! | [`bounded_search`], [`small_matrix`] | the engine below: Levenberg–Marquardt in a box, Hessian, profiles |
+//! | [`unified_interval`] | interval for a quantity that cannot be negative |
 //! | [`random`] | seeded streams of random numbers and their distributions |
 //! | [`small_matrix`] | positive-definite matrices on the stack |
 //!
@@ -36,6 +37,7 @@ pub mod random;
 pub mod robust;
 pub mod small_matrix;
 pub mod status;
+pub mod unified_interval;
 
 pub use error::StatsError;
 pub use histogram::{BinRule, Histogram};

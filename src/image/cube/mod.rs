@@ -31,6 +31,9 @@ pub use layout::{CubeLayout, LeachFix};
 /// Samples in a block, about: half a megabyte of integers.
 const BLOCK_SAMPLES: usize = 128 << 10;
 
+/// Blocks whose findings are held at the same time while several consumers look at the cube.
+const BLOCKS_PER_WAVE: usize = 64;
+
 /// Samples, integers where the file holds integers.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Samples<'a> {
@@ -259,19 +262,34 @@ impl SkipCube {
         }
     }
 
-    /// Lets several consumers share one pass over the samples.
+    /// Lets several consumers share one pass over the samples, in blocks of whole rows. What they find is collected in
+    /// waves of some blocks, so that the memory needed does not grow with the image.
     ///
     /// # Errors
     /// If the samples cannot be read.
     pub fn stream(&self, consumers: &mut [&mut dyn Consumer]) -> Result<(), FitsError> {
-        let found = {
-            let shared: Vec<&dyn Consumer> = consumers.iter().map(|c| &**c).collect();
-            self.for_each_block(|block| shared.iter().map(|c| c.observe(block)).collect::<Vec<_>>())?
-        };
-        for findings in found {
-            for (consumer, finding) in consumers.iter_mut().zip(findings) {
-                consumer.collect(finding);
+        let step = self.rows_per_block().max(1);
+        let blocks: Vec<_> =
+            (0..self.rows).step_by(step).map(|r| (r..(r + step).min(self.rows), 0..self.cols)).collect();
+        let counting = self.counts.get().is_none();
+        let mut total = SampleCounts::new(self.amplifiers.len(), self.limit);
+        for wave in blocks.chunks(BLOCKS_PER_WAVE) {
+            let found = {
+                let shared: Vec<&dyn Consumer> = consumers.iter().map(|c| &**c).collect();
+                self.run_blocks(wave, counting, |block| shared.iter().map(|c| c.observe(block)).collect::<Vec<_>>())?
+            };
+            for (findings, counts) in found {
+                for (consumer, finding) in consumers.iter_mut().zip(findings) {
+                    consumer.collect(finding);
+                }
+                if let Some(counts) = counts {
+                    total.add(&counts);
+                }
             }
+        }
+        if counting {
+            // another thread may have streamed the cube at the same time, with the same counts
+            let _ = self.counts.set(total);
         }
         Ok(())
     }
@@ -323,18 +341,9 @@ impl SkipCube {
         work: impl Fn(&Block<'_>) -> T + Sync,
     ) -> Result<Vec<T>, FitsError> {
         let counting = complete && self.counts.get().is_none();
-        let results: Result<Vec<(T, Option<SampleCounts>)>, FitsError> = blocks
-            .par_iter()
-            .map(|(rows, cols)| {
-                let mut buffers = self.lock_buffers().pop().unwrap_or_default();
-                let mut counts = counting.then(|| SampleCounts::new(self.amplifiers.len(), self.limit));
-                let result = self.with_block(rows, cols, &mut buffers, counts.as_mut(), &work);
-                self.lock_buffers().push(buffers);
-                Ok((result?, counts))
-            })
-            .collect();
         let mut total = SampleCounts::new(self.amplifiers.len(), self.limit);
-        let values = results?
+        let values = self
+            .run_blocks(blocks, counting, work)?
             .into_iter()
             .map(|(value, counts)| {
                 if let Some(counts) = counts {
@@ -348,6 +357,25 @@ impl SkipCube {
             let _ = self.counts.set(total);
         }
         Ok(values)
+    }
+
+    /// Works through blocks in parallel, counting saturated and undefined samples of each if asked for.
+    fn run_blocks<T: Send>(
+        &self,
+        blocks: &[(Range<usize>, Range<usize>)],
+        counting: bool,
+        work: impl Fn(&Block<'_>) -> T + Sync,
+    ) -> Result<Vec<(T, Option<SampleCounts>)>, FitsError> {
+        blocks
+            .par_iter()
+            .map(|(rows, cols)| {
+                let mut buffers = self.lock_buffers().pop().unwrap_or_default();
+                let mut counts = counting.then(|| SampleCounts::new(self.amplifiers.len(), self.limit));
+                let result = self.with_block(rows, cols, &mut buffers, counts.as_mut(), &work);
+                self.lock_buffers().push(buffers);
+                Ok((result?, counts))
+            })
+            .collect()
     }
 
     fn lock_buffers(&self) -> std::sync::MutexGuard<'_, Vec<Buffers>> {

@@ -38,3 +38,19 @@ fn check_values_of_the_specification() {
     }
     assert_eq!(poissons(1, 1.0, 10), [1.0, 2.0, 3.0, 1.0, 1.0, 2.0, 2.0, 1.0, 0.0, 2.0]);
 }
+
+/// The cube of spec 04 §7.3: 16 rows × 48 columns × 64 skips, 1000 + 12·normal(2024), row-major, skip fastest.
+pub fn skip_cube() -> ndarray::Array3<f64> {
+    let values = normals(2024, 16 * 48 * 64).into_iter().map(|z| 1000.0 + 12.0 * z).collect();
+    ndarray::Array3::from_shape_vec((16, 48, 64), values).unwrap()
+}
+
+#[test]
+fn check_values_of_the_cube() {
+    let cube = skip_cube();
+    for (found, expected) in cube.iter().zip([1013.72523, 1009.61176, 1007.53080, 1006.73975]) {
+        assert!((found - expected).abs() < 6e-6);
+    }
+    assert!((cube[[15, 47, 63]] - 986.38480).abs() < 6e-6);
+    assert!((cube.index_axis(ndarray::Axis(0), 0).row(0).sum() / 64.0 - 999.549884).abs() < 6e-7);
+}
