@@ -4,6 +4,7 @@
 //! costs no more than its data.
 
 use super::CombPeak;
+use crate::stats::small_matrix;
 
 /// Components further away than this many widths have no part in a value.
 const REACH: f64 = 8.0;
@@ -12,17 +13,38 @@ const FREE_ITERATIONS: usize = 1000;
 /// Change below which an iteration has converged, in spacings.
 const CONVERGED: f64 = 1e-6;
 
-/// Equidistant peaks of one width.
+/// Combs of more components than this may bend: over hundreds of electrons the response is no straight line.
+const STRAIGHT_COMPONENTS: usize = 33;
+
+/// Equidistant peaks of one width, in long combs on a slightly bent scale: µᵢ = first + spacing i + bend i².
 #[derive(Debug, Clone, PartialEq)]
 pub struct Comb {
     /// Position of component 0.
     pub first: f64,
     /// Spacing.
     pub spacing: f64,
+    /// Bend.
+    pub bend: f64,
     /// Common width.
     pub sigma: f64,
     /// Share of each component in the data.
     pub weights: Vec<f64>,
+}
+
+impl Comb {
+    /// Position of component `i`.
+    fn place(&self, i: usize) -> f64 {
+        let i = i as f64;
+        self.first + i * (self.spacing + i * self.bend)
+    }
+
+    /// Component (not an integer) at a value.
+    fn number(&self, x: f64) -> f64 {
+        let straight = (x - self.first) / self.spacing;
+        // two steps suffice: the bend is small against the spacing
+        let step = |i: f64| (x - self.first) / (self.spacing + i * self.bend);
+        if self.bend == 0.0 { straight } else { step(step(straight)) }
+    }
 }
 
 /// The bins that hold something.
@@ -68,17 +90,18 @@ impl Data {
     }
 
     /// Fits `n` equidistant components. `None` if the data lie in one component only.
-    pub fn fit_equidistant(&self, n: usize, first: f64, spacing: f64, sigma: f64) -> Option<Comb> {
+    pub fn fit_equidistant(&self, n: usize, first: f64, spacing: f64, bend: f64, sigma: f64) -> Option<Comb> {
         if self.total <= 0.0 || n < 2 {
             return None;
         }
-        let mut comb = Comb { first, spacing, sigma, weights: vec![1.0 / n as f64; n] };
+        let mut comb = Comb { first, spacing, bend, sigma, weights: vec![1.0 / n as f64; n] };
         for _ in 0..EQUIDISTANT_ITERATIONS {
             let next = self.step_equidistant(&comb)?;
             let change = (next.first - comb.first)
                 .abs()
                 .max((next.spacing - comb.spacing).abs())
-                .max((next.sigma - comb.sigma).abs());
+                .max((next.sigma - comb.sigma).abs())
+                .max((next.bend - comb.bend).abs() * n as f64);
             comb = next;
             if change < CONVERGED * comb.spacing {
                 break;
@@ -89,53 +112,64 @@ impl Data {
 
     fn step_equidistant(&self, comb: &Comb) -> Option<Comb> {
         let n = comb.weights.len();
-        let (a, g, s) = (comb.first, comb.spacing, comb.sigma);
+        let (g, s) = (comb.spacing, comb.sigma);
+        let places: Vec<f64> = (0..n).map(|i| comb.place(i)).collect();
         let mut sums = vec![Sums::default(); n];
         let mut densities = Vec::new();
         for &(x, h) in &self.bins {
-            let (from, to) = neighbours((x - a) / g, REACH * s / g, n);
+            let number = comb.number(x);
+            let (from, to) = neighbours(number, REACH * s / g, n);
             densities.clear();
             densities.extend((from..=to).map(|i| {
-                let t = (x - a - g * i as f64) / s;
+                let t = (x - places[i]) / s;
                 comb.weights[i] * (-0.5 * t * t).exp()
             }));
-            share(&densities, from, nearest((x - a) / g, n), |i, r| sums[i].add(h * r, x - a - g * i as f64));
+            share(&densities, from, nearest(number, n), |i, r| sums[i].add(h * r, x - places[i]));
         }
-        // least squares in the shifts of a and g from where they are now
-        let (mut w, mut wi, mut wii, mut wd, mut wid) = (0.0, 0.0, 0.0, 0.0, 0.0);
+        // least squares in the shifts of the coefficients from where they are now, in u = i/n
+        let terms = if n > STRAIGHT_COMPONENTS { 3 } else { 2 };
+        let (mut matrix, mut rhs) = ([[0.0; 3]; 3], [0.0; 3]);
         for (i, sum) in sums.iter().enumerate() {
-            let i = i as f64;
-            w += sum.n;
-            wi += i * sum.n;
-            wii += i * i * sum.n;
-            wd += sum.d;
-            wid += i * sum.d;
+            let u = i as f64 / n as f64;
+            let powers = [1.0, u, u * u];
+            for row in 0..terms {
+                rhs[row] += powers[row] * sum.d;
+                for col in 0..terms {
+                    matrix[row][col] += powers[row] * powers[col] * sum.n;
+                }
+            }
         }
-        let determinant = w * wii - wi * wi;
-        if !(determinant > 0.0) {
-            return None;
-        }
-        let shift_g = (w * wid - wi * wd) / determinant;
-        let shift_a = (wd - shift_g * wi) / w;
+        let shift = small_matrix::solve(&matrix, &rhs, terms)?;
+        let total: f64 = sums.iter().map(|sum| sum.n).sum();
         let variance = sums
             .iter()
             .enumerate()
             .map(|(i, sum)| {
-                let shift = shift_a + shift_g * i as f64;
+                let u = i as f64 / n as f64;
+                let shift = shift[0] + u * (shift[1] + u * shift[2]);
                 sum.dd - 2.0 * shift * sum.d + shift * shift * sum.n
             })
             .sum::<f64>()
-            / w;
+            / total;
         let sigma = variance.max((1e-3 * g) * (1e-3 * g)).sqrt();
         let weights = sums.iter().map(|sum| sum.n / self.total).collect();
-        let next = Comb { first: a + shift_a, spacing: g + shift_g, sigma, weights };
-        (next.spacing > 0.0 && next.sigma.is_finite()).then_some(next)
+        let scale = n as f64;
+        let next = Comb {
+            first: comb.first + shift[0],
+            spacing: g + shift[1] / scale,
+            bend: comb.bend + shift[2] / (scale * scale),
+            sigma,
+            weights,
+        };
+        // a scale that turns over is no scale
+        let last_spacing = next.spacing + 2.0 * scale * next.bend;
+        (next.spacing > 0.0 && last_spacing > 0.3 * next.spacing && next.sigma.is_finite()).then_some(next)
     }
 
     /// Lets every component have its own place and width, near those of the comb.
     pub fn fit_free(&self, comb: &Comb) -> Vec<CombPeak> {
         let (g, s) = (comb.spacing, comb.sigma);
-        let place = |i: usize| comb.first + g * i as f64;
+        let place = |i: usize| comb.place(i);
         let n = comb.weights.len();
         let mut peaks: Vec<CombPeak> =
             (0..n).map(|i| CombPeak { mu: place(i), sigma: s, counts: comb.weights[i] * self.total }).collect();
@@ -144,7 +178,7 @@ impl Data {
         for _ in 0..FREE_ITERATIONS {
             let mut sums = vec![Sums::default(); n];
             for &(x, h) in &self.bins {
-                let t = (x - comb.first) / g;
+                let t = comb.number(x);
                 let (from, to) = neighbours(t, reach, n);
                 densities.clear();
                 densities.extend(peaks[from..=to].iter().map(|p| {

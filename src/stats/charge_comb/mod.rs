@@ -167,12 +167,14 @@ pub fn fit_comb(values: &[f64], options: &CombOptions) -> Result<CombFit, NotRes
     let values: Vec<f64> = values.iter().copied().filter(|x| x.is_finite()).collect();
     let (seed, mut warnings) = find_seed(&values, options)?;
     let n_peaks = options.n_peaks.max(2);
-    let (mut a, mut g, mut sigma) = (seed.first, seed.spacing, 0.2 * seed.spacing);
+    let (mut a, mut g, mut bend, mut sigma) = (seed.first, seed.spacing, 0.0, 0.2 * seed.spacing);
     let mut k = n_peaks.min(4);
     let free = loop {
-        let data = Data::new(&values, a - g, a + (k as f64 + 0.5) * g, g / BINS_PER_SPACING);
-        let comb = data.fit_equidistant(k + 1, a, g, sigma).ok_or_else(|| NotResolved::because("the fit failed"))?;
-        (a, g, sigma) = (comb.first, comb.spacing, comb.sigma);
+        let end = k as f64 + 0.5;
+        let data = Data::new(&values, a - g, a + end * (g + end * bend), g / BINS_PER_SPACING);
+        let comb =
+            data.fit_equidistant(k + 1, a, g, bend, sigma).ok_or_else(|| NotResolved::because("the fit failed"))?;
+        (a, g, bend, sigma) = (comb.first, comb.spacing, comb.bend, comb.sigma);
         let ratio = g / seed.spacing;
         if !(ratio > 0.7 && ratio < 1.3) {
             return Err(NotResolved::because(format!(

@@ -39,7 +39,7 @@ fn skips_with_a_sinusoid() {
     near(found.magnitude[31], 77.223, 6e-4);
     near(found.psd[4], 0.00915972, 6e-9);
     near(others(&found.psd), 0.00458593, 6e-9);
-    near(found.variance(), 145.592124, 6e-7);
+    near(found.variance(), 145.592124, 1e-6);
     let lines = NoiseSpectrum::of(found).lines;
     assert_eq!(lines.len(), 1);
     assert_eq!(lines[0].bin, 4);
