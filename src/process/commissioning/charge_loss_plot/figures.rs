@@ -39,7 +39,7 @@ pub(super) fn draw(
             let size = if y.len() > 200 { 2.2 } else { 4.0 };
             let mut points =
                 Points::indexed(y).colour(colour).size(size).joined(Stroke::new(colour.with_alpha(0.6)).width(0.6));
-            if several {
+            if several && number == 0 {
                 points = points.label(curve.amplifier.clone().unwrap_or_default());
             }
             panel = panel.points(points);

@@ -24,7 +24,9 @@ pub(super) fn draw(raw: &mut RawData, context: &Context<'_>, result: &ChargeLoss
     let pane = |label: &str, y: Vec<f64>| {
         Panel::new().x("NDCM ordinal").y(label).points(Points::new(&x, y).marker(marker)).legend(hidden())
     };
+    let far = of(&|a| a.significance().abs()).into_iter().filter(|v| v.is_finite()).fold(5.0, f64::max);
     let significance = pane("k_{CL}/u", of(&Asymmetry::significance))
+        .y_range(-1.15 * far, 1.15 * far)
         .guide(Guide::horizontal(0.0).solid())
         .guide(Guide::horizontal(5.0).colour(Colour::RED))
         .guide(Guide::horizontal(-5.0).colour(Colour::RED));

@@ -3,8 +3,8 @@
 //! * **Lines** stand above the running median of their neighbourhood (51 bins, symmetric, so that a falling spectrum
 //!   makes none). Their frequency lies between the bins: a sine at bin k + δ shows amplitudes in the ratio δ : (1 − δ) in
 //!   the bins k + 1 and k, and A N/2 · sinc δ in bin k.
-//! * **White and 1/f noise**: P(f) = W + K/f, least squares weighted with the statistical errors of the bins, lines left
-//!   out. K/W is the corner frequency.
+//! * **White and 1/f noise**: P(f) = W + K/f^γ, least squares weighted with the statistical errors of the bins, lines left
+//!   out; γ = 1 unless the data contradict it. Both parts are equal at the corner frequency (K/W)^{1/γ}.
 
 use super::spectrum::Spectrum;
 use crate::stats::robust::{self, MAD_TO_SIGMA};
@@ -117,7 +117,9 @@ pub struct NoiseFloor {
     pub white: f64,
     /// Its error.
     pub white_error: f64,
-    /// K of K/f, ADU².
+    /// Exponent γ.
+    pub exponent: f64,
+    /// K of K/f^γ, ADU² Hz^{γ−1}.
     pub flicker: f64,
     /// Its error.
     pub flicker_error: f64,
@@ -132,7 +134,7 @@ pub struct NoiseFloor {
 impl NoiseFloor {
     /// P at a frequency.
     pub fn at(&self, f: f64) -> f64 {
-        self.white + self.flicker / f
+        self.white + self.flicker / f.powf(self.exponent)
     }
 
     /// Standard deviation of one sample of the white noise alone, ADU: P = 2 σ² Δt.
@@ -142,54 +144,79 @@ impl NoiseFloor {
     }
 }
 
-/// Fits P(f) = W + K/f to the bins that hold no line. `None` with fewer than four of them.
+/// χ²/ndf above which γ = 1 is given up.
+const CONTRADICTED: f64 = 3.0;
+
+/// Fits P(f) = W + K/f^γ to the bins that hold no line. `None` with fewer than four of them.
 pub fn noise_floor(spectrum: &Spectrum, lines: &[SpectralLine]) -> Option<NoiseFloor> {
     let free: Vec<usize> = (0..spectrum.psd.len()).filter(|i| lines.iter().all(|l| l.bin.abs_diff(*i) > 3)).collect();
     if free.len() < 4 {
         return None;
     }
+    let simple = floor_with(spectrum, &free, 1.0)?;
+    if simple.chi2_ndf < CONTRADICTED {
+        return Some(simple);
+    }
+    let exponents = (6..=60).map(|i| 0.05 * f64::from(i));
+    let best = exponents
+        .filter_map(|g| floor_with(spectrum, &free, g))
+        .fold(simple, |best, found| if found.chi2_ndf < best.chi2_ndf { found } else { best });
+    // a model that does not fit within the errors is known no better than its residuals
+    let scale = best.chi2_ndf.max(1.0).sqrt();
+    Some(NoiseFloor {
+        white_error: best.white_error * scale,
+        flicker_error: best.flicker_error * scale,
+        corner_error: best.corner_error * scale,
+        ..best
+    })
+}
+
+/// The fit with a given exponent: linear in W and K.
+fn floor_with(spectrum: &Spectrum, free: &[usize], exponent: f64) -> Option<NoiseFloor> {
+    // at Nyquist the one-sided density is half as large
+    let half = |i: usize| if 2 * (i + 1) == spectrum.length { 0.5 } else { 1.0 };
+    let x: Vec<f64> = spectrum.frequency.iter().map(|f| f.powf(-exponent)).collect();
+    let lowest = spectrum.psd.iter().copied().fold(f64::INFINITY, f64::min).max(f64::MIN_POSITIVE);
     let mut model: Vec<f64> = running_median(&spectrum.psd, WINDOW / 2);
     let mut result = None;
     // the errors are those of the model, which the data only approach
     for _ in 0..6 {
         let (mut s, mut sx, mut sxx, mut sy, mut sxy) = (0.0, 0.0, 0.0, 0.0, 0.0);
-        for &i in &free {
+        for &i in free {
             let sigma = model[i] * spectrum.relative_error(i);
-            let (x, y) = (1.0 / spectrum.frequency[i], spectrum.psd[i]);
-            // at Nyquist the one-sided density is half as large
-            let half = if 2 * (i + 1) == spectrum.length { 0.5 } else { 1.0 };
-            let w = (half / sigma).powi(2);
-            let y = y / half;
+            let (w, y) = ((half(i) / sigma).powi(2), spectrum.psd[i] / half(i));
             s += w;
-            sx += w * x;
-            sxx += w * x * x;
+            sx += w * x[i];
+            sxx += w * x[i] * x[i];
             sy += w * y;
-            sxy += w * x * y;
+            sxy += w * x[i] * y;
         }
         let d = s * sxx - sx * sx;
         if !(d > 0.0) {
             return None;
         }
         let (white, flicker) = ((sxx * sy - sx * sxy) / d, (s * sxy - sx * sy) / d);
-        let floor = spectrum.psd.iter().copied().fold(f64::INFINITY, f64::min).max(f64::MIN_POSITIVE);
-        let mut chi2 = 0.0;
-        for i in 0..spectrum.psd.len() {
-            let half = if 2 * (i + 1) == spectrum.length { 0.5 } else { 1.0 };
-            model[i] = (half * (white + flicker / spectrum.frequency[i])).max(0.1 * floor);
+        for (i, model) in model.iter_mut().enumerate() {
+            *model = (half(i) * (white + flicker * x[i])).max(0.1 * lowest);
         }
-        for &i in &free {
-            chi2 += ((spectrum.psd[i] / model[i] - 1.0) / spectrum.relative_error(i)).powi(2);
-        }
+        let pull = |i: &usize| (spectrum.psd[*i] / model[*i] - 1.0) / spectrum.relative_error(*i);
+        let chi2: f64 = free.iter().map(|i| pull(i).powi(2)).sum();
         let (vw, vf, cov) = (sxx / d, s / d, -sx / d);
-        let corner = (flicker / white).max(0.0);
-        let corner_variance = (vf + corner * corner * vw - 2.0 * corner * cov).max(0.0) / (white * white);
+        let ratio = (flicker / white).max(0.0);
+        let ratio_variance = (vf + ratio * ratio * vw - 2.0 * ratio * cov).max(0.0) / (white * white);
+        let corner = ratio.powf(1.0 / exponent);
         result = Some(NoiseFloor {
             white,
             white_error: vw.sqrt(),
+            exponent,
             flicker,
             flicker_error: vf.sqrt(),
             corner,
-            corner_error: corner_variance.sqrt(),
+            corner_error: if ratio > 0.0 {
+                corner * ratio_variance.sqrt() / (exponent * ratio)
+            } else {
+                ratio_variance.sqrt()
+            },
             chi2_ndf: chi2 / (free.len() - 2) as f64,
         });
     }
@@ -253,6 +280,12 @@ mod tests {
         }
         assert_eq!(find_lines(&exact), []);
         let floor = noise_floor(&exact, &[]).unwrap();
-        assert!((floor.corner / 1000.0 - 1.0).abs() < 1e-6, "{floor:?}");
+        assert!((floor.corner / 1000.0 - 1.0).abs() < 1e-6 && floor.exponent == 1.0, "{floor:?}");
+        // another slope
+        for i in 0..exact.psd.len() {
+            exact.psd[i] = 1e-3 * (1.0 + (1000.0 / exact.frequency[i]).powf(1.7)) * if i == 127 { 0.5 } else { 1.0 };
+        }
+        let floor = noise_floor(&exact, &[]).unwrap();
+        assert!((floor.exponent - 1.7).abs() < 1e-9 && (floor.corner / 1000.0 - 1.0).abs() < 1e-6, "{floor:?}");
     }
 }

@@ -30,6 +30,8 @@ use crate::stats::robust::{self, MAD_TO_SIGMA};
 const IMAGE: &str = "mean_compressed";
 /// Shorter series are not transformed.
 const SHORTEST: usize = 4;
+/// Share of the power that may be the same in all pixels without a warning.
+const COMMON_SHARE: f64 = 0.02;
 /// Lines in the log.
 const LOGGED_LINES: usize = 5;
 
@@ -328,6 +330,11 @@ impl FFTNoisePlot {
     }
 }
 
+/// The exponent of 1/f^γ where it is not 1.
+fn exponent_text(exponent: f64) -> String {
+    if exponent == 1.0 { String::new() } else { format!("^{{{exponent:.2}}}") }
+}
+
 /// Log, measurements and tables.
 fn report(raw: &mut RawData, context: &Context<'_>, spectra: &NoiseSpectra) {
     let amplifier = raw.amplifiers[context.amplifier].clone();
@@ -351,7 +358,8 @@ fn report(raw: &mut RawData, context: &Context<'_>, spectra: &NoiseSpectra) {
             raw.report.measure(Measurement::new(name("white_sigma"), sigma, "ADU").error(error));
             if floor.flicker > 3.0 * floor.flicker_error {
                 text.push_str(&format!(
-                    ", 1/f noise with corner at {} {unit}",
+                    ", 1/f{} noise with corner at {} {unit}",
+                    exponent_text(floor.exponent),
                     value_with_error(floor.corner, floor.corner_error)
                 ));
                 raw.report
@@ -359,6 +367,14 @@ fn report(raw: &mut RawData, context: &Context<'_>, spectra: &NoiseSpectra) {
             }
         }
         raw.report.result(text);
+        if what == "skips" && spectrum.common_share > COMMON_SHARE {
+            raw.report.warn(format!(
+                "amplifier {}: {:.0} % of the power along the skips is the same in all pixels: the first skips have not \
+                 settled and spoil noise level and lines; leave them out with `id_skip_start`",
+                amplifier.name,
+                100.0 * spectrum.common_share
+            ));
+        }
         for line in found.lines.iter().take(LOGGED_LINES) {
             raw.report.result(format!(
                 "amplifier {}, {what}: line at {} {unit}, amplitude {} ADU, {:.1} standard deviations above the noise",
@@ -383,6 +399,7 @@ fn report(raw: &mut RawData, context: &Context<'_>, spectra: &NoiseSpectra) {
             head = head
                 .scalar(format!("white_psd_{unit}"), floor.white)
                 .scalar("white_psd_error", floor.white_error)
+                .scalar("flicker_exponent", floor.exponent)
                 .scalar("flicker_ADU2", floor.flicker)
                 .scalar("flicker_error", floor.flicker_error);
         }

@@ -14,6 +14,8 @@ use std::sync::Arc;
 use realfft::num_complex::Complex;
 use realfft::{RealFftPlanner, RealToComplex};
 
+use crate::stats::robust;
+
 /// Sums over series.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct SpectrumSums {
@@ -23,6 +25,8 @@ pub struct SpectrumSums {
     pub magnitude: Vec<f64>,
     /// Σ |X_f|².
     pub power: Vec<f64>,
+    /// Σ X_f.
+    pub sum: Vec<Complex<f64>>,
 }
 
 impl SpectrumSums {
@@ -36,6 +40,7 @@ impl SpectrumSums {
         let add = |mine: &mut [f64], theirs: &[f64]| mine.iter_mut().zip(theirs).for_each(|(a, b)| *a += b);
         add(&mut self.magnitude, &other.magnitude);
         add(&mut self.power, &other.power);
+        self.sum.iter_mut().zip(&other.sum).for_each(|(a, b)| *a += b);
     }
 }
 
@@ -80,7 +85,12 @@ impl Transform {
     /// Empty sums.
     pub fn sums(&self) -> SpectrumSums {
         let bins = self.length / 2;
-        SpectrumSums { series: 0, magnitude: vec![0.0; bins], power: vec![0.0; bins] }
+        SpectrumSums {
+            series: 0,
+            magnitude: vec![0.0; bins],
+            power: vec![0.0; bins],
+            sum: vec![Complex::default(); bins],
+        }
     }
 
     /// Transforms `workspace.input` and adds it; a series with undefined values is left out. A constant offset has no
@@ -91,7 +101,9 @@ impl Transform {
             return;
         }
         sums.series += 1;
-        for ((magnitude, power), x) in sums.magnitude.iter_mut().zip(&mut sums.power).zip(&output[1..]) {
+        let lanes = sums.magnitude.iter_mut().zip(&mut sums.power).zip(&mut sums.sum).zip(&output[1..]);
+        for (((magnitude, power), sum), x) in lanes {
+            *sum += x;
             let square = x.norm_sqr();
             *power += square;
             *magnitude += square.sqrt();
@@ -116,6 +128,8 @@ pub struct Spectrum {
     pub magnitude: Vec<f64>,
     /// P_f, ADU²/Hz (ADU² per cycle/sample).
     pub psd: Vec<f64>,
+    /// Median over f of the share of the power that is the same in all series: offsets of single samples, not noise.
+    pub common_share: f64,
 }
 
 impl Spectrum {
@@ -135,6 +149,12 @@ impl Spectrum {
             timed: step.is_some(),
             frequency: (1..=bins).map(|f| f as f64 / (n * dt)).collect(),
             magnitude: sums.magnitude.iter().map(|m| m / count).collect(),
+            common_share: {
+                // of independent series 1/count remains by chance
+                let shares = sums.sum.iter().zip(&sums.power).filter(|(_, p)| **p > 0.0);
+                let shares: Vec<f64> = shares.map(|(x, p)| x.norm_sqr() / count / p - 1.0 / count).collect();
+                if shares.is_empty() { 0.0 } else { robust::median(&shares).max(0.0) }
+            },
             psd: sums.power.iter().enumerate().map(|(i, p)| one_sided(i) * p / count * dt / n).collect(),
         })
     }
@@ -241,6 +261,17 @@ mod tests {
             let expected = 3.0 / (n as f64).sqrt();
             assert!((sigma - expected).abs() < 4.0 * error && error < 0.06 * expected, "{n}: {sigma} ± {error}");
         }
+    }
+
+    #[test]
+    fn offsets_of_single_samples_are_told_from_noise() {
+        let noise: Vec<Vec<f64>> = (0..300).map(|k| gaussian_sample(k, 64, 0.0, 3.0)).collect();
+        assert!(spectrum(&noise, None).common_share < 0.01);
+        // a first sample 24 ADU low holds 24²/(64·9) of the power of the noise in every bin
+        let mut transient = noise;
+        transient.iter_mut().for_each(|s| s[0] -= 24.0);
+        let share = spectrum(&transient, None).common_share;
+        assert!((share - 0.5).abs() < 0.05, "{share}");
     }
 
     #[test]

@@ -63,10 +63,11 @@ fn seed_panel(result: &CalibrationConstant, unit: &str) -> Panel {
     let seed = &result.fit.seed;
     let high = seed.low + seed.width * seed.counts.len() as f64;
     let centres = (0..seed.counts.len()).map(|i| seed.low + (i as f64 + 0.5) * seed.width).collect::<Vec<_>>();
+    let most = seed.counts.iter().copied().fold(1.0, f64::max);
     let prominences = seed.peaks.iter().map(|p| (p.at, p.height.max(0.7), format!("{:.0}", p.prominence)));
     let mut panel = Panel::new()
         .x(format!("pixel charge [{unit}]"))
-        .y_axis(Axis::new("counts").log().from(0.5))
+        .y_axis(Axis::new("counts").log().range(0.5, 200.0 * most))
         .points(
             Points::new(centres, &seed.counts)
                 .marker(Marker::open(Shape::Cross, Colour::RED).size(3.2))
@@ -92,6 +93,7 @@ fn seed_panel(result: &CalibrationConstant, unit: &str) -> Panel {
     panel
         .note(
             Note::new(Anchor::TopLeft, Vec::<String>::new())
+                .boxed()
                 .entry("distance of the peaks", format!("{:.4} {unit}/e⁻", seed.spacing))
                 .entry("start value used", if seed.guided { "yes" } else { "no" })
                 .line("if this is wrong, give `calibration`"),
@@ -160,9 +162,11 @@ fn fit_panels(result: &CalibrationConstant, values: &[f64], unit: &str) -> (Pane
             if expected >= 1.0 && *n <= modelled { (y - expected) / expected.sqrt() } else { f64::NAN }
         })
         .collect();
+    let far = pulls.iter().copied().filter(|p| p.is_finite()).fold(3.5, |m: f64, p| m.max(1.1 * p.abs()));
     let below = Panel::new()
         .x("pixel charge [e⁻]")
         .y("(data − model)/√model")
+        .y_range(-far, far)
         .x_range(low, high)
         .guide(Guide::horizontal(0.0).solid().colour(Colour::GREY))
         .points(Points::new(&centres, &pulls).marker(Marker::filled(Shape::Circle, Colour::BLACK).size(2.0)));

@@ -77,7 +77,8 @@ pub fn optimum(conditions: &Conditions, noise: &dyn Fn(f64) -> f64, error: f64, 
     let skips = numbers[at];
     Some(Optimum {
         skips,
-        skips_error: 0.5 * (around[1] - around[0]).abs(),
+        // not better known than the steps of the search
+        skips_error: (0.5 * (around[1] - around[0]).abs()).max(STEP * skips),
         low: good.first().copied()?,
         high: good.last().copied()?,
         noise: noise(skips),
