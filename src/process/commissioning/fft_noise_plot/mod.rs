@@ -332,7 +332,7 @@ impl FFTNoisePlot {
 
 /// The exponent of 1/f^γ where it is not 1.
 fn exponent_text(exponent: f64) -> String {
-    if exponent == 1.0 { String::new() } else { format!("^{{{exponent:.2}}}") }
+    if exponent == 1.0 { String::new() } else { format!("^{exponent:.2}") }
 }
 
 /// Log, measurements and tables.
