@@ -6,6 +6,7 @@ mod bench;
 mod completions;
 mod compose;
 mod crosstalk;
+mod cut;
 mod header;
 mod hotcols;
 mod man;
@@ -13,6 +14,10 @@ mod pcd;
 mod response;
 mod simulate;
 mod threshold;
+mod topology;
+mod transient;
+mod trend;
+mod view;
 
 use std::ffi::{OsStr, OsString};
 
@@ -48,8 +53,13 @@ pub static SUBCOMMANDS: &[Subcommand] = &[
     compose::TOOL,
     hotcols::TOOL,
     pcd::TOOL,
+    view::TOOL,
+    trend::TOOL,
     header::TOOL,
     threshold::TOOL,
+    transient::TOOL,
+    topology::TOOL,
+    cut::TOOL,
     activity::TOOL,
     completions::TOOL,
     man::TOOL,

@@ -6,6 +6,7 @@
 
 pub mod compose;
 pub mod crosstalk;
+pub mod cut;
 pub mod error;
 pub mod files;
 pub mod header;
@@ -13,6 +14,10 @@ pub mod hotcols;
 pub mod pcd;
 pub mod results;
 pub mod threshold;
+pub mod topology;
+pub mod transient;
+pub mod trend;
+pub mod view;
 
 #[cfg(test)]
 mod test_files;

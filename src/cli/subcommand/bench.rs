@@ -44,18 +44,17 @@ pub(super) fn show(figures: &[(Figure, Vec<std::path::PathBuf>)]) {
 /// Options with an optional truth value take the next word only if it is one: `--display a.fits` names a file,
 /// `--display false a.fits` does not show.
 pub(super) fn separate_flags(command: &Command, words: Vec<OsString>) -> Vec<OsString> {
-    let is_truth = |word: &OsString| {
-        let text = word.to_string_lossy().to_ascii_lowercase();
-        ["true", "false"].contains(&text.as_str()).then_some(text)
-    };
-    let is_flag = |word: &OsString| {
+    // The words that the option of this name understands, if it takes a truth value that may be left out.
+    let truths = |word: &OsString| -> Option<Vec<String>> {
         let word = word.to_string_lossy();
-        command.get_arguments().any(|arg| {
-            let truth = arg.get_possible_values().iter().any(|v| v.get_name() == "true");
+        command.get_arguments().find_map(|arg| {
+            let words: Vec<String> = arg.get_possible_values().iter().map(|v| v.get_name().to_owned()).collect();
             let optional = arg.get_num_args().is_some_and(|n| n.min_values() == 0 && n.takes_values());
-            let named = arg.get_long().is_some_and(|l| word.strip_prefix("--") == Some(l))
+            let long = word.strip_prefix("--");
+            let aliases = arg.get_visible_aliases().unwrap_or_default();
+            let named = long.is_some_and(|l| arg.get_long() == Some(l) || aliases.contains(&l))
                 || arg.get_short().is_some_and(|s| *word == format!("-{s}"));
-            truth && optional && named
+            (named && optional && words.iter().any(|w| w == "true")).then_some(words)
         })
     };
     let mut out = Vec::new();
@@ -64,8 +63,9 @@ pub(super) fn separate_flags(command: &Command, words: Vec<OsString>) -> Vec<OsS
         if word == "--" {
             out.push(word);
             out.extend(words.by_ref());
-        } else if is_flag(&word) {
-            let value = words.peek().and_then(is_truth);
+        } else if let Some(truths) = truths(&word) {
+            let next = words.peek().map(|next| next.to_string_lossy().to_ascii_lowercase());
+            let value = next.filter(|next| truths.contains(next));
             if value.is_some() {
                 words.next();
             }
