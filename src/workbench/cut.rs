@@ -102,7 +102,8 @@ pub fn run(args: &CutArgs, base: &Path) -> BenchResult<Results> {
         });
     }
     for one in &cuts {
-        results.line(format!("{}: q = {} {} in the centre", name_of(&one.path), one.centre(args), one.unit));
+        let q = one.centre(args);
+        results.line(format!("{}: q = {q:.4} {} in the centre", name_of(&one.path), one.unit));
     }
     let name = format!("{}_snap_{}-{}", stem_of(&files[files.len() - 1]), args.col[0], args.row[0]);
     write_cube(&name, &cuts, &mut results)?;
@@ -259,7 +260,7 @@ mod tests {
             with_cards(folder.path(), &format!("{name}.fits"), &pixels, &cards);
         }
         let results = run(&args(&["?.fits", "--col", "10", "2", "--row", "1", "3", "--film"]), folder.path()).unwrap();
-        assert_eq!(results.text, ["a.fits: q = 110 ADU in the centre", "b.fits: q = 110.5 ADU in the centre"]);
+        assert_eq!(results.text, ["a.fits: q = 110.0000 ADU in the centre", "b.fits: q = 110.5000 ADU in the centre"]);
         let input = FitsInput::open(folder.path().join("b_snap_10-1.fits")).unwrap();
         assert_eq!(input.hdus()[0].axes, [5, 5, 2], "columns 8 to 12, rows 0 to 4, two images");
         let header = input.header(0).unwrap();

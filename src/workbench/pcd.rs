@@ -81,7 +81,12 @@ pub fn run(args: &PcdArgs, base: &Path) -> BenchResult<Results> {
     }
     for set in &sets {
         let inside: f64 = set.counts.iter().sum();
-        results.line(format!("{}: {} files, {} unmasked pixels, {inside} drawn", set.label, set.files, set.pixels));
+        results.line(format!(
+            "{}: {}, {} unmasked pixels, {inside} drawn",
+            set.label,
+            files_text(set.files),
+            set.pixels
+        ));
         if let Some((n, error)) = share_above(set, lo, hi, 0.5) {
             results.line(format!("  pixels between 0.5 {} and {hi}: {} of all", set.unit, plus_minus(n, error)));
         }
@@ -128,6 +133,11 @@ fn read(
     Ok(Set { label, files: files.len(), pixels, counts, unit })
 }
 
+/// `1 file`, `2 files`.
+pub(super) fn files_text(n: usize) -> String {
+    format!("{n} file{}", if n == 1 { "" } else { "s" })
+}
+
 /// Unit of the pixels of an HDU, `e-` or `ADU`.
 pub(super) fn unit_of(file: &FitsFile, hdu: usize) -> BenchResult<String> {
     let header = file.header(hdu)?;
@@ -166,11 +176,15 @@ fn figure(args: &PcdArgs, sets: &[Set], (lo, hi): (f64, f64)) -> Figure {
     let mut ratio =
         Panel::new().x(x).y("ratio to the first").x_range(lo, hi).with_grid().guide(Guide::horizontal(1.0).solid());
     let centres: Vec<f64> = (0..bins).map(|i| lo + width * (i as f64 + 0.5)).collect();
+    let mut highest = 1.5f64;
     for (k, set) in sets.iter().enumerate().skip(1) {
         let (r, e): (Vec<f64>, Vec<f64>) = ratios(args, &sets[0], set).into_iter().unzip();
+        // Bins with few pixels would hide what the others tell.
+        let sure = r.iter().zip(&e).filter(|(r, e)| **e < 0.3 * **r).map(|(r, e)| r + e);
+        highest = sure.fold(highest, f64::max);
         ratio = ratio.points(Points::new(&centres, r).y_errors(e).filled(Colour::series(k)).size(2.0));
     }
-    figure.grid(2, 1).heights([2.2, 1.0]).share_x().panel(main).panel(ratio)
+    figure.grid(2, 1).heights([2.2, 1.0]).share_x().panel(main).panel(ratio.y_range(0.0, 1.1 * highest))
 }
 
 /// Four significant digits, without trailing zeros.
@@ -239,7 +253,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         files(folder.path());
         let results = run(&args(&["-d", "a*.fits", "b*.fits", "--ho", "4", "-0.5", "3.5"]), folder.path()).unwrap();
-        assert_eq!(results.text[0], "a*.fits: 1 files, 380 unmasked pixels, 380 drawn");
+        assert_eq!(results.text[0], "a*.fits: 1 file, 380 unmasked pixels, 380 drawn");
         let csv = std::fs::read_to_string(folder.path().join("pcd.csv")).unwrap();
         let row: Vec<f64> = csv.lines().nth(4).unwrap().split(',').map(|x| x.parse().unwrap()).collect();
         // 80 and 40 pixels of one electron: 0.5 ± 0.5·√(1/80 + 1/40)

@@ -69,7 +69,8 @@ impl Results {
         if formats.is_empty() {
             formats = usual.to_vec();
         }
-        let directory = base.join(&args.outdir);
+        // `DIR/./file` would be right, but is ugly to read.
+        let directory: PathBuf = base.join(&args.outdir).components().collect();
         std::fs::create_dir_all(&directory)
             .map_err(|e| BenchError::Unwritable { path: directory.clone(), reason: e.to_string() })?;
         Ok(Self { display: args.display, directory, formats, ..Self::default() })

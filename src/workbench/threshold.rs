@@ -100,6 +100,11 @@ impl DarkCurrentFit {
         weight * gaussian(x, self.mu0 + electrons as f64 * self.gain, self.sigma)
     }
 
+    /// mu0, sigma, gain, lambda with six significant digits.
+    fn texts(&self) -> [String; 4] {
+        [self.mu0, self.sigma, self.gain, self.lambda].map(|x| plus_minus(x, f64::NAN))
+    }
+
     /// F1 at x.
     fn f1(&self, x: f64) -> f64 {
         let (t0, t1) = self.above(x);
@@ -179,10 +184,8 @@ pub fn run(args: &ThresholdArgs, base: &Path) -> BenchResult<Results> {
         };
         let amplifier = if name.is_empty() { String::new() } else { format!("amplifier {name}: ") };
         let (equal_error, best_error) = errors.map_or((0.0, 0.0), |e| fit.threshold_errors(e));
-        results.line(format!(
-            "{amplifier}mu0 {} ADU, sigma {} ADU, gain {} ADU/e-, lambda {} ADU",
-            fit.mu0, fit.sigma, fit.gain, fit.lambda
-        ));
+        let [mu0, sigma, gain, lambda] = fit.texts();
+        results.line(format!("{amplifier}mu0 {mu0} ADU, sigma {sigma} ADU, gain {gain} ADU/e-, lambda {lambda} ADU"));
         let both = [("equal losses", found.equal, equal_error), ("largest F1", found.best, best_error)];
         for (what, x, error) in both {
             let adu = if error > 0.0 { plus_minus(x, error) } else { format!("{x:.6}") };
@@ -260,6 +263,7 @@ fn fits(args: &ThresholdArgs, base: &Path) -> BenchResult<Vec<NamedFit>> {
 
 fn figure(fit: &DarkCurrentFit, found: &Thresholds, range: (f64, f64), suffix: &str) -> Figure {
     let (lo, hi) = range;
+    let [mu0, sigma, gain, lambda] = fit.texts();
     let curve = |electrons: u64, colour: Colour, label: &str| {
         Line::function(lo, hi, 1200, |x| fit.density(x, electrons)).colour(colour).label(label)
     };
@@ -304,10 +308,7 @@ fn figure(fit: &DarkCurrentFit, found: &Thresholds, range: (f64, f64), suffix: &
         .guide(Guide::vertical(found.best).colour(Colour::RED).dotted());
     Figure::new(format!("threshold{suffix}"))
         .title("Charge threshold between 0 and 1 e⁻")
-        .title(format!(
-            "μ_{{0}} = {} ADU, σ = {} ADU, gain = {} ADU/e⁻, λ = {} ADU",
-            fit.mu0, fit.sigma, fit.gain, fit.lambda
-        ))
+        .title(format!("μ_{{0}} = {mu0} ADU, σ = {sigma} ADU, gain = {gain} ADU/e⁻, λ = {lambda} ADU"))
         .size(8.0, 6.5)
         .grid(2, 1)
         .heights([2.0, 1.2])
@@ -358,7 +359,7 @@ fn scan(
     };
     results.figure(
         Figure::new(format!("threshold_scan{suffix}"))
-            .title(format!("Charge threshold between 0 and 1 e⁻, gain {} ADU/e⁻", fit.gain))
+            .title(format!("Charge threshold between 0 and 1 e⁻, gain {} ADU/e⁻", fit.texts()[2]))
             .size(11.0, 4.5)
             .grid(1, 2)
             .panel(map(equal, "equal losses"))

@@ -152,7 +152,7 @@ pub fn run(args: &HotcolsArgs, base: &Path) -> BenchResult<Results> {
     let what = args.axis.name();
     let hot = found.iter().filter(|f| f.hot).count();
     let groups = if args.rebin > 1 { format!(" groups of {} {what}s", args.rebin) } else { format!(" {what}s") };
-    results.line(format!("{hot} of {}{groups} are hot ({} files)", lines.len(), files.len()));
+    results.line(format!("{hot} of {}{groups} are hot ({})", lines.len(), super::pcd::files_text(files.len())));
     if let Some(value) = gap {
         results.line(format!("threshold of the gap: {value:.6} selected per unmasked pixel"));
     }

@@ -254,11 +254,13 @@ fn report(
         let weights: Vec<f64> = one.points.iter().map(|p| p.error.powi(-2)).collect();
         let label = one.label(quantity);
         let n = y.len();
-        let mean_text = if n > 1 { plus_minus(mean, std / (n as f64).sqrt()) } else { mean.to_string() };
-        results.line(format!("{label}: {n} images, mean {mean_text} {unit}, standard deviation {std:.4}"));
-        if n == 1 && one.points[0].error > 0.0 {
-            results.line(format!("  value {} {unit}", plus_minus(y[0], one.points[0].error)));
-        }
+        results.line(if n > 1 {
+            let error = std / (n as f64).sqrt();
+            let spread = plus_minus(std, std / (2.0 * (n - 1) as f64).sqrt());
+            format!("{label}: {n} images, mean {} {unit}, standard deviation {spread} {unit}", plus_minus(mean, error))
+        } else {
+            format!("{label}: 1 image, {} {unit}", plus_minus(y[0], one.points[0].error))
+        });
         if n > 1 && weights.iter().all(|w| w.is_finite() && *w > 0.0) {
             let total: f64 = weights.iter().sum();
             let average = weights.iter().zip(&y).map(|(w, y)| w * y).sum::<f64>() / total;

@@ -4,9 +4,7 @@ use ndarray::{Array2, Axis as ArrayAxis, concatenate};
 
 use super::listing::Listed;
 use super::{Parameters, Stretch, Tile, ViewArgs};
-use crate::plot::{
-    Axis, Colour, Figure, Guide, Histogram, ImagePlot, Line, Marker, Panel, Points, Shape, Strip, Stroke,
-};
+use crate::plot::{Axis, Colour, Figure, Guide, Histogram, ImagePlot, Line, Panel, Strip, Stroke};
 use crate::stats::histogram;
 use crate::stats::robust::percentiles;
 use crate::workbench::error::{BenchError, BenchResult};
@@ -15,6 +13,8 @@ use crate::workbench::error::{BenchError, BenchResult};
 const ZOOM: usize = 50;
 /// Windows drawn at most.
 const MOST_ZOOMS: usize = 12;
+/// Colour of the circles, which no palette has.
+const CIRCLE: Colour = Colour::rgb(255, 0, 255);
 /// Bins of the distribution.
 const BINS: usize = 200;
 
@@ -169,12 +169,29 @@ fn overlays(
         panel = panel.line(Line::new(x, y).colour(Colour::RED).width(0.7));
     }
     if let Some(listed) = listed {
+        let (rows, cols) = tile.values.dim();
+        let reach = ((0.006 * cols as f64).max(1.3), (0.009 * rows as f64).max(1.3));
         let own = listed.iter().filter(|p| p.tile == number);
-        let (x, y): (Vec<f64>, Vec<f64>) = own.map(|p| (at.1 + p.col as f64, at.0 + p.row as f64)).unzip();
-        let circle = Marker { face: None, ..Marker::filled(Shape::Circle, Colour::rgb(255, 0, 255)) }.size(7.0);
-        panel = panel.points(Points::new(x, y).marker(circle));
+        let places = own.map(|p| (at.1 + p.col as f64, at.0 + p.row as f64));
+        panel = panel.line(circles(places, reach));
     }
     panel
+}
+
+/// Circles around places, of these half axes; the pixels inside stay visible.
+fn circles(places: impl Iterator<Item = (f64, f64)>, (rx, ry): (f64, f64)) -> Line {
+    const CORNERS: usize = 24;
+    let (mut x, mut y) = (Vec::new(), Vec::new());
+    for (cx, cy) in places {
+        for k in 0..=CORNERS {
+            let angle = std::f64::consts::TAU * k as f64 / CORNERS as f64;
+            x.push(cx + rx * angle.cos());
+            y.push(cy + ry * angle.sin());
+        }
+        x.push(f64::NAN);
+        y.push(f64::NAN);
+    }
+    Line::new(x, y).colour(CIRCLE).width(1.3)
 }
 
 /// Edges between masked and other pixels as line segments separated by NaN.
@@ -221,14 +238,13 @@ pub fn zooms(args: &ViewArgs, parameters: &Parameters, tiles: &[Tile], listed: &
         let (x0, y0) = ((c0 + cols.start) as f64 - 0.5, (r0 + rows.start) as f64 - 0.5);
         let plot =
             picture(args, parameters, tile, part, range).extent(x0, x0 + cols.len() as f64, y0, y0 + rows.len() as f64);
-        let circle = Marker { face: None, ..Marker::filled(Shape::Circle, Colour::rgb(255, 0, 255)) }.size(9.0);
         let (row, col) = tile.original(pixel.row, pixel.col);
         let (x, y) = axis_names(tile);
         let mut panel = Panel::image_of(plot)
             .x(x)
             .y(y)
             .title(format!("col {col}, row {row}: {} {}", tile.values[[pixel.row, pixel.col]], unit(tile)))
-            .points(Points::new([(c0 + pixel.col) as f64], [(r0 + pixel.row) as f64]).marker(circle));
+            .line(circles([((c0 + pixel.col) as f64, (r0 + pixel.row) as f64)].into_iter(), (2.5, 2.5)));
         if let Some(mask) = &tile.mask {
             let part = Array2::from_shape_fn((rows.len(), cols.len()), |(r, c)| mask[[rows.start + r, cols.start + c]]);
             let (x, y) = outline(&part, (y0 + 0.5, x0 + 0.5));
