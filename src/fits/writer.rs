@@ -21,7 +21,7 @@ const BLOCK: usize = 2880;
 /// A FITS file to be: images with their headers, in order.
 #[derive(Debug, Default)]
 pub struct FitsWriter<'a> {
-    hdus: Vec<(Header, Cow<'a, Array2<f64>>)>,
+    hdus: Vec<(Header, Cow<'a, Array2<f64>>, Option<usize>)>,
 }
 
 impl<'a> FitsWriter<'a> {
@@ -33,14 +33,23 @@ impl<'a> FitsWriter<'a> {
     /// Appends an image (`[row, col]`); the first one becomes the primary HDU. Structural cards are added, the header
     /// must not hold any.
     pub fn push(&mut self, header: Header, pixels: Cow<'a, Array2<f64>>) {
-        self.hdus.push((header, pixels));
+        self.hdus.push((header, pixels, None));
+    }
+
+    /// Appends a stack of `planes` images of equal size, one below the other in `pixels`, as an image with three axes
+    /// (plane, row, column). Without planes, or if the rows cannot be divided among them, it is a plain image.
+    pub fn push_stack(&mut self, header: Header, pixels: Cow<'a, Array2<f64>>, planes: usize) {
+        let divides = planes > 0 && pixels.nrows().is_multiple_of(planes);
+        self.hdus.push((header, pixels, divides.then_some(planes)));
     }
 
     /// The bytes of the HDUs, in order.
     fn parts(&self) -> Vec<Vec<u8>> {
         let extensions = self.hdus.len() > 1;
         let numbered = self.hdus.par_iter().enumerate();
-        numbered.map(|(position, (header, pixels))| hdu_bytes(position, extensions, header, pixels)).collect()
+        numbered
+            .map(|(position, (header, pixels, planes))| hdu_bytes(position, extensions, header, pixels, *planes))
+            .collect()
     }
 
     /// The bytes of the file.
@@ -67,7 +76,13 @@ impl<'a> FitsWriter<'a> {
     }
 }
 
-fn hdu_bytes(position: usize, extensions: bool, header: &Header, pixels: &Array2<f64>) -> Vec<u8> {
+fn hdu_bytes(
+    position: usize,
+    extensions: bool,
+    header: &Header,
+    pixels: &Array2<f64>,
+    planes: Option<usize>,
+) -> Vec<u8> {
     let (rows, cols) = pixels.dim();
     let mut data = vec![0; (rows * cols * 8).next_multiple_of(BLOCK)];
     data.chunks_exact_mut(8).zip(pixels).for_each(|(bytes, x)| bytes.copy_from_slice(&x.to_be_bytes()));
@@ -79,10 +94,11 @@ fn hdu_bytes(position: usize, extensions: bool, header: &Header, pixels: &Array2
             Card::new("XTENSION", "IMAGE", "image extension")
         },
         Card::new("BITPIX", -64, "64-bit floating point"),
-        Card::new("NAXIS", 2, "number of axes"),
+        Card::new("NAXIS", if planes.is_some() { 3 } else { 2 }, "number of axes"),
         Card::new("NAXIS1", cols, "columns"),
-        Card::new("NAXIS2", rows, "rows"),
+        Card::new("NAXIS2", rows / planes.unwrap_or(1), "rows"),
     ];
+    structural.extend(planes.map(|n| Card::new("NAXIS3", n, "images")));
     if position > 0 {
         structural.push(Card::new("PCOUNT", 0, "no group parameters"));
         structural.push(Card::new("GCOUNT", 1, "one group"));
@@ -193,7 +209,7 @@ mod tests {
     fn an_hdu_with_its_checksum_sums_to_minus_zero() {
         for seed in 0..200u32 {
             let pixels = Array2::from_shape_fn((2, 3), |(r, c)| f64::from(seed) * 1.7 + (r * 7 + c) as f64);
-            let bytes = hdu_bytes(0, false, &header(), &pixels);
+            let bytes = hdu_bytes(0, false, &header(), &pixels, None);
             assert_eq!(bytes.len() % BLOCK, 0);
             assert_eq!(checksum(&bytes), u32::MAX, "FITS 4.0 appendix J: all ones");
         }
