@@ -18,6 +18,8 @@ pub mod batch;
 pub mod cli;
 #[forbid(unsafe_code)]
 pub mod config;
+#[forbid(unsafe_code)]
+pub mod dqm;
 pub mod fits;
 #[forbid(unsafe_code)]
 pub mod image;

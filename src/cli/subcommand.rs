@@ -35,7 +35,8 @@ impl std::fmt::Debug for Subcommand {
 }
 
 /// All tools, in the order of the help.
-pub static SUBCOMMANDS: &[Subcommand] = &[simulate::TOOL, response::TOOL, crosstalk::TOOL, activity::TOOL, completions::TOOL, man::TOOL];
+pub static SUBCOMMANDS: &[Subcommand] =
+    &[simulate::TOOL, response::TOOL, crosstalk::TOOL, activity::TOOL, completions::TOOL, man::TOOL];
 
 /// The tool of this name or older name.
 pub fn find(name: &OsStr) -> Option<&'static Subcommand> {

@@ -107,7 +107,10 @@ mod tests {
 
     #[test]
     fn chains_lead_to_their_tabulated_parents() {
-        assert_eq!([parent("208Tl"), parent("214Bi"), parent("210Bi"), parent("60Co")], [Some("232Th"), Some("226Ra"), Some("210Pb"), None]);
+        assert_eq!(
+            [parent("208Tl"), parent("214Bi"), parent("210Bi"), parent("60Co")],
+            [Some("232Th"), Some("226Ra"), Some("210Pb"), None]
+        );
         assert!(PARENTS.iter().all(|p| parent(p) == Some(p)));
     }
 }

@@ -262,7 +262,8 @@ impl Builder {
             other => {
                 let nearest = crate::config::problem::nearest(other, NAMES)
                     .map_or_else(String::new, |n| format!("; did you mean `{n}`?"));
-                self.problems.push(format!("{group}: there is no process `{other}`{nearest} (processes: {})", NAMES.join(", ")));
+                self.problems
+                    .push(format!("{group}: there is no process `{other}`{nearest} (processes: {})", NAMES.join(", ")));
             }
         }
         let repeated = self.chain.len() > before
@@ -338,7 +339,9 @@ impl ResponseConfig {
         for key in document.keys() {
             let known = ["in_root", "out_root", "CF"].contains(&key.as_str()) || GROUPS.contains(&key.as_str());
             if !known && !key.starts_with("__") {
-                problems.push(format!("there is no group `{key}` (groups: in_root, out_root, detector_response, reconstruction, CF)"));
+                problems.push(format!(
+                    "there is no group `{key}` (groups: in_root, out_root, detector_response, reconstruction, CF)"
+                ));
             }
         }
         let in_root = read("in_root", in_root, &mut problems).unwrap_or_default();
@@ -402,7 +405,8 @@ impl Builder {
         }
         if self.create.as_ref().is_some_and(|c| c.blank_image.is_none()) && !self.modes.contains(&NoiseMode::Full) {
             self.problems.push(
-                "CreateFitsImage: needs `blank_image`, or DarkCurrent or ElectronicNoise with `mode` = \"full-image\"".into(),
+                "CreateFitsImage: needs `blank_image`, or DarkCurrent or ElectronicNoise with `mode` = \"full-image\""
+                    .into(),
             );
         }
         if self.problems.is_empty() {
@@ -428,9 +432,12 @@ impl Builder {
         if self.chain.is_empty() {
             self.problems.push("no process is active (`\"active\": 1` in its block)".into());
         } else if !pixelized {
-            let needing: Vec<&str> =
-                self.chain.iter().filter(|s| s.sequence_id() > 30).map(|s| s.name()).collect();
-            let reason = if needing.is_empty() { "the output needs pixels".into() } else { format!("{} need pixels", needing.join(", ")) };
+            let needing: Vec<&str> = self.chain.iter().filter(|s| s.sequence_id() > 30).map(|s| s.name()).collect();
+            let reason = if needing.is_empty() {
+                "the output needs pixels".into()
+            } else {
+                format!("{} need pixels", needing.join(", "))
+            };
             self.problems.push(format!("PixelizeSignal must be active: {reason}"));
         }
     }

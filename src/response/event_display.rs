@@ -50,8 +50,8 @@ impl EventDisplay {
             let name = format!("{stem}_event{}_ccd{}{window}.pdf", collection.event, collection.ccd);
             let path = output.with_file_name(name);
             let failed = |reason: String| ResponseRunError::Write { path: path.clone(), reason };
-            let bytes = crate::plot::render(&self.figure(collection, ccd), Format::Pdf)
-                .map_err(|e| failed(e.to_string()))?;
+            let bytes =
+                crate::plot::render(&self.figure(collection, ccd), Format::Pdf).map_err(|e| failed(e.to_string()))?;
             crate::output::atomic::write(&path, &bytes).map_err(|e| failed(e.to_string()))?;
             files.push(path);
         }
@@ -117,11 +117,20 @@ impl EventDisplay {
                 && y >= f64::from(extent.rows.0) - 0.5
                 && y <= f64::from(extent.rows.1) + 0.5
         };
-        let electrons: Vec<(f64, f64)> =
-            hits.hits.iter().filter(|h| h.charge > 0).filter(shown).take(ELECTRONS).map(|h| in_pixels(h, ccd)).collect();
+        let electrons: Vec<(f64, f64)> = hits
+            .hits
+            .iter()
+            .filter(|h| h.charge > 0)
+            .filter(shown)
+            .take(ELECTRONS)
+            .map(|h| in_pixels(h, ccd))
+            .collect();
         panel = panel.points(
-            Points::new(electrons.iter().map(|p| p.0).collect::<Vec<_>>(), electrons.iter().map(|p| p.1).collect::<Vec<_>>())
-                .marker(Marker::open(Shape::Cross, Colour::GREY).size(1.5)),
+            Points::new(
+                electrons.iter().map(|p| p.0).collect::<Vec<_>>(),
+                electrons.iter().map(|p| p.1).collect::<Vec<_>>(),
+            )
+            .marker(Marker::open(Shape::Cross, Colour::GREY).size(1.5)),
         );
         deposits(panel, hits.deposits.iter().filter(shown), ccd)
     }

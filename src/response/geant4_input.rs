@@ -204,7 +204,8 @@ fn text(tree: &TreeReader, name: &str) -> ReadResult<String> {
 
 fn read_run(tree: &TreeReader) -> ReadResult<RunInfo> {
     let number = |name: &str| -> ReadResult<i64> { Ok(scalars(tree, name)?.next().transpose()?.unwrap_or(0.0) as i64) };
-    let numbers = |name: &str| -> ReadResult<Vec<f64>> { Ok(vectors(tree, name)?.next().transpose()?.unwrap_or_default()) };
+    let numbers =
+        |name: &str| -> ReadResult<Vec<f64>> { Ok(vectors(tree, name)?.next().transpose()?.unwrap_or_default()) };
     let ccds = if tree.branch("NCCD").is_ok() { "NCCD" } else { "NCCDs" };
     let names = text(tree, "concatedVolumeNames")?;
     Ok(RunInfo {

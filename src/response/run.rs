@@ -68,7 +68,12 @@ pub fn run(config: &ResponseConfig, job: &Job, seed: u64, display: Option<&Event
         pasted: config.is_active("PasteClusterProcess"),
         unsaturated: config.saturation_adu.is_some() && !config.has_noise(),
         // Files of one job come from the same program; a column that only some have is left out.
-        primaries: files[0].primary_columns.iter().copied().filter(|c| files.iter().all(|f| f.primary_columns.contains(c))).collect(),
+        primaries: files[0]
+            .primary_columns
+            .iter()
+            .copied()
+            .filter(|c| files.iter().all(|f| f.primary_columns.contains(c)))
+            .collect(),
     };
     let mut output = Output::create(config, &job.output, shape)?;
     let mut shift = 0;
@@ -240,8 +245,7 @@ impl Output {
 
     /// Notes an input file.
     fn file(&mut self, number: usize, file: &Geant4File, clusters: u64, all: &[Geant4File]) -> Result<()> {
-        let single =
-            all.iter().all(|f| trees::find_volumes(&f.run.volume_names, &f.run.simulated_volume).len() == 1);
+        let single = all.iter().all(|f| trees::find_volumes(&f.run.volume_names, &f.run.simulated_volume).len() == 1);
         for (what, name) in [("detector_name", &self.detector), ("simulatedVolume", &file.run.simulated_volume)] {
             if trees::find_volumes(&file.run.volume_names, name).is_empty() {
                 self.summary.warnings.push(format!(
@@ -268,7 +272,9 @@ impl Output {
         }
         self.file.finish().map_err(&failed)?;
         if self.summary.outside > 0 {
-            self.summary.warnings.push(format!("{} deposits lie outside the CCDs and were left out", self.summary.outside));
+            self.summary
+                .warnings
+                .push(format!("{} deposits lie outside the CCDs and were left out", self.summary.outside));
         }
         Ok(self.summary)
     }

@@ -208,7 +208,10 @@ pub fn clusters(event: i64, collections: &[HitCollection], values: &[Vec<f64>], 
         rest.push(("pixels_E_MCT".into(), floats(all().map(|p| p.unsaturated / 1e3), &offsets)));
         rest.push(("pixels_saturated".into(), ints(all().map(saturated), &offsets)));
         rest.push(("Energy_MCT".into(), per_cluster(&|i| of_cluster(i).map(|p| p.unsaturated / 1e3).sum())));
-        rest.push(("Npix_MCT".into(), per_cluster_int(&|i| of_cluster(i).filter(|p| p.unsaturated > 0.0).count() as i64)));
+        rest.push((
+            "Npix_MCT".into(),
+            per_cluster_int(&|i| of_cluster(i).filter(|p| p.unsaturated > 0.0).count() as i64),
+        ));
         rest.push(("Npix_sat".into(), per_cluster_int(&|i| of_cluster(i).map(saturated).sum())));
     }
     rest.extend(primaries(shape, values));
@@ -283,12 +286,9 @@ pub fn process_config(config: &ResponseConfig, seed: u64) -> Branches {
         }
     }
     let ccd = &config.ccd;
-    for (name, value) in [
-        ("e2eV", ccd.e2ev),
-        ("ADC2eV", ccd.adc2ev),
-        ("ADC2e", ccd.e2ev / ccd.adc2ev),
-        ("img_exp_time", ccd.image_time),
-    ] {
+    for (name, value) in
+        [("e2eV", ccd.e2ev), ("ADC2eV", ccd.adc2ev), ("ADC2e", ccd.e2ev / ccd.adc2ev), ("img_exp_time", ccd.image_time)]
+    {
         rest.push((name.into(), Value::Double(value)));
     }
     rest.push(("waders_version".into(), Value::Text(env!("CARGO_PKG_VERSION").into())));

@@ -66,16 +66,40 @@ fn impossible_configurations_are_refused() {
     geant4(&dir.path().join("g4.root"), &[vec![(1, 0.1, 0.1, 0.1, 100.0, 0.0, 11)]], "");
     let pixelize = json!({"active": 1});
     for (config, text) in [
-        (json!({"detector_response": {"PixelizeSignal": pixelize, "Diffusion": {"active": 1, "sigma": 3}}}), "detector_response.Diffusion.sigma = 3"),
-        (json!({"detector_response": {"PixelizeSignal": pixelize, "Diffusion": {"active": 1, "model": "other"}}}), "Diffusion.model = \"other\""),
+        (
+            json!({"detector_response": {"PixelizeSignal": pixelize, "Diffusion": {"active": 1, "sigma": 3}}}),
+            "detector_response.Diffusion.sigma = 3",
+        ),
+        (
+            json!({"detector_response": {"PixelizeSignal": pixelize, "Diffusion": {"active": 1, "model": "other"}}}),
+            "Diffusion.model = \"other\"",
+        ),
         (json!({"detector_response": {"PixelizeSignal": pixelize, "Diffusion": {"active": 1, "B": 0.01}}}), "infinite"),
-        (json!({"detector_response": {"PixelizeSignal": pixelize, "Diffusion": {"active": 1, "repulsion": 1}}}), "sigma_map_file"),
-        (json!({"detector_response": {"PixelizeSignal": pixelize, "Difusion": {"active": 1}}}), "did you mean `Diffusion`"),
+        (
+            json!({"detector_response": {"PixelizeSignal": pixelize, "Diffusion": {"active": 1, "repulsion": 1}}}),
+            "sigma_map_file",
+        ),
+        (
+            json!({"detector_response": {"PixelizeSignal": pixelize, "Difusion": {"active": 1}}}),
+            "did you mean `Diffusion`",
+        ),
         (json!({"detector_response": {"Diffusion": {"active": 1}}}), "PixelizeSignal must be active"),
-        (json!({"detector_response": {"PixelizeSignal": pixelize}, "reconstruction": {"ClusterFinder": {"active": 1, "spr_threshold": 3}}}), "a threshold"),
-        (json!({"detector_response": {"PixelizeSignal": pixelize}, "reconstruction": {"CreateFitsImage": {"active": 1}}}), "full-image"),
-        (json!({"detector_response": {"PixelizeSignal": pixelize, "ElectronicNoise": {"active": 1, "sigma": -1}}}), "`sigma` = -1"),
-        (json!({"detector_response": {"PixelizeSignal": pixelize, "PasteClusterProcess": {"active": 1}}}), "`blank_dir` is required"),
+        (
+            json!({"detector_response": {"PixelizeSignal": pixelize}, "reconstruction": {"ClusterFinder": {"active": 1, "spr_threshold": 3}}}),
+            "a threshold",
+        ),
+        (
+            json!({"detector_response": {"PixelizeSignal": pixelize}, "reconstruction": {"CreateFitsImage": {"active": 1}}}),
+            "full-image",
+        ),
+        (
+            json!({"detector_response": {"PixelizeSignal": pixelize, "ElectronicNoise": {"active": 1, "sigma": -1}}}),
+            "`sigma` = -1",
+        ),
+        (
+            json!({"detector_response": {"PixelizeSignal": pixelize, "PasteClusterProcess": {"active": 1}}}),
+            "`blank_dir` is required",
+        ),
         (json!({"detector_response": {"PixelizeSignal": pixelize}, "CF": {"ccd_shape": [0, 10]}}), "CF.ccd_shape"),
         (json!({"detector_response": {"PixelizeSignal": pixelize}, "CF": {"e2ev": 3}}), "CF.e2ev = 3"),
         (json!({"detector_response": {}}), "no process is active"),

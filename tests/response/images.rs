@@ -34,7 +34,10 @@ fn events_are_collected_in_images() {
         let header = input.header(0).unwrap();
         assert_eq!(header.text("SIMS").as_deref(), Some("T"));
         assert_eq!(header.text("INFILE").as_deref(), Some("g4.root"));
-        assert_eq!([header.number("PED"), header.number("TEXP"), header.number("NDCMS")], [Some(3.0), Some(43200.0), Some(1.0)]);
+        assert_eq!(
+            [header.number("PED"), header.number("TEXP"), header.number("NDCMS")],
+            [Some(3.0), Some(43200.0), Some(1.0)]
+        );
     }
 }
 
@@ -62,7 +65,9 @@ fn clusters_are_pasted_on_blank_images() {
     let made = run(dir.path(), &["response", "c.json", "--g4file", "g4.root", "--tag", "t"]);
     assert_eq!(made.code, 0, "{made:?}");
     // five pastes on blanks 0, 1, 0 (cyclic): the last one holds a single cluster
-    for (name, blank, pasted) in [("blank_0_Ncls2_1", 100.0, 2), ("blank_1_Ncls2_2", 200.0, 2), ("blank_0_Ncls1_3", 100.0, 1)] {
+    for (name, blank, pasted) in
+        [("blank_0_Ncls2_1", 100.0, 2), ("blank_1_Ncls2_2", 200.0, 2), ("blank_0_Ncls1_3", 100.0, 1)]
+    {
         let input = FitsInput::open(dir.path().join(format!("made/psimulCCDimg_{name}.fits"))).unwrap();
         let layers: Vec<Array2<f64>> = (0..5).map(|hdu| input.read_image(hdu).unwrap()).collect();
         let names: Vec<_> = (1..5).map(|hdu| input.header(hdu).unwrap().text("EXTNAME").unwrap()).collect();
@@ -79,7 +84,11 @@ fn clusters_are_pasted_on_blank_images() {
         let header = input.header(0).unwrap();
         assert_eq!([header.integer("NMAX"), header.integer("NEVTS")], [Some(2), Some(pasted.into())]);
         assert_eq!(header.number("EV2ADU"), Some(5.0));
-        assert_eq!(header.integer("RUNID"), Some(if blank == 100.0 { 40 } else { 41 }), "the header of the blank is kept");
+        assert_eq!(
+            header.integer("RUNID"),
+            Some(if blank == 100.0 { 40 } else { 41 }),
+            "the header of the blank is kept"
+        );
     }
     let file = dir.path().join("out_simulCCDimg_t_g4.root");
     let rows = entries::<Vec<Vec<i32>>>(&file, "pixelizedEvent", "rnd_rows");

@@ -15,7 +15,17 @@ fn files_of_both_producers_are_read() {
     let (full, light) = (by_root("full.root"), by_root("light.root"));
     let run = run(
         dir.path(),
-        &["response", "c.json", "--g4file", full.to_str().unwrap(), light.to_str().unwrap(), "--g4out", "out", "--tag", "t"],
+        &[
+            "response",
+            "c.json",
+            "--g4file",
+            full.to_str().unwrap(),
+            light.to_str().unwrap(),
+            "--g4out",
+            "out",
+            "--tag",
+            "t",
+        ],
     );
     assert_eq!(run.code, 0, "{run:?}");
     assert!(run.err.contains("1 deposits lie outside"), "{}", run.err);

@@ -15,8 +15,13 @@ pub struct Run {
 
 /// Runs the program in a folder.
 pub fn run(folder: &Path, arguments: &[&str]) -> Run {
-    let output =
-        Command::cargo_bin("panaSKImg").unwrap().env("NO_COLOR", "1").current_dir(folder).args(arguments).output().unwrap();
+    let output = Command::cargo_bin("panaSKImg")
+        .unwrap()
+        .env("NO_COLOR", "1")
+        .current_dir(folder)
+        .args(arguments)
+        .output()
+        .unwrap();
     Run {
         code: output.status.code().unwrap_or(-1),
         out: String::from_utf8_lossy(&output.stdout).into_owned(),
@@ -85,8 +90,7 @@ pub fn geant4(path: &Path, events: &[Vec<Deposit>], without: &str) {
             ("simulatedVolume", Cell::Str("CCDSensor_PV")),
         ]],
     );
-    let ids: Vec<Vec<(&str, Cell<'_>)>> =
-        (0..events.len()).map(|i| vec![("EventID", Cell::Int(i as i32))]).collect();
+    let ids: Vec<Vec<(&str, Cell<'_>)>> = (0..events.len()).map(|i| vec![("EventID", Cell::Int(i as i32))]).collect();
     tree("EventOut", &ids);
     let columns: Vec<_> = events
         .iter()

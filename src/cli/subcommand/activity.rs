@@ -55,7 +55,12 @@ fn work(matches: &ArgMatches, _: &Surroundings<'_>) -> Result<u8, UsageError> {
         }
     }
     if let Some(isotope) = COSMOGENIC.iter().find(|i| i.name.eq_ignore_ascii_case(&args.isotope)) {
-        print(&format!("{}: {:.4} decays/kg/day (half life {} days)\n", isotope.name, activity(isotope, times), isotope.half_life));
+        print(&format!(
+            "{}: {:.4} decays/kg/day (half life {} days)\n",
+            isotope.name,
+            activity(isotope, times),
+            isotope.half_life
+        ));
         return Ok(ALL_DONE);
     }
     let Some(parent) = parent(&args.isotope) else {

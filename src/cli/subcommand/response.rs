@@ -137,11 +137,8 @@ fn jobs(args: &ResponseArgs, config: &ResponseConfig) -> Result<Vec<Job>, UsageE
     if inputs.is_empty() {
         return Err(UsageError::NoInput("give Geant4 files with --g4file, or `in_root` in the configuration".into()));
     }
-    let directory = args
-        .g4out
-        .clone()
-        .or_else(|| config.out_root.out_dir_path.clone())
-        .unwrap_or_else(|| PathBuf::from("."));
+    let directory =
+        args.g4out.clone().or_else(|| config.out_root.out_dir_path.clone()).unwrap_or_else(|| PathBuf::from("."));
     if let Some(name) = &args.output {
         return Ok(vec![Job { inputs, output: directory.join(name) }]);
     }

@@ -58,8 +58,11 @@ impl DigitizeProcess for ClusterFinder {
         let rows: Vec<u32> = hits.pixels.iter().map(|p| p.row).collect();
         let cols: Vec<u32> = hits.pixels.iter().map(|p| p.col).collect();
         let largest = context.ccd.rows.max(context.ccd.cols).min(u32::MAX as usize) as u32;
-        let reach =
-            if self.method == 0 { Reach::eight_neighbours() } else { Reach::within(self.max_nearest_neighbor, largest) };
+        let reach = if self.method == 0 {
+            Reach::eight_neighbours()
+        } else {
+            Reach::within(self.max_nearest_neighbor, largest)
+        };
         let found = components(&rows, &cols, &reach);
         let mut order: Vec<usize> = (0..hits.pixels.len()).collect();
         order.sort_by_key(|&i| found.labels[i]);

@@ -92,7 +92,8 @@ impl DigitizeProcess for DarkCurrent {
         }
         let largest = self.mean(ccd.rows);
         if largest > 1e8 {
-            problems.push(format!("`darkcurrent` = {}: {largest:.3e} electrons per pixel are too many", self.darkcurrent));
+            problems
+                .push(format!("`darkcurrent` = {}: {largest:.3e} electrons per pixel are too many", self.darkcurrent));
         }
         problems
     }

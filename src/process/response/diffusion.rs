@@ -257,4 +257,3 @@ impl DigitizeProcess for Diffusion {
         ]
     }
 }
-

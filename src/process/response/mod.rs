@@ -28,9 +28,9 @@ pub mod pixelize_signal;
 pub mod sigma_map;
 pub mod signal_pattern_recognition;
 #[cfg(test)]
-pub(crate) mod tests_support;
-#[cfg(test)]
 mod tests;
+#[cfg(test)]
+pub(crate) mod tests_support;
 
 pub use cluster_finder::ClusterFinder;
 pub use continuous_readout::ContinuousReadout;

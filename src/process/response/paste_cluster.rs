@@ -10,8 +10,8 @@ use serde::{Deserialize, Serialize};
 use super::flag::flag;
 use crate::fits::{Card, FitsInput, Header};
 use crate::process::digitize::{
-    Ccd, DigitizeProcess, Extent, GatheredImage, Gatherer, HitCollection, ImagePlace, PastedPixels, Recorded, ResponseContext,
-    ResponseError,
+    Ccd, DigitizeProcess, Extent, GatheredImage, Gatherer, HitCollection, ImagePlace, PastedPixels, Recorded,
+    ResponseContext, ResponseError,
 };
 use crate::stats::random::{Stream, Tag};
 
@@ -122,7 +122,8 @@ impl DigitizeProcess for PasteClusterProcess {
             return Err(failed("`blank_dir` and `blank_outdir` are required".into()));
         };
         let here = std::env::current_dir().map_err(|e| failed(e.to_string()))?;
-        let found = crate::cli::inputs::select(&[OsString::from(pattern)], &[], &here).map_err(|e| failed(e.to_string()))?;
+        let found =
+            crate::cli::inputs::select(&[OsString::from(pattern)], &[], &here).map_err(|e| failed(e.to_string()))?;
         let mut files = found.files;
         if files.is_empty() {
             return Err(failed(format!("`blank_dir`: no file matches {}", pattern.display())));
@@ -233,7 +234,10 @@ impl Paster {
         let pixels = input.read_image(hdu).map_err(|e| failed(format!("{}: {e}", path.display())))?;
         let (rows, cols) = pixels.dim();
         if rows <= ccd.rows_prescan + ccd.rows_overscan || cols <= ccd.cols_prescan + ccd.cols_overscan {
-            return Err(failed(format!("{}: {rows} × {cols} pixels leave no active region beside pre- and overscan", path.display())));
+            return Err(failed(format!(
+                "{}: {rows} × {cols} pixels leave no active region beside pre- and overscan",
+                path.display()
+            )));
         }
         let mut header = input.header(hdu).map_err(|e| failed(e.to_string()))?;
         header.remove_if(|card| crate::output::images::is_structural(&card.keyword));
@@ -281,13 +285,7 @@ impl Paster {
     }
 
     /// Where the cluster goes: shifts of rows and columns.
-    fn place(
-        &self,
-        hits: &HitCollection,
-        extent: Extent,
-        blank: &Blank,
-        context: &ResponseContext<'_>,
-    ) -> (i64, i64) {
+    fn place(&self, hits: &HitCollection, extent: Extent, blank: &Blank, context: &ResponseContext<'_>) -> (i64, i64) {
         let ccd = context.ccd;
         let (rows, cols) = blank.pixels.dim();
         let active_rows = rows - ccd.rows_prescan - ccd.rows_overscan;
@@ -389,7 +387,11 @@ mod tests {
         ] {
             let sum: f64 = (0..n).map(|_| draw_row(distribution, stream.uniform(), 1000)).sum();
             let error = 1000.0 * (variance / f64::from(n)).sqrt();
-            assert!((sum / f64::from(n) - 1000.0 * mean).abs() < 5.0 * error + 0.1, "{distribution:?} {}", sum / f64::from(n));
+            assert!(
+                (sum / f64::from(n) - 1000.0 * mean).abs() < 5.0 * error + 0.1,
+                "{distribution:?} {}",
+                sum / f64::from(n)
+            );
         }
         assert_eq!([compton_adu(1.0), compton_adu(100.0), compton_adu(1000.0)], [6.0, 518.0, 5185.0]);
         // the row drawn is always inside

@@ -29,7 +29,11 @@ impl DigitizeProcess for PixelSaturation {
     }
 
     fn check(&self, _: &Ccd) -> Vec<String> {
-        if self.saturation > 0.0 { Vec::new() } else { vec![format!("`saturation` = {} must be positive", self.saturation)] }
+        if self.saturation > 0.0 {
+            Vec::new()
+        } else {
+            vec![format!("`saturation` = {} must be positive", self.saturation)]
+        }
     }
 
     fn execute(&self, hits: &mut HitCollection, context: &ResponseContext<'_>) -> Result<(), ResponseError> {

@@ -54,7 +54,9 @@ impl PixelizeSignal {
         };
         set("pixel_size_in_x", &mut ccd.pixel_x, self.pixel_size_in_x);
         set("pixel_size_in_y", &mut ccd.pixel_y, self.pixel_size_in_y);
-        for (key, old, new) in [("N_pixels_in_x", &mut ccd.cols, self.cols), ("N_pixels_in_y", &mut ccd.rows, self.rows)] {
+        for (key, old, new) in
+            [("N_pixels_in_x", &mut ccd.cols, self.cols), ("N_pixels_in_y", &mut ccd.rows, self.rows)]
+        {
             if let Some(new) = new {
                 *old = new;
                 keys.push(key);

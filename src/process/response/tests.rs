@@ -39,9 +39,17 @@ fn electrons_spread_with_the_width_of_the_law() {
             let values: Vec<f64> = hits.hits.iter().map(|h| axis(h) * 1e3).collect();
             let (mean, variance) = moments(&values);
             assert!((mean - 3e4).abs() <= 5.0 * expected / n.sqrt(), "{block}: {mean}");
-            assert!((variance.sqrt() - expected).abs() <= 5.0 * expected / (2.0 * n).sqrt() + 1e-4, "{block}: {}", variance.sqrt());
+            assert!(
+                (variance.sqrt() - expected).abs() <= 5.0 * expected / (2.0 * n).sqrt() + 1e-4,
+                "{block}: {}",
+                variance.sqrt()
+            );
         }
-        assert!(hits.hits.iter().all(|h| h.charge == 1 && h.energy == 3.74 && h.z == 0.3 && (h.sigma * 1e3 - expected).abs() < 1e-3));
+        assert!(
+            hits.hits
+                .iter()
+                .all(|h| h.charge == 1 && h.energy == 3.74 && h.z == 0.3 && (h.sigma * 1e3 - expected).abs() < 1e-3)
+        );
         // 100 deposits of 5898.8 eV: E/e2eV electrons each, Fano fluctuations
         let pairs = 100.0 * 5898.8 / 3.74;
         assert!((n - pairs).abs() < 5.0 * (0.129 * pairs).sqrt() + 5.0, "{n}");
@@ -70,7 +78,8 @@ fn the_pairs_of_an_event_below_50_ev_follow_the_table_for_their_sum() {
 #[test]
 fn part_of_the_charge_is_lost_at_the_back() {
     let ccd = ccd(100, 100);
-    let round: Diffusion = step(json!({"apply_pcc": 1, "pcc_mode": "round", "fanofactor": 0.0, "only_pair_creation": 1}));
+    let round: Diffusion =
+        step(json!({"apply_pcc": 1, "pcc_mode": "round", "fanofactor": 0.0, "only_pair_creation": 1}));
     let mut hits = collection(vec![hit(0.7, 0.7, 0.675 - 0.0022, 374.0)]);
     run(&round, &mut hits, &ccd);
     assert_eq!(hits.hits.len(), 29);
@@ -171,8 +180,9 @@ fn noise_has_the_mean_and_the_width_asked_for() {
     let ccd = ccd(2000, 300);
     let dark = DarkCurrent::default();
     assert!((dark.mean(7) - 3.3333e-4).abs() < 1e-8);
-    let rows: DarkCurrent =
-        step(json!({"darkcurrent": 1.0, "exp_time": 0.5, "row_readtime": 0.01, "exp_mode": "exposure-per-row", "mode": "full-image"}));
+    let rows: DarkCurrent = step(
+        json!({"darkcurrent": 1.0, "exp_time": 0.5, "row_readtime": 0.01, "exp_mode": "exposure-per-row", "mode": "full-image"}),
+    );
     let noise = rows.full_noise(&ccd, 1).unwrap();
     for (start, expected) in [(0, 0.5 + 0.0495), (1000, 10.5 + 0.0495)] {
         let sum: f64 = (start..start + 10).flat_map(|row| noise.row(row)).map(|v| f64::from(*v)).sum();
@@ -250,7 +260,11 @@ fn noise_above_the_threshold_is_kept_and_marked() {
         noise.execute(&mut hits, &context).unwrap();
         ClusterFinder::default().execute(&mut hits, &context).unwrap();
         let alone: Vec<_> = hits.pixels.iter().filter(|p| p.pdg == -1).collect();
-        assert!(alone.iter().all(|p| p.energy > 3.0 * 3.74 && p.z == -1.0 && p.time == -1.0 && p.window == -1 && !p.flags.electron));
+        assert!(alone.iter().all(|p| p.energy > 3.0 * 3.74
+            && p.z == -1.0
+            && p.time == -1.0
+            && p.window == -1
+            && !p.flags.electron));
         assert!(hits.pixels.is_sorted_by_key(|p| (p.row, p.col)));
         counts.push(alone.len() as f64);
     }

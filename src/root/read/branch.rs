@@ -131,10 +131,7 @@ impl BranchReader {
             .zip(bytes)
             .take(written + 1)
             .filter(|(position, _)| **position > 0)
-            .map(|(position, bytes)| Basket {
-                position: *position as u64,
-                bytes: usize::try_from(*bytes).unwrap_or(0),
-            })
+            .map(|(position, bytes)| Basket { position: *position as u64, bytes: usize::try_from(*bytes).unwrap_or(0) })
             .collect();
         let entries = u64::try_from(branch.int("fEntries")?).unwrap_or(0);
         if baskets.is_empty() && entries > 0 && branch.list("fBaskets").is_ok_and(|list| !list.is_empty()) {

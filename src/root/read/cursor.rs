@@ -179,7 +179,8 @@ impl<'a> Cursor<'a> {
         if tag & CLASS_MARK != 0 {
             let place = (tag & !CLASS_MARK) as usize;
             let class = self.classes.get(&place).cloned();
-            let class = class.ok_or_else(|| ReadError(format!("an object refers to a class at {place}, where there is none")))?;
+            let class = class
+                .ok_or_else(|| ReadError(format!("an object refers to a class at {place}, where there is none")))?;
             return Ok(Pointed::Object(class, end));
         }
         if let Some(end) = end {

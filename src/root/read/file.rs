@@ -95,8 +95,7 @@ impl RootInput {
         let system = |e: std::io::Error| ReadError(format!("it cannot be read: {e}"));
         let file = File::open(path).map_err(system)?;
         let size = file.metadata().map_err(system)?.len();
-        let mut input =
-            Self { source: Arc::new(Mutex::new(file)), size, keys: Arc::default(), schema: Arc::default() };
+        let mut input = Self { source: Arc::new(Mutex::new(file)), size, keys: Arc::default(), schema: Arc::default() };
         let head = input.bytes(0, size.min(100) as usize)?;
         let mut cursor = Cursor::new(&head, 0);
         if cursor.take(4).ok() != Some(b"root") {
@@ -233,7 +232,8 @@ pub struct TreeReader {
 impl TreeReader {
     fn new(input: RootInput, name: &str, tree: &Object) -> ReadResult<Self> {
         let entries = to_u64(tree.int("fEntries")?)?;
-        let branches = tree.list("fBranches")?.iter().map(|b| BranchReader::new(input.clone(), b)).collect::<ReadResult<_>>()?;
+        let branches =
+            tree.list("fBranches")?.iter().map(|b| BranchReader::new(input.clone(), b)).collect::<ReadResult<_>>()?;
         Ok(Self { name: name.to_owned(), entries, branches })
     }
 

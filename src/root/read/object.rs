@@ -113,7 +113,13 @@ impl Decoder<'_> {
     }
 
     /// Branches before version 10 are not written as their description says.
-    fn old_branch(&self, cursor: &mut Cursor<'_>, version: Version, object: &mut Object, depth: usize) -> ReadResult<()> {
+    fn old_branch(
+        &self,
+        cursor: &mut Cursor<'_>,
+        version: Version,
+        object: &mut Object,
+        depth: usize,
+    ) -> ReadResult<()> {
         if version.number < 6 {
             return fault(format!("branches of version {} are too old", version.number));
         }
@@ -121,7 +127,9 @@ impl Decoder<'_> {
         if version.number > 7 {
             self.class(cursor, "TAttFill", object, depth + 1)?;
         }
-        for name in ["fCompress", "fBasketSize", "fEntryOffsetLen", "fWriteBasket", "fEntryNumber", "fOffset", "fMaxBaskets"] {
+        for name in
+            ["fCompress", "fBasketSize", "fEntryOffsetLen", "fWriteBasket", "fEntryNumber", "fOffset", "fMaxBaskets"]
+        {
             let value = cursor.i32()?;
             object.set(name, Field::Int(i64::from(value)));
         }
@@ -222,7 +230,9 @@ impl Decoder<'_> {
                 let version = cursor.version()?;
                 match version.end {
                     Some(end) => cursor.go_to(end)?,
-                    None => return fault(format!("member {name} of class {} has the unknown type {kind}", object.class)),
+                    None => {
+                        return fault(format!("member {name} of class {} has the unknown type {kind}", object.class));
+                    }
                 }
             }
         }

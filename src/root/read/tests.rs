@@ -7,7 +7,9 @@ use crate::root::{BranchType, Cell, Compression, Options, RootFile};
 #[test]
 fn trees_come_back_with_every_compression() {
     let dir = tempfile::tempdir().unwrap();
-    for compression in [Compression::None, Compression::Zlib(1), Compression::Zlib(9), Compression::Lz4, Compression::Zstd] {
+    for compression in
+        [Compression::None, Compression::Zlib(1), Compression::Zlib(9), Compression::Lz4, Compression::Zstd]
+    {
         let path = dir.path().join("a.root");
         let options = Options { compression, basket_size: 2000, ..Options::default() };
         let mut file = RootFile::create(&path, options).unwrap();
@@ -73,7 +75,11 @@ fn a_file_of_root_reads_as_with_another_reader() {
             assert_eq!(ours.len(), theirs.len());
             for (a, b) in ours.iter().zip(&theirs) {
                 let Values::Numbers(a) = a else { panic!("{name} is a vector") };
-                assert!(a.len() == b.len() && a.iter().zip(b).all(|(x, y)| x.to_bits() == f64::from(*y).to_bits() || x == &f64::from(*y)), "{name}");
+                assert!(
+                    a.len() == b.len()
+                        && a.iter().zip(b).all(|(x, y)| x.to_bits() == f64::from(*y).to_bits() || x == &f64::from(*y)),
+                    "{name}"
+                );
             }
             compared += 1;
         }
