@@ -14,5 +14,7 @@
 //! Everything that is known about a run is in one [`model::Summary`]; stores, reports and trends are made from it.
 
 pub mod catalogue;
+pub mod elements;
 pub mod model;
+pub mod quality;
 pub mod summary;
