@@ -16,5 +16,7 @@
 pub mod catalogue;
 pub mod elements;
 pub mod model;
+pub mod plots;
 pub mod quality;
+pub mod run;
 pub mod summary;
