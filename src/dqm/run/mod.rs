@@ -21,6 +21,8 @@ pub mod merge;
 pub mod options;
 pub mod reference;
 mod testing;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -190,7 +192,8 @@ pub fn run(
         state.take(result, &record, &mut parts, &mut journal, listeners);
     }
     let positions: BTreeMap<&PathBuf, usize> = options.inputs.iter().enumerate().map(|(k, p)| (p, k)).collect();
-    let shared = Mutex::new((&mut state, &mut parts, &mut journal, &mut *listeners, Vec::<(usize, ImageResult)>::new(), 0));
+    let shared =
+        Mutex::new((&mut state, &mut parts, &mut journal, &mut *listeners, Vec::<(usize, ImageResult)>::new(), 0));
     pool.install(|| {
         let files: Vec<(usize, &PathBuf)> = inputs.iter().copied().enumerate().collect();
         for chunk in files.chunks(FILES_PER_THREAD * options.threads.max(1)) {
