@@ -72,7 +72,7 @@ pub fn of_image(
 fn facts(record: &ImageRecord) -> Vec<String> {
     let mut lines = vec![
         format!("frame: {}×{}×{}", record.nrows, record.ncols, record.nskips),
-        format!("bin: {}×{}×{}", record.npbin, record.nsbin, 1),
+        format!("bin: {}×{}×{}", record.npbin, record.nsbin, record.nskips),
     ];
     if record.texp.is_finite() {
         lines.push(format!("t_{{exp}} {} s", crate::dqm::quality::short(record.texp)));
@@ -139,7 +139,7 @@ pub fn dark_current(d: &Description, entry: &Entry, record: &ImageRecord) -> Opt
         .histogram(Histogram::new(&edges, h.counts.iter().map(|n| f64::from(*n)).collect::<Vec<_>>()))
         .line(Line::new(centres, fitted).stroke(Stroke::new(Colour::RED).width(2.5)))
         .note(note)
-        .note(Note::new(Anchor::Right, text).grey())
+        .note(Note::new(Anchor::TopLeft, text).grey())
         .legend(Legend::hidden());
     Some(small(d.name).title(d.title).title(format!("[class {}]", d.name)).panel(panel))
 }
@@ -202,7 +202,14 @@ fn picture(raw: &RawData, config: &ElementConfig, record: &ImageRecord, run: i64
         ..ImagePlot::new(Arc::new(values))
     }
     .colour_label(label);
-    let mut panel = Panel::new().x("columns").y("rows").integer_x().integer_y().image(plot);
+    let mut panel = Panel::new()
+        .x("columns")
+        .y("rows")
+        .integer_x()
+        .integer_y()
+        .x_range(0.5, cols as f64 + 0.5)
+        .y_range(0.5, rows as f64 + 0.5)
+        .image(plot);
     let mut limits: Vec<usize> = raw.amplifiers.iter().flat_map(|a| [a.active.cols.start, a.active.cols.end]).collect();
     limits.sort_unstable();
     limits.dedup();

@@ -125,12 +125,21 @@ fn mask_figure(d: &Description, mask: &Mask) -> Figure {
     let listed: Vec<String> = mask
         .amplifiers
         .iter()
-        .map(|a| format!("{}: {} pixels, {} rows, {} columns", a.name, a.masked, a.hot_rows.len(), a.hot_cols.len()))
+        .map(|a| {
+            format!(
+                "amp {}: {} pixels, {} hot rows, {} hot columns",
+                a.name,
+                a.masked,
+                a.hot_rows.len(),
+                a.hot_cols.len()
+            )
+        })
         .collect();
     wide(d.name)
         .title(d.title)
         .title(format!("[class {}]", d.name))
+        .title(listed.join("; "))
         .grid(1, 2)
         .panel(panel(fraction, format!("outlying in {images} images")))
-        .panel(panel(flags, format!("masked: {} pixels ({})", mask.masked, listed.join("; "))))
+        .panel(panel(flags, format!("masked: {} pixels", mask.masked)))
 }

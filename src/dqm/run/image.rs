@@ -262,6 +262,14 @@ impl Job<'_> {
             written.problems.into_iter().for_each(|p| raw.report.warn(format!("figure not written: {p}")));
             outputs.extend(written.paths);
         }
+        let file_names: Vec<String> =
+            outputs.iter().filter_map(|p| Some(p.file_name()?.to_string_lossy().into_owned())).collect();
+        let timings: Vec<_> = execution.timings.iter().map(|(tag, t)| ((*tag).to_owned(), *t)).collect();
+        let path = others.summary();
+        let value = crate::output::summary::summary(raw, &self.config.to_json(), &file_names, &timings);
+        let text = serde_json::to_string_pretty(&value).map_err(|e| e.to_string())? + "\n";
+        atomic::write(&path, text.as_bytes()).map_err(|e| format!("{}: {e}", path.display()))?;
+        outputs.push(path);
         let relative = |p: &std::path::PathBuf| {
             p.strip_prefix(&self.tree.root).unwrap_or(p).to_string_lossy().replace(std::path::MAIN_SEPARATOR, "/")
         };

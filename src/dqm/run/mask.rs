@@ -216,6 +216,11 @@ pub(super) fn build(
     let images = same.iter().map(|s| s.files.len()).sum();
     if images == 1 {
         warnings.push("run mask: there is one image only; the mask holds only hot rows and columns".into());
+    } else if (limits.pixel * images as f64) < 1.0 {
+        warnings.push(format!(
+            "run mask: with {images} images a pixel that is outlying once is hot already (limit {}): most of these are chance",
+            limits.pixel
+        ));
     }
     let mut mask = hot(counted.rows, counted.cols, &counts, images, &counted.regions, &limits);
     mask.first_file = same.iter().flat_map(|s| &s.files).min().cloned().unwrap_or_default();

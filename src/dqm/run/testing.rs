@@ -24,7 +24,7 @@ pub(super) fn image_tests(
     let tests = &config.tests;
     let goodness = entry.goodness.as_slice().first().copied().unwrap_or(f64::NAN);
     let mut made: Vec<QualityTest> = Vec::new();
-    if matches!(d.id, 60..=64) {
+    if matches!(d.id, 61..=64) {
         if tests.get("QT:chi2").active {
             made.push(limits::chi2(tests, goodness));
         }

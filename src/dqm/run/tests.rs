@@ -77,7 +77,9 @@ fn options(data: &Path, output: &Path, run: i64, setup: &Setup) -> RunOptions {
         .unwrap()
         .flatten()
         .map(|e| e.path())
-        .filter(|p| p.file_name().unwrap().to_string_lossy().starts_with("Image_") && p.extension().is_some_and(|e| e == "fits"))
+        .filter(|p| {
+            p.file_name().unwrap().to_string_lossy().starts_with("Image_") && p.extension().is_some_and(|e| e == "fits")
+        })
         .filter(|p| !p.to_string_lossy().contains("_truth"))
         .collect();
     inputs.sort();
@@ -144,7 +146,10 @@ fn files_have_the_names_and_places_of_the_seed_document() {
         "me/mask_run030.fits",
     ]
     .into_iter()
-    .filter(|name| !{ &*WORLD; tree().join(name).exists() })
+    .filter(|name| !{
+        &*WORLD;
+        tree().join(name).exists()
+    })
     .collect();
     assert!(missing.is_empty(), "{missing:?}");
     for plot in WORLD.summary.mes.values().flat_map(|me| &me.plots) {
@@ -180,7 +185,9 @@ fn elements_agree_with_the_truth_within_their_errors() {
         }
         // dark current of the whole amplifier; the hot column has 1/40 of the pixels of L
         let me = WORLD.summary.element(63).unwrap();
-        let lambda = crate::stats::robust::median(&me.of_amplifier(amplifier).map(|e| e.y.scalar().unwrap()).collect::<Vec<_>>());
+        let lambda = crate::stats::robust::median(
+            &me.of_amplifier(amplifier).map(|e| e.y.scalar().unwrap()).collect::<Vec<_>>(),
+        );
         let expected = if amplifier == "L" { LAMBDA..LAMBDA + 0.08 } else { LAMBDA - 0.015..LAMBDA + 0.015 };
         assert!(expected.contains(&lambda), "{amplifier}: {lambda}");
         // pedestal sigma in ADU and overscan MAD in electrons: 1.4826·MAD = σ for Gaussian noise
@@ -202,7 +209,8 @@ fn elements_agree_with_the_truth_within_their_errors() {
     }
     // pixels per column above 1 e⁻: only the hot column stands out
     let counts = WORLD.summary.element(12).unwrap().of_amplifier("L").next().unwrap();
-    let highest = (0..counts.y.len()).max_by(|a, b| counts.y.as_slice()[*a].total_cmp(&counts.y.as_slice()[*b])).unwrap();
+    let highest =
+        (0..counts.y.len()).max_by(|a, b| counts.y.as_slice()[*a].total_cmp(&counts.y.as_slice()[*b])).unwrap();
     assert_eq!(counts.x.as_slice()[highest], HOT_COLUMN as f64 + 1.0);
     assert_eq!(counts.x.len(), 64, "all columns of the amplifier, pre- and overscan too");
     let days = WORLD.summary.element(32).unwrap().entries[0].x.scalar().unwrap();
@@ -303,11 +311,8 @@ fn a_run_of_the_same_distribution_passes_and_what_differs_is_flagged_with_its_re
     let shifted = json!({"pedestal": {"base": 1000.0 + 10.0 * NOISE * GAIN[0] / 6.0, "row_rms": 0.3}});
     let shifted_dir = tempfile::tempdir().unwrap();
     make(shifted_dir.path(), 59, 1, 950, shifted);
-    std::fs::rename(
-        shifted_dir.path().join("Image_Source_59_1.fits"),
-        data.path().join("Image_Source_59_5.fits"),
-    )
-    .unwrap();
+    std::fs::rename(shifted_dir.path().join("Image_Source_59_1.fits"), data.path().join("Image_Source_59_5.fits"))
+        .unwrap();
     std::fs::write(data.path().join("Image_Source_59_6.fits"), b"SIMPLE  =").unwrap();
     let mut options = options(data.path(), output.path(), 59, &setup);
     options.reference = Some(tree().join("me/me_summary_run030.pkl"));
@@ -335,7 +340,8 @@ fn a_run_of_the_same_distribution_passes_and_what_differs_is_flagged_with_its_re
         }
     }
     assert_eq!(summary.run.reference.as_ref().unwrap().run, 30);
-    let test = summary.image_tests().find(|(name, e, t)| *name == "MEOVSPedestalMu" && e.image == 5 && t.flag == Flag::Fail);
+    let test =
+        summary.image_tests().find(|(name, e, t)| *name == "MEOVSPedestalMu" && e.image == 5 && t.flag == Flag::Fail);
     assert!(test.unwrap().2.reason.contains("of run 30"), "{}", test.unwrap().2.reason);
 }
 
@@ -355,7 +361,8 @@ fn the_high_resolution_image_gives_the_gains_of_the_run() {
     assert!((gain.value - GAIN[1]).abs() < 5.0 * gain.error, "{gain:?}");
     for image in summary.images.iter().filter(|i| !i.is_hr) {
         assert_eq!(image.gains["U"], gain, "the gain of the run is that of every image");
-        let path = output.path().join(format!("run007/avgimg/{}_EXT0_waders.fits", image.file.trim_end_matches(".fits")));
+        let path =
+            output.path().join(format!("run007/avgimg/{}_EXT0_waders.fits", image.file.trim_end_matches(".fits")));
         let header = FitsInput::open(&path).unwrap().header(0).unwrap();
         assert_eq!(header.number("GAIN_U"), Some(gain.value), "the calibration uses it too");
         assert!(header.number("MEGAINU").is_none(), "nothing leaks from the high-resolution image");
