@@ -53,6 +53,7 @@ pub(super) fn run(options: &DqmOptions) -> Result<u8, UsageError> {
         config: chain.config.clone(),
         elements,
         names: names(a),
+        draw: true,
         threads: chain.threads,
     };
     let totals = run::run(&run_options, &console, &interrupt, &mut listeners(a))
@@ -73,6 +74,7 @@ pub(super) fn merge(options: &DqmMergeOptions) -> Result<u8, UsageError> {
         output: options.output.clone(),
         reference: a.me_ref.clone(),
         names: names(a),
+        draw: true,
         threads: options.threads,
     };
     let totals = run::merge_parts(&merge, &console, &mut listeners(a)).map_err(|e| UsageError::Other(e.to_string()))?;

@@ -137,7 +137,9 @@ impl Job<'_> {
         result.fitted_gains =
             measured.fits.iter().filter(|(_, f)| f.is_good()).map(|(name, f)| (name.clone(), f.gain())).collect();
         self.keywords(&mut raw, &measured, result);
-        self.plot(&mut raw, &mut measured, &result.record);
+        if self.options.draw {
+            self.plot(&mut raw, &mut measured, &result.record);
+        }
         result.record.outputs = self.write(&mut raw, &execution, &hdus)?;
         result.entries = measured.entries;
         result.outliers = measured.outliers;

@@ -231,6 +231,7 @@ pub fn run(
         elements: &options.elements,
         reference: reference.as_ref(),
         names: options.names,
+        draw: options.draw,
         header: state.first_header.map(|(_, h)| h).unwrap_or_default(),
     };
     let summary =
@@ -260,6 +261,8 @@ pub struct MergeOptions {
     pub reference: Option<PathBuf>,
     /// Names of the run plots.
     pub names: PlotNames,
+    /// Draw plots.
+    pub draw: bool,
     /// Worker threads, at least 1.
     pub threads: usize,
 }
@@ -299,8 +302,14 @@ pub fn merge_parts(
     }
     let failed = parts.images.iter().filter(|(r, _)| r.error.is_some()).count();
     let header = merge::first_header(&options.summaries, record.number);
-    let ending =
-        Ending { tree: &tree, elements: &elements, reference: reference.as_ref(), names: options.names, header };
+    let ending = Ending {
+        tree: &tree,
+        elements: &elements,
+        reference: reference.as_ref(),
+        names: options.names,
+        draw: options.draw,
+        header,
+    };
     let pool = rayon::ThreadPoolBuilder::new()
         .num_threads(options.threads)
         .build()
@@ -418,6 +427,7 @@ struct Ending<'a> {
     elements: &'a Elements,
     reference: Option<&'a ReferenceRun>,
     names: PlotNames,
+    draw: bool,
     header: Header,
 }
 
@@ -432,7 +442,7 @@ impl Ending<'_> {
     ) -> Result<Summary, RunError> {
         let (mut summary, mask) = assemble(parts, record, self.elements, self.reference);
         let reference = self.reference.map(|r| &r.summary);
-        let drawn = plots::run::of_run(&summary, reference, mask.as_ref());
+        let drawn = if self.draw { plots::run::of_run(&summary, reference, mask.as_ref()) } else { Vec::new() };
         let problems: Vec<String> = drawn.par_iter().flat_map_iter(|plot| self.write_plot(plot)).collect();
         for problem in problems {
             journal.say(Level::Warning, problem.clone());

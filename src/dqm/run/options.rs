@@ -47,6 +47,8 @@ pub struct RunOptions {
     pub elements: Elements,
     /// Names of the run plots.
     pub names: PlotNames,
+    /// Draw plots; without, a run takes a fraction of the time and has the same numbers.
+    pub draw: bool,
     /// Worker threads, at least 1.
     pub threads: usize,
 }
