@@ -250,6 +250,7 @@ impl Job<'_> {
     ) -> Result<(Vec<PathBuf>, Vec<String>), String> {
         let mut paths = Vec::new();
         let mut log = Vec::new();
+        let (mut image_paths, mut image_log) = (Vec::new(), Vec::new());
         let mut write = |path: PathBuf, header: &Header, hdus: &[OutputHdu<'_>], bzip2: bool| -> Result<(), String> {
             if hdus.is_empty() {
                 return Ok(());
@@ -265,11 +266,27 @@ impl Job<'_> {
             let hdus = images::intermediate(raw, snapshot);
             write(names.intermediate(&images::intermediate_name(snapshot)), &header, &hdus, false)?;
         }
+        for file in &raw.report.image_files {
+            let header = output_header(raw, usize::MAX, &file.chain, self.provenance);
+            let mut writer = crate::fits::FitsWriter::new();
+            for (position, (extname, cards, pixels)) in file.hdus.iter().enumerate() {
+                let hdu = OutputHdu { extname: extname.clone(), unit: "adu", pixels: images::Pixels::Real(pixels) };
+                let mut header = hdu_header(&header, position, &hdu);
+                cards.iter().for_each(|card| header.set(card.clone()));
+                writer.push(header, std::borrow::Cow::Borrowed(pixels));
+            }
+            let path = names.intermediate(&file.name);
+            writer.write(&path, false).map_err(|e| format!("{}: {e}", path.display()))?;
+            image_log.push(format!("wrote {} ({} images)", file_name(&path), file.hdus.len()));
+            image_paths.push(path);
+        }
         if self.options.config.input.image.save_images {
             let header = output_header(raw, usize::MAX, &raw.chain, self.provenance);
             let bzip2 = self.options.config.input.image.bz2;
             write(names.waders(bzip2), &header, &final_images(raw), bzip2)?;
         }
+        paths.extend(image_paths);
+        log.extend(image_log);
         Ok((paths, log))
     }
 }
