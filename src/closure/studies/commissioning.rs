@@ -25,7 +25,11 @@ pub(super) const STUDY: Study = Study {
         Quantity::with_own_error(SINGLE, "ADU", "RNvsNskipsPlot: fitted noise of one sample against gσ₁ and rounding"),
         Quantity::with_own_error(WHITE, "ADU", "FFTNoisePlot along the skips against gσ₁ and rounding"),
         Quantity::with_own_error(FREQUENCY, "Hz", "FFTNoisePlot along the skips: strongest line"),
-        Quantity::with_own_error(AMPLITUDE, "ADU", "FFTNoisePlot along the skips: strongest line, g times its amplitude"),
+        Quantity::with_own_error(
+            AMPLITUDE,
+            "ADU",
+            "FFTNoisePlot along the skips: strongest line, g times its amplitude",
+        ),
         Quantity::with_own_error(LOSS, "", "ChargeLossSkewnessProcess against the probability of the simulation"),
     ],
     cases,
@@ -55,9 +59,12 @@ fn cases(extent: Extent) -> Vec<Case> {
             ("PedestalSubtractionProcess", json!({"method": "median", "use_mad": false})),
             ("FitCalibrationConstant", json!({"image": "mean_compressed_pedestal_subtracted", "calibration": gain})),
         ]);
-        cases.push(Case::new(format!("gain {gain}, λ {lambda}, σ {noise} e⁻"), simulate, process, |image, findings| {
-            compare(image, findings, GAIN, "calibration_constant", image.setup.gain[0])
-        }));
+        cases.push(Case::new(
+            format!("gain {gain}, λ {lambda}, σ {noise} e⁻"),
+            simulate,
+            process,
+            |image, findings| compare(image, findings, GAIN, "calibration_constant", image.setup.gain[0]),
+        ));
     }
 
     let noises: &[(usize, f64)] = match extent {
@@ -79,8 +86,7 @@ fn cases(extent: Extent) -> Vec<Case> {
     for &bin in lines {
         let frequency = bin / (64.0 * SAMPLE);
         let noise = json!({"sigma1": 3.0, "lines": [{"freq": frequency, "amplitude": 1.0, "phase": "random"}]});
-        let process =
-            chain(&[compress.clone(), ("FFTNoisePlot", json!({"region": "all", "sample_time": SAMPLE}))]);
+        let process = chain(&[compress.clone(), ("FFTNoisePlot", json!({"region": "all", "sample_time": SAMPLE}))]);
         let label = format!("line of 10 ADU at bin {bin} of 64 skips");
         cases.push(Case::new(label, merged(&base, json!({"noise": noise})), process, line));
     }
@@ -89,9 +95,14 @@ fn cases(extent: Extent) -> Vec<Case> {
     for &loss in losses {
         let simulate = merged(&base, json!({"lambda_image": 30.0, "charge_loss": loss, "noise": {"sigma1": 2.0}}));
         let process = chain(&[compress.clone(), ("ChargeLossSkewnessProcess", json!({"display": false}))]);
-        cases.push(Case::new(format!("loss {loss} per transfer, 30 e⁻/pix"), simulate, process, |image, findings| {
-            compare(image, findings, LOSS, "charge_loss_per_transfer", image.setup.config.charge_loss)
-        }));
+        cases.push(Case::new(
+            format!("loss {loss} per transfer, 30 e⁻/pix"),
+            simulate,
+            process,
+            |image, findings| {
+                compare(image, findings, LOSS, "charge_loss_per_transfer", image.setup.config.charge_loss)
+            },
+        ));
     }
     cases
 }
