@@ -4,6 +4,7 @@
 use indexmap::IndexMap;
 use ndarray::Array2;
 
+use super::root_objects::RootObjects;
 use crate::fits::{Card, CardValue};
 use crate::plot::Figure;
 use crate::process::Measurement;
@@ -123,6 +124,8 @@ pub struct Report {
     pub table_heads: IndexMap<String, TableHead>,
     /// Files of images.
     pub image_files: Vec<ImageFile>,
+    /// ROOT objects, with the position of the process in the sequence.
+    pub root_objects: Vec<(usize, RootObjects)>,
     /// Messages.
     pub log: Vec<LogRecord>,
     step: usize,
@@ -198,6 +201,11 @@ impl Report {
     /// Adds a file of images.
     pub fn image_file(&mut self, file: ImageFile) {
         self.image_files.push(file);
+    }
+
+    /// Adds ROOT objects, written with `save_plots` if `format_figures` names `root`.
+    pub fn root_objects(&mut self, objects: RootObjects) {
+        self.root_objects.push((self.step, objects));
     }
 
     /// Adds a message.

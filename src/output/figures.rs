@@ -4,7 +4,8 @@ use std::path::PathBuf;
 
 use rayon::prelude::*;
 
-use super::{ItemNames, atomic};
+use super::ItemNames;
+use crate::atomic_file;
 use crate::image::Report;
 use crate::image::report::{Table, TableHead};
 use crate::plot::{self, Figure, Format};
@@ -14,6 +15,8 @@ use crate::process::common::FigureFormat;
 /// What was written for one figure or table.
 #[derive(Debug)]
 pub struct Written {
+    /// Name of the figure; `None` for tables and ROOT objects.
+    pub figure: Option<String>,
     /// Files, in the order of the formats.
     pub paths: Vec<PathBuf>,
     /// What went wrong: a figure that cannot be drawn or written is a warning, not a failure.
@@ -29,9 +32,11 @@ pub fn write_all(report: &Report, manager: &ProcessManager, names: &ItemNames) -
     let mut written: Vec<Written> = figures.collect();
     for (_, table) in report.tables.iter().filter(|(step, _)| manager.common(*step).save_plots) {
         let path = names.figure(&table.name, "csv");
-        written.push(match atomic::write(&path, csv_with(table, report.table_heads.get(&table.name)).as_bytes()) {
-            Ok(()) => Written { paths: vec![path], problems: Vec::new() },
-            Err(error) => Written { paths: Vec::new(), problems: vec![format!("{}: {error}", path.display())] },
+        written.push(match atomic_file::write(&path, csv_with(table, report.table_heads.get(&table.name)).as_bytes()) {
+            Ok(()) => Written { figure: None, paths: vec![path], problems: Vec::new() },
+            Err(error) => {
+                Written { figure: None, paths: Vec::new(), problems: vec![format!("{}: {error}", path.display())] }
+            }
         });
     }
     written
@@ -49,12 +54,13 @@ fn drawn_formats(formats: &[FigureFormat]) -> Vec<Format> {
 }
 
 fn write_figure(figure: &Figure, formats: &[Format], names: &ItemNames) -> Written {
-    let mut written = Written { paths: Vec::new(), problems: Vec::new() };
+    let mut written = Written { figure: Some(figure.name.clone()), paths: Vec::new(), problems: Vec::new() };
     // Only a PDF holds several pages.
     let formats = if figure.more_pages.is_empty() { formats } else { &[Format::Pdf] };
     for (format, bytes) in formats.iter().zip(plot::render_all(figure, formats)) {
         let path = names.figure(&figure.name, format.extension());
-        let result = bytes.map_err(|e| e.to_string()).and_then(|b| atomic::write(&path, &b).map_err(|e| e.to_string()));
+        let result =
+            bytes.map_err(|e| e.to_string()).and_then(|b| atomic_file::write(&path, &b).map_err(|e| e.to_string()));
         match result {
             Ok(()) => written.paths.push(path),
             Err(error) => written.problems.push(format!("{}: {error}", path.display())),

@@ -41,6 +41,11 @@ impl Context<'_> {
         self.common.save_plots || self.common.display
     }
 
+    /// Whether the process should offer its ROOT objects: they are saved (`root` in `format_figures`).
+    pub fn wants_root_objects(&self) -> bool {
+        self.common.save_plots && self.common.format_figures.contains(&common::FigureFormat::Root)
+    }
+
     /// Whether intermediate figures are wanted (`__verbose__` or `__DEBUG__`).
     pub fn wants_intermediate_figures(&self) -> bool {
         self.common.verbose || self.common.debug

@@ -206,6 +206,13 @@ use OldKey::*;
 use Scope::{Amplifier, Image};
 
 static TABLE: &[ProcessEntry] = &[
+    row::<AbsoluteChargeProcess>(
+        "AbsoluteChargeProcess",
+        Analysis,
+        Amplifier,
+        "counts the electrons of every pixel, with the probability that the number is right",
+    ),
+    row::<AddBKGComponent>("AddBKGComponent", Analysis, Amplifier, "adds background to simulated or blank images"),
     row::<ApplySelectionCuts>(
         "ApplySelectionCuts",
         Reconstruction,
@@ -259,6 +266,12 @@ static TABLE: &[ProcessEntry] = &[
         Analysis,
         Amplifier,
         "fits and removes the offset that decays along the first columns of each row",
+    ),
+    row::<CorrelatedNoiseProcess>(
+        "CorrelatedNoiseProcess",
+        Analysis,
+        Image,
+        "removes the noise that amplifiers read at the same time have in common",
     ),
     simulation_only("CreateFitsImage", "writes simulated images as FITS"),
     row::<CrossTalkProcess>(
@@ -316,6 +329,18 @@ static TABLE: &[ProcessEntry] = &[
         "fits a Gaussian to the pixels of a region: the readout noise",
     )
     .old_keys(&[("show_outliers", Ignored), ("n_sigma_win_fit", Ignored)]),
+    row::<GaussianNoiseProcess>(
+        "GaussianNoiseProcess",
+        Analysis,
+        Image,
+        "adds Gaussian noise to simulated images that have none",
+    ),
+    row::<MeanPixelChargePerAxis>(
+        "MeanPixelChargePerAxis",
+        Analysis,
+        Amplifier,
+        "mean, median, … of the pixels of every column or row",
+    ),
     simulation_only("PasteClusterProcess", "pastes simulated clusters into real images"),
     row::<PedestalSubtractionProcess>(
         "PedestalSubtractionProcess",

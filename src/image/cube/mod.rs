@@ -24,6 +24,7 @@ use rayon::prelude::*;
 use self::assemble::Buffers;
 use super::Region;
 use crate::fits::FitsError;
+use crate::fits::writer::add;
 
 pub use counts::{SampleCounts, SaturationLimit};
 pub use layout::{CubeLayout, LeachFix};
@@ -114,6 +115,21 @@ pub trait Consumer: Sync {
     fn collect(&mut self, found: Box<dyn std::any::Any + Send>);
 }
 
+/// What is counted in the first complete pass.
+#[derive(Debug)]
+struct Tally {
+    counts: SampleCounts,
+    /// Sums of the stored data per extension, to be compared with DATASUM.
+    sums: Vec<u32>,
+}
+
+fn add_tally(total: &mut Option<Tally>, part: Option<Tally>) {
+    if let (Some(total), Some(part)) = (total, part) {
+        total.counts.add(&part.counts);
+        total.sums.iter_mut().zip(part.sums).for_each(|(sum, part)| *sum = add(*sum, part));
+    }
+}
+
 /// Where the samples are.
 #[derive(Debug)]
 enum Store {
@@ -136,6 +152,10 @@ pub struct SkipCube {
     amplifiers: Vec<Region>,
     limit: Option<SaturationLimit>,
     counts: OnceLock<SampleCounts>,
+    /// Sum of the stored data of each extension, once all of them have been read.
+    data_sums: OnceLock<Vec<u32>>,
+    /// Whether somebody wants to know them.
+    summing: bool,
     buffers: Mutex<Vec<Buffers>>,
 }
 
@@ -150,6 +170,8 @@ impl SkipCube {
             amplifiers: vec![Region::new(0..rows, 0..cols)],
             limit: None,
             counts: OnceLock::new(),
+            data_sums: OnceLock::new(),
+            summing: false,
             buffers: Mutex::new(Vec::new()),
         }
     }
@@ -168,6 +190,49 @@ impl SkipCube {
         cube.amplifiers = amplifiers;
         cube.limit = limit;
         Ok(cube)
+    }
+
+    /// Sums the data while they are streamed ([`SkipCube::data_sums`]).
+    pub fn summing_data(mut self) -> Self {
+        self.summing = matches!(&self.store, Store::File(layout) if layout.reads_every_byte_once());
+        self
+    }
+
+    /// HDU and `DATASUM` of the extensions the samples come from. Those that were not summed while they were streamed are
+    /// read once more.
+    ///
+    /// # Errors
+    /// If the data cannot be read.
+    pub fn data_sums(&self) -> Result<Vec<(usize, u32)>, FitsError> {
+        let Store::File(layout) = &self.store else { return Ok(Vec::new()) };
+        let known = self.data_sums.get();
+        let sum = |(i, plane): (usize, &crate::fits::Plane)| {
+            let sum = match known.and_then(|sums| sums.get(i)) {
+                Some(&sum) => sum,
+                None => plane.data_sum()?,
+            };
+            Ok((plane.hdu(), sum))
+        };
+        layout.planes().iter().enumerate().map(sum).collect()
+    }
+
+    /// Whether the header of an extension says what the sum of its data is.
+    pub fn states_data_sums(&self) -> bool {
+        matches!(&self.store, Store::File(layout) if layout.planes().iter().any(crate::fits::Plane::states_data_sum))
+    }
+
+    /// Sentences about extensions whose data or header do not agree with their `DATASUM` and `CHECKSUM` cards; see
+    /// [`SkipCube::data_sums`].
+    ///
+    /// # Errors
+    /// If the data cannot be read.
+    pub fn contradicted_sums(&self) -> Result<Vec<String>, FitsError> {
+        let Store::File(layout) = &self.store else { return Ok(Vec::new()) };
+        if !self.states_data_sums() {
+            return Ok(Vec::new());
+        }
+        let sums = self.data_sums()?;
+        Ok(layout.planes().iter().zip(sums).filter_map(|(plane, (_, sum))| plane.contradicted_sums(sum)).collect())
     }
 
     /// A small cube in memory, for tests and simulations.
@@ -271,26 +336,21 @@ impl SkipCube {
         let step = self.rows_per_block().max(1);
         let blocks: Vec<_> =
             (0..self.rows).step_by(step).map(|r| (r..(r + step).min(self.rows), 0..self.cols)).collect();
-        let counting = self.counts.get().is_none();
-        let mut total = SampleCounts::new(self.amplifiers.len(), self.limit);
+        let mut total = self.tally(true);
         for wave in blocks.chunks(BLOCKS_PER_WAVE) {
             let found = {
                 let shared: Vec<&dyn Consumer> = consumers.iter().map(|c| &**c).collect();
-                self.run_blocks(wave, counting, |block| shared.iter().map(|c| c.observe(block)).collect::<Vec<_>>())?
+                let look = |block: &Block<'_>| shared.iter().map(|c| c.observe(block)).collect::<Vec<_>>();
+                self.run_blocks(wave, total.is_some(), look)?
             };
-            for (findings, counts) in found {
+            for (findings, part) in found {
                 for (consumer, finding) in consumers.iter_mut().zip(findings) {
                     consumer.collect(finding);
                 }
-                if let Some(counts) = counts {
-                    total.add(&counts);
-                }
+                add_tally(&mut total, part);
             }
         }
-        if counting {
-            // another thread may have streamed the cube at the same time, with the same counts
-            let _ = self.counts.set(total);
-        }
+        self.keep(total);
         Ok(())
     }
 
@@ -340,42 +400,60 @@ impl SkipCube {
         complete: bool,
         work: impl Fn(&Block<'_>) -> T + Sync,
     ) -> Result<Vec<T>, FitsError> {
-        let counting = complete && self.counts.get().is_none();
-        let mut total = SampleCounts::new(self.amplifiers.len(), self.limit);
+        let mut total = self.tally(complete);
         let values = self
-            .run_blocks(blocks, counting, work)?
+            .run_blocks(blocks, total.is_some(), work)?
             .into_iter()
-            .map(|(value, counts)| {
-                if let Some(counts) = counts {
-                    total.add(&counts);
-                }
+            .map(|(value, part)| {
+                add_tally(&mut total, part);
                 value
             })
             .collect();
-        if counting {
-            // another thread may have streamed the cube at the same time, with the same counts
-            let _ = self.counts.set(total);
-        }
+        self.keep(total);
         Ok(values)
     }
 
-    /// Works through blocks in parallel, counting saturated and undefined samples of each if asked for.
+    /// Works through blocks in parallel, counting samples and summing data of each if asked for.
     fn run_blocks<T: Send>(
         &self,
         blocks: &[(Range<usize>, Range<usize>)],
         counting: bool,
         work: impl Fn(&Block<'_>) -> T + Sync,
-    ) -> Result<Vec<(T, Option<SampleCounts>)>, FitsError> {
+    ) -> Result<Vec<(T, Option<Tally>)>, FitsError> {
         blocks
             .par_iter()
             .map(|(rows, cols)| {
                 let mut buffers = self.lock_buffers().pop().unwrap_or_default();
-                let mut counts = counting.then(|| SampleCounts::new(self.amplifiers.len(), self.limit));
-                let result = self.with_block(rows, cols, &mut buffers, counts.as_mut(), &work);
+                let mut tally = self.tally(counting);
+                let (counts, sums) = match &mut tally {
+                    Some(tally) => (Some(&mut tally.counts), tally.sums.as_mut_slice()),
+                    None => (None, &mut [][..]),
+                };
+                let result = self.with_block(rows, cols, &mut buffers, counts, sums, &work);
                 self.lock_buffers().push(buffers);
-                Ok((result?, counts))
+                Ok((result?, tally))
             })
             .collect()
+    }
+
+    /// Empty counts for a pass over `complete` samples; `None` if they were counted before.
+    fn tally(&self, complete: bool) -> Option<Tally> {
+        let extensions = match &self.store {
+            Store::File(layout) if self.summing => layout.planes().len(),
+            _ => 0,
+        };
+        (complete && self.counts.get().is_none())
+            .then(|| Tally { counts: SampleCounts::new(self.amplifiers.len(), self.limit), sums: vec![0; extensions] })
+    }
+
+    /// Keeps what was counted; another thread may have streamed the cube at the same time, with the same counts.
+    fn keep(&self, tally: Option<Tally>) {
+        if let Some(tally) = tally {
+            let _ = self.counts.set(tally.counts);
+            if !tally.sums.is_empty() {
+                let _ = self.data_sums.set(tally.sums);
+            }
+        }
     }
 
     fn lock_buffers(&self) -> std::sync::MutexGuard<'_, Vec<Buffers>> {
@@ -388,6 +466,7 @@ impl SkipCube {
         cols: &Range<usize>,
         buffers: &mut Buffers,
         mut counts: Option<&mut SampleCounts>,
+        sums: &mut [u32],
         work: impl Fn(&Block<'_>) -> T,
     ) -> Result<T, FitsError> {
         let mut count = |samples: Samples<'_>, per_col: usize, rows: &Range<usize>| {
@@ -396,7 +475,7 @@ impl SkipCube {
             }
         };
         let samples = match &self.store {
-            Store::File(layout) => assemble::block(layout, rows, cols, buffers, &mut count)?,
+            Store::File(layout) => assemble::block(layout, rows, cols, buffers, sums, &mut count)?,
             Store::Int(all) => Samples::Int(self.slice(all, rows, cols, &mut buffers.integers)),
             Store::Real(all) => Samples::Real(self.slice(all, rows, cols, &mut buffers.reals)),
         };

@@ -272,7 +272,7 @@ impl Estimator {
             .collect()
     }
 
-    fn of_values(&self, workspace: &mut Workspace) -> LineEstimate {
+    pub(super) fn of_values(&self, workspace: &mut Workspace) -> LineEstimate {
         let values = &workspace.values;
         let n = values.len();
         if n < 2 {
@@ -300,13 +300,13 @@ impl Estimator {
 }
 
 #[derive(Debug, Default)]
-struct Workspace {
-    values: Vec<f64>,
+pub(super) struct Workspace {
+    pub(super) values: Vec<f64>,
     fitter: GaussianFitter,
 }
 
 /// The lines that serve line `line`, of `lines` (spec 02 §4.4).
-fn window_of_lines(line: usize, lines: &std::ops::Range<usize>, rebin: usize) -> std::ops::Range<usize> {
+pub(super) fn window_of_lines(line: usize, lines: &std::ops::Range<usize>, rebin: usize) -> std::ops::Range<usize> {
     if rebin <= 1 {
         return line..line + 1;
     }
