@@ -171,6 +171,29 @@ pub fn noise_floor(spectrum: &Spectrum, lines: &[SpectralLine]) -> Option<NoiseF
     })
 }
 
+/// The level of the upper quarter of the frequencies, with the scatter of its bins as error.
+fn plateau(spectrum: &Spectrum, free: &[usize]) -> Option<NoiseFloor> {
+    let from = spectrum.psd.len() * 3 / 4;
+    // the last bin of an even number of samples is half as high
+    let upper = free.iter().filter(|i| **i >= from && 2 * (**i + 1) != spectrum.length);
+    let values: Vec<f64> = upper.map(|i| spectrum.psd[*i]).collect();
+    if values.len() < 3 {
+        return None;
+    }
+    let (white, scatter) = robust::mean_and_std(&values, robust::Ddof::Sample);
+    Some(NoiseFloor {
+        white,
+        white_error: scatter / (values.len() as f64).sqrt(),
+        exponent: 1.0,
+        flicker: 0.0,
+        flicker_error: 0.0,
+        corner: 0.0,
+        corner_error: 0.0,
+        chi2_ndf: f64::NAN,
+    })
+    .filter(|f| f.white > 0.0)
+}
+
 /// The fit with a given exponent: linear in W and K.
 fn floor_with(spectrum: &Spectrum, free: &[usize], exponent: f64) -> Option<NoiseFloor> {
     // at Nyquist the one-sided density is half as large
@@ -281,6 +304,13 @@ mod tests {
         assert_eq!(find_lines(&exact), []);
         let floor = noise_floor(&exact, &[]).unwrap();
         assert!((floor.corner / 1000.0 - 1.0).abs() < 1e-6 && floor.exponent == 1.0, "{floor:?}");
+        // 1/f all over: the level of the upper quarter is told, and no corner
+        let mut steep = exact.clone();
+        for i in 0..steep.psd.len() {
+            steep.psd[i] = 1e-3 * steep.frequency[i].powf(-0.3) * if i == 127 { 0.5 } else { 1.0 };
+        }
+        let floor = noise_floor(&steep, &[]).unwrap();
+        assert!(floor.corner == 0.0 && floor.white > steep.psd[126] && floor.white < steep.psd[95], "{floor:?}");
         // another slope
         for i in 0..exact.psd.len() {
             exact.psd[i] = 1e-3 * (1.0 + (1000.0 / exact.frequency[i]).powf(1.7)) * if i == 127 { 0.5 } else { 1.0 };
