@@ -19,7 +19,11 @@ pub mod batch;
 #[forbid(unsafe_code)]
 pub mod cli;
 #[forbid(unsafe_code)]
+pub mod closure;
+#[forbid(unsafe_code)]
 pub mod config;
+#[forbid(unsafe_code)]
+pub mod dqm;
 pub mod fits;
 #[forbid(unsafe_code)]
 pub mod image;

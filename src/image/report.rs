@@ -120,12 +120,12 @@ pub struct Report {
     pub figures: Vec<FigureRecord>,
     /// Tables, with the position of the process in the sequence.
     pub tables: Vec<(usize, Table)>,
+    /// ROOT objects, with the position of the process in the sequence.
+    pub root_objects: Vec<(usize, RootObjects)>,
     /// What the CSV files of some tables hold besides, by name of the table.
     pub table_heads: IndexMap<String, TableHead>,
     /// Files of images.
     pub image_files: Vec<ImageFile>,
-    /// ROOT objects, with the position of the process in the sequence.
-    pub root_objects: Vec<(usize, RootObjects)>,
     /// Messages.
     pub log: Vec<LogRecord>,
     step: usize,
@@ -192,6 +192,11 @@ impl Report {
         self.tables.push((self.step, table));
     }
 
+    /// Adds ROOT objects, written with `save_plots` if `format_figures` names `root`.
+    pub fn root_objects(&mut self, objects: RootObjects) {
+        self.root_objects.push((self.step, objects));
+    }
+
     /// Adds a table with scalars or labels of its rows.
     pub fn table_with(&mut self, table: Table, head: TableHead) {
         self.table_heads.insert(table.name.clone(), head);
@@ -201,11 +206,6 @@ impl Report {
     /// Adds a file of images.
     pub fn image_file(&mut self, file: ImageFile) {
         self.image_files.push(file);
-    }
-
-    /// Adds ROOT objects, written with `save_plots` if `format_figures` names `root`.
-    pub fn root_objects(&mut self, objects: RootObjects) {
-        self.root_objects.push((self.step, objects));
     }
 
     /// Adds a message.

@@ -115,21 +115,6 @@ pub trait Consumer: Sync {
     fn collect(&mut self, found: Box<dyn std::any::Any + Send>);
 }
 
-/// What is counted in the first complete pass.
-#[derive(Debug)]
-struct Tally {
-    counts: SampleCounts,
-    /// Sums of the stored data per extension, to be compared with DATASUM.
-    sums: Vec<u32>,
-}
-
-fn add_tally(total: &mut Option<Tally>, part: Option<Tally>) {
-    if let (Some(total), Some(part)) = (total, part) {
-        total.counts.add(&part.counts);
-        total.sums.iter_mut().zip(part.sums).for_each(|(sum, part)| *sum = add(*sum, part));
-    }
-}
-
 /// Where the samples are.
 #[derive(Debug)]
 enum Store {
@@ -139,6 +124,21 @@ enum Store {
     Int(Vec<i32>),
     /// In memory: `[row, col, skip]`.
     Real(Vec<f64>),
+}
+
+/// What is counted on the first pass over the samples.
+#[derive(Debug)]
+struct Tally {
+    counts: SampleCounts,
+    /// Sum of the stored data of each extension.
+    data_sums: Vec<u32>,
+}
+
+impl Tally {
+    fn add(&mut self, other: &Self) {
+        self.counts.add(&other.counts);
+        self.data_sums.iter_mut().zip(&other.data_sums).for_each(|(sum, part)| *sum = add(*sum, *part));
+    }
 }
 
 /// The samples of a skipper image.
@@ -336,21 +336,25 @@ impl SkipCube {
         let step = self.rows_per_block().max(1);
         let blocks: Vec<_> =
             (0..self.rows).step_by(step).map(|r| (r..(r + step).min(self.rows), 0..self.cols)).collect();
-        let mut total = self.tally(true);
+        let counting = self.counts.get().is_none();
+        let mut total = self.new_tally();
         for wave in blocks.chunks(BLOCKS_PER_WAVE) {
             let found = {
                 let shared: Vec<&dyn Consumer> = consumers.iter().map(|c| &**c).collect();
-                let look = |block: &Block<'_>| shared.iter().map(|c| c.observe(block)).collect::<Vec<_>>();
-                self.run_blocks(wave, total.is_some(), look)?
+                self.run_blocks(wave, counting, |block| shared.iter().map(|c| c.observe(block)).collect::<Vec<_>>())?
             };
-            for (findings, part) in found {
+            for (findings, tally) in found {
                 for (consumer, finding) in consumers.iter_mut().zip(findings) {
                     consumer.collect(finding);
                 }
-                add_tally(&mut total, part);
+                if let Some(tally) = tally {
+                    total.add(&tally);
+                }
             }
         }
-        self.keep(total);
+        if counting {
+            self.publish(total);
+        }
         Ok(())
     }
 
@@ -400,20 +404,25 @@ impl SkipCube {
         complete: bool,
         work: impl Fn(&Block<'_>) -> T + Sync,
     ) -> Result<Vec<T>, FitsError> {
-        let mut total = self.tally(complete);
+        let counting = complete && self.counts.get().is_none();
+        let mut total = self.new_tally();
         let values = self
-            .run_blocks(blocks, total.is_some(), work)?
+            .run_blocks(blocks, counting, work)?
             .into_iter()
-            .map(|(value, part)| {
-                add_tally(&mut total, part);
+            .map(|(value, tally)| {
+                if let Some(tally) = tally {
+                    total.add(&tally);
+                }
                 value
             })
             .collect();
-        self.keep(total);
+        if counting {
+            self.publish(total);
+        }
         Ok(values)
     }
 
-    /// Works through blocks in parallel, counting samples and summing data of each if asked for.
+    /// Works through blocks in parallel, counting saturated and undefined samples of each if asked for.
     fn run_blocks<T: Send>(
         &self,
         blocks: &[(Range<usize>, Range<usize>)],
@@ -424,35 +433,28 @@ impl SkipCube {
             .par_iter()
             .map(|(rows, cols)| {
                 let mut buffers = self.lock_buffers().pop().unwrap_or_default();
-                let mut tally = self.tally(counting);
-                let (counts, sums) = match &mut tally {
-                    Some(tally) => (Some(&mut tally.counts), tally.sums.as_mut_slice()),
-                    None => (None, &mut [][..]),
-                };
-                let result = self.with_block(rows, cols, &mut buffers, counts, sums, &work);
+                let mut tally = counting.then(|| self.new_tally());
+                let result = self.with_block(rows, cols, &mut buffers, tally.as_mut(), &work);
                 self.lock_buffers().push(buffers);
                 Ok((result?, tally))
             })
             .collect()
     }
 
-    /// Empty counts for a pass over `complete` samples; `None` if they were counted before.
-    fn tally(&self, complete: bool) -> Option<Tally> {
+    fn new_tally(&self) -> Tally {
         let extensions = match &self.store {
             Store::File(layout) if self.summing => layout.planes().len(),
             _ => 0,
         };
-        (complete && self.counts.get().is_none())
-            .then(|| Tally { counts: SampleCounts::new(self.amplifiers.len(), self.limit), sums: vec![0; extensions] })
+        Tally { counts: SampleCounts::new(self.amplifiers.len(), self.limit), data_sums: vec![0; extensions] }
     }
 
-    /// Keeps what was counted; another thread may have streamed the cube at the same time, with the same counts.
-    fn keep(&self, tally: Option<Tally>) {
-        if let Some(tally) = tally {
-            let _ = self.counts.set(tally.counts);
-            if !tally.sums.is_empty() {
-                let _ = self.data_sums.set(tally.sums);
-            }
+    /// Keeps what a complete pass has counted. Another thread may have streamed the cube at the same time, with the same
+    /// counts.
+    fn publish(&self, total: Tally) {
+        let _ = self.counts.set(total.counts);
+        if !total.data_sums.is_empty() {
+            let _ = self.data_sums.set(total.data_sums);
         }
     }
 
@@ -465,10 +467,13 @@ impl SkipCube {
         rows: &Range<usize>,
         cols: &Range<usize>,
         buffers: &mut Buffers,
-        mut counts: Option<&mut SampleCounts>,
-        sums: &mut [u32],
+        tally: Option<&mut Tally>,
         work: impl Fn(&Block<'_>) -> T,
     ) -> Result<T, FitsError> {
+        let (mut counts, sums) = match tally {
+            Some(Tally { counts, data_sums }) => (Some(counts), &mut data_sums[..]),
+            None => (None, &mut [][..]),
+        };
         let mut count = |samples: Samples<'_>, per_col: usize, rows: &Range<usize>| {
             if let Some(counts) = &mut counts {
                 counts.count(samples, rows, cols, per_col, &self.amplifiers);
