@@ -157,10 +157,13 @@ pub fn noise_floor(spectrum: &Spectrum, lines: &[SpectralLine]) -> Option<NoiseF
     if simple.chi2_ndf < CONTRADICTED {
         return Some(simple);
     }
-    let exponents = (6..=60).map(|i| 0.05 * f64::from(i));
-    let best = exponents
-        .filter_map(|g| floor_with(spectrum, &free, g))
-        .fold(simple, |best, found| if found.chi2_ndf < best.chi2_ndf { found } else { best });
+    // where the 1/f part reaches over half of the spectrum, the white level cannot be told from it
+    let highest = spectrum.frequency.last().copied().unwrap_or(0.0);
+    let exponents = (10..=60).map(|i| 0.05 * f64::from(i));
+    let found = exponents.filter_map(|g| floor_with(spectrum, &free, g)).filter(|f| f.corner < 0.5 * highest);
+    let Some(best) = found.min_by(|a, b| a.chi2_ndf.total_cmp(&b.chi2_ndf)) else {
+        return plateau(spectrum, &free);
+    };
     // a model that does not fit within the errors is known no better than its residuals
     let scale = best.chi2_ndf.max(1.0).sqrt();
     Some(NoiseFloor {
