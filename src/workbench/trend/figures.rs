@@ -35,12 +35,17 @@ pub fn trend(
     fits: &[Option<Fitted>],
     name: &str,
 ) -> Figure {
-    let x = match &parameters.horizontal {
+    let mut x = match &parameters.horizontal {
         Horizontal::Time => Axis::new("time (UTC)").time(),
         Horizontal::Image => Axis::new("image").integer(),
         Horizontal::Exposure => Axis::new("exposure and half of the readout, summed [days]"),
         Horizontal::Key(key) => Axis::new(key.clone()),
     };
+    if let Some([lo, hi]) = args.xlim.as_deref() {
+        let first = series.iter().flat_map(|s| &s.points).map(|p| p.x).fold(f64::INFINITY, f64::min);
+        let place = |v: f64| if parameters.horizontal == Horizontal::Time { first + v * DAY } else { v };
+        x = x.range(place(*lo), place(*hi));
+    }
     let mut y = Axis::new(vertical_label(args, quantity));
     if let Some([lo, hi]) = args.ylim.as_deref() {
         y = y.range(*lo, *hi);
