@@ -13,6 +13,8 @@
 #![warn(missing_docs)]
 
 #[forbid(unsafe_code)]
+pub mod atomic_file;
+#[forbid(unsafe_code)]
 pub mod batch;
 #[forbid(unsafe_code)]
 pub mod cli;

@@ -94,3 +94,63 @@ fn what_is_no_fits_file_is_said_so() {
     }
     assert!(FitsInput::open("/nowhere/at/all.fits").unwrap_err().to_string().contains("opening"));
 }
+
+/// Every kind of tile compression, written by astropy (`tests/data/make_compressed.py`).
+#[test]
+fn every_kind_of_tile_compression_is_read() {
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/compressed.fits.gz");
+    let input = FitsInput::open(&path).unwrap();
+    let mut seen = 0;
+    for hdu in &input.hdus()[1..] {
+        let name = hdu.extname.clone().unwrap();
+        let image = input.read_image(hdu.index).unwrap();
+        assert_eq!(image.dim(), (12, 16), "{name}");
+        // quantised values: within half a step of 0.001, or one step where a dither was added and subtracted
+        let tolerance = match name.as_str() {
+            "LOSSLESS" => 2e-7,
+            "LOSSLESS64" => 1e-15,
+            "PLAIN" | "DITHER1" | "DITHER2" => 0.001,
+            _ => 0.0,
+        };
+        for ((r, c), &x) in image.indexed_iter() {
+            if tolerance == 0.0 {
+                assert_eq!(x, (7 * r as i64 - 3 * c as i64 + 100) as f64, "{name} [{r}, {c}]");
+                continue;
+            }
+            if (r, c) == (2, 5) {
+                assert!(x.is_nan(), "{name}: the undefined pixel is {x}");
+                continue;
+            }
+            let (r, c) = (r as f64, c as f64);
+            let expected = 0.25 * r - 0.5 * c + 3.0 + 0.01 * (r * 31.0 + c * 17.0).sin();
+            assert!((x - expected).abs() <= tolerance * (1.0 + expected.abs()), "{name} [{r}, {c}]: {x} {expected}");
+        }
+        seen += 1;
+    }
+    assert_eq!(seen, 11);
+}
+
+#[test]
+fn damaged_data_and_edited_headers_are_noticed() {
+    let image = || TestHdu::image(2, 3, Stored::I32(vec![1, 2, 3, 4, 5, 6]));
+    let sums = |bytes: &[u8]| {
+        let input = open(bytes).unwrap();
+        let plane = input.plane(0).unwrap();
+        plane.contradicted_sums(plane.data_sum().unwrap())
+    };
+    assert_eq!(sums(&fits_bytes(&[image()])), None, "nothing is stated");
+    assert_eq!(sums(&fits_bytes(&[image().card("DATASUM", "21")])), None);
+    let text = sums(&fits_bytes(&[image().card("DATASUM", "22")])).unwrap();
+    assert!(text.contains("HDU 0") && text.contains("22") && text.contains("21"), "{text}");
+    // a file of our own writer, whose sums are right; then one letter of a comment is changed
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("own.fits");
+    let mut writer = FitsWriter::new();
+    writer.push(Header::new(), std::borrow::Cow::Owned(ndarray::Array2::from_elem((2, 2), 7.5)));
+    writer.write(&path, false).unwrap();
+    let mut bytes = std::fs::read(&path).unwrap();
+    assert_eq!(sums(&bytes), None);
+    let at = bytes.windows(7).position(|w| w == b"columns").unwrap();
+    bytes[at] = b'C';
+    assert!(sums(&bytes).unwrap().contains("CHECKSUM"));
+}

@@ -13,7 +13,7 @@ use rayon::prelude::*;
 use super::cards::{CARD, format_card};
 use super::error::FitsError;
 use super::header::{Card, Header};
-use crate::output::atomic::AtomicFile;
+use crate::atomic_file::AtomicFile;
 
 /// FITS files consist of blocks of this many bytes.
 const BLOCK: usize = 2880;
@@ -72,7 +72,7 @@ impl<'a> FitsWriter<'a> {
         } else {
             parts.iter().try_for_each(|bytes| file.write_all(bytes)).map_err(error)?;
         }
-        file.finish().map_err(error)
+        file.commit().map_err(error)
     }
 }
 

@@ -11,6 +11,7 @@ use serde_json::{Map, Value};
 
 use super::SKImageProcess;
 use super::analysis::*;
+use super::commissioning::*;
 use super::reconstruction::signal_pattern_recognition::feed_cluster_finder;
 use super::reconstruction::*;
 use crate::config::shape::schema_of;
@@ -226,6 +227,18 @@ static TABLE: &[ProcessEntry] = &[
     )
     .after(&["ClusterFinder"]),
     row::<CalibrationProcess>("CalibrationProcess", Analysis, Image, "converts ADU to electrons"),
+    row::<ChargeLossPlot>(
+        "ChargeLossPlot",
+        Commissioning,
+        Image,
+        "shows single skips and their differences: is charge lost between skips?",
+    ),
+    row::<ChargeLossSkewnessProcess>(
+        "ChargeLossSkewnessProcess",
+        Commissioning,
+        Amplifier,
+        "measures charge loss: tails of differences between skips, probability per transfer",
+    ),
     row::<ClusterFinder>(
         "ClusterFinder",
         Reconstruction,
@@ -279,6 +292,18 @@ static TABLE: &[ProcessEntry] = &[
     .after(&["ClusterFinder"]),
     row::<EvalHaloProcess>("EvalHaloProcess", Analysis, Image, "rate of single electrons read before each cluster")
         .after(&["ClusterFinder"]),
+    row::<FFTNoisePlot>(
+        "FFTNoisePlot",
+        Commissioning,
+        Amplifier,
+        "noise spectrum along skips and rows: pick-up lines, 1/f and white noise",
+    ),
+    row::<FitCalibrationConstant>(
+        "FitCalibrationConstant",
+        Commissioning,
+        Amplifier,
+        "fits the single-electron peaks: gain and linearity",
+    ),
     row::<FitDarkCurrentPerCol>(
         "FitDarkCurrentPerCol",
         Analysis,
@@ -332,6 +357,14 @@ static TABLE: &[ProcessEntry] = &[
     ]),
     simulation_only("PixelSaturation", "limits the charge of simulated pixels"),
     simulation_only("PixelizeSignal", "collects simulated charges in pixels"),
+    row::<RNvsNskipsPlot>(
+        "RNvsNskipsPlot",
+        Commissioning,
+        Amplifier,
+        "readout noise against the number of skips averaged, and the best number of skips",
+    )
+    .tag("NoiseVSSkipPlot")
+    .old_keys(&[("include_row_dependency", Silent)]),
     row::<SignalPatternRecognition>(
         "SignalPatternRecognition",
         Reconstruction,

@@ -32,6 +32,9 @@ pub use layout::{CubeLayout, LeachFix};
 /// Samples in a block, about: half a megabyte of integers.
 const BLOCK_SAMPLES: usize = 128 << 10;
 
+/// Blocks whose findings are held at the same time while several consumers look at the cube.
+const BLOCKS_PER_WAVE: usize = 64;
+
 /// Samples, integers where the file holds integers.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Samples<'a> {
@@ -123,6 +126,21 @@ enum Store {
     Real(Vec<f64>),
 }
 
+/// What is counted on the first pass over the samples.
+#[derive(Debug)]
+struct Tally {
+    counts: SampleCounts,
+    /// Sum of the stored data of each extension.
+    data_sums: Vec<u32>,
+}
+
+impl Tally {
+    fn add(&mut self, other: &Self) {
+        self.counts.add(&other.counts);
+        self.data_sums.iter_mut().zip(&other.data_sums).for_each(|(sum, part)| *sum = add(*sum, *part));
+    }
+}
+
 /// The samples of a skipper image.
 #[derive(Debug)]
 pub struct SkipCube {
@@ -196,6 +214,25 @@ impl SkipCube {
             Ok((plane.hdu(), sum))
         };
         layout.planes().iter().enumerate().map(sum).collect()
+    }
+
+    /// Whether the header of an extension says what the sum of its data is.
+    pub fn states_data_sums(&self) -> bool {
+        matches!(&self.store, Store::File(layout) if layout.planes().iter().any(crate::fits::Plane::states_data_sum))
+    }
+
+    /// Sentences about extensions whose data or header do not agree with their `DATASUM` and `CHECKSUM` cards; see
+    /// [`SkipCube::data_sums`].
+    ///
+    /// # Errors
+    /// If the data cannot be read.
+    pub fn contradicted_sums(&self) -> Result<Vec<String>, FitsError> {
+        let Store::File(layout) = &self.store else { return Ok(Vec::new()) };
+        if !self.states_data_sums() {
+            return Ok(Vec::new());
+        }
+        let sums = self.data_sums()?;
+        Ok(layout.planes().iter().zip(sums).filter_map(|(plane, (_, sum))| plane.contradicted_sums(sum)).collect())
     }
 
     /// A small cube in memory, for tests and simulations.
@@ -290,19 +327,33 @@ impl SkipCube {
         }
     }
 
-    /// Lets several consumers share one pass over the samples.
+    /// Lets several consumers share one pass over the samples, in blocks of whole rows. What they find is collected in
+    /// waves of some blocks, so that the memory needed does not grow with the image.
     ///
     /// # Errors
     /// If the samples cannot be read.
     pub fn stream(&self, consumers: &mut [&mut dyn Consumer]) -> Result<(), FitsError> {
-        let found = {
-            let shared: Vec<&dyn Consumer> = consumers.iter().map(|c| &**c).collect();
-            self.for_each_block(|block| shared.iter().map(|c| c.observe(block)).collect::<Vec<_>>())?
-        };
-        for findings in found {
-            for (consumer, finding) in consumers.iter_mut().zip(findings) {
-                consumer.collect(finding);
+        let step = self.rows_per_block().max(1);
+        let blocks: Vec<_> =
+            (0..self.rows).step_by(step).map(|r| (r..(r + step).min(self.rows), 0..self.cols)).collect();
+        let counting = self.counts.get().is_none();
+        let mut total = self.new_tally();
+        for wave in blocks.chunks(BLOCKS_PER_WAVE) {
+            let found = {
+                let shared: Vec<&dyn Consumer> = consumers.iter().map(|c| &**c).collect();
+                self.run_blocks(wave, counting, |block| shared.iter().map(|c| c.observe(block)).collect::<Vec<_>>())?
+            };
+            for (findings, tally) in found {
+                for (consumer, finding) in consumers.iter_mut().zip(findings) {
+                    consumer.collect(finding);
+                }
+                if let Some(tally) = tally {
+                    total.add(&tally);
+                }
             }
+        }
+        if counting {
+            self.publish(total);
         }
         Ok(())
     }
@@ -354,42 +405,57 @@ impl SkipCube {
         work: impl Fn(&Block<'_>) -> T + Sync,
     ) -> Result<Vec<T>, FitsError> {
         let counting = complete && self.counts.get().is_none();
-        let extensions = match &self.store {
-            Store::File(layout) if counting && self.summing => layout.planes().len(),
-            _ => 0,
-        };
-        type Found<T> = (T, Option<SampleCounts>, Vec<u32>);
-        let results: Result<Vec<Found<T>>, FitsError> = blocks
-            .par_iter()
-            .map(|(rows, cols)| {
-                let mut buffers = self.lock_buffers().pop().unwrap_or_default();
-                let mut counts = counting.then(|| SampleCounts::new(self.amplifiers.len(), self.limit));
-                let mut sums = vec![0; extensions];
-                let result = self.with_block(rows, cols, &mut buffers, counts.as_mut(), &mut sums, &work);
-                self.lock_buffers().push(buffers);
-                Ok((result?, counts, sums))
-            })
-            .collect();
-        let mut total = SampleCounts::new(self.amplifiers.len(), self.limit);
-        let mut data_sums = vec![0; extensions];
-        let values = results?
+        let mut total = self.new_tally();
+        let values = self
+            .run_blocks(blocks, counting, work)?
             .into_iter()
-            .map(|(value, counts, sums)| {
-                if let Some(counts) = counts {
-                    total.add(&counts);
+            .map(|(value, tally)| {
+                if let Some(tally) = tally {
+                    total.add(&tally);
                 }
-                data_sums.iter_mut().zip(sums).for_each(|(sum, part)| *sum = add(*sum, part));
                 value
             })
             .collect();
         if counting {
-            // another thread may have streamed the cube at the same time, with the same counts
-            let _ = self.counts.set(total);
-            if extensions > 0 {
-                let _ = self.data_sums.set(data_sums);
-            }
+            self.publish(total);
         }
         Ok(values)
+    }
+
+    /// Works through blocks in parallel, counting saturated and undefined samples of each if asked for.
+    fn run_blocks<T: Send>(
+        &self,
+        blocks: &[(Range<usize>, Range<usize>)],
+        counting: bool,
+        work: impl Fn(&Block<'_>) -> T + Sync,
+    ) -> Result<Vec<(T, Option<Tally>)>, FitsError> {
+        blocks
+            .par_iter()
+            .map(|(rows, cols)| {
+                let mut buffers = self.lock_buffers().pop().unwrap_or_default();
+                let mut tally = counting.then(|| self.new_tally());
+                let result = self.with_block(rows, cols, &mut buffers, tally.as_mut(), &work);
+                self.lock_buffers().push(buffers);
+                Ok((result?, tally))
+            })
+            .collect()
+    }
+
+    fn new_tally(&self) -> Tally {
+        let extensions = match &self.store {
+            Store::File(layout) if self.summing => layout.planes().len(),
+            _ => 0,
+        };
+        Tally { counts: SampleCounts::new(self.amplifiers.len(), self.limit), data_sums: vec![0; extensions] }
+    }
+
+    /// Keeps what a complete pass has counted. Another thread may have streamed the cube at the same time, with the same
+    /// counts.
+    fn publish(&self, total: Tally) {
+        let _ = self.counts.set(total.counts);
+        if !total.data_sums.is_empty() {
+            let _ = self.data_sums.set(total.data_sums);
+        }
     }
 
     fn lock_buffers(&self) -> std::sync::MutexGuard<'_, Vec<Buffers>> {
@@ -401,10 +467,13 @@ impl SkipCube {
         rows: &Range<usize>,
         cols: &Range<usize>,
         buffers: &mut Buffers,
-        mut counts: Option<&mut SampleCounts>,
-        sums: &mut [u32],
+        tally: Option<&mut Tally>,
         work: impl Fn(&Block<'_>) -> T,
     ) -> Result<T, FitsError> {
+        let (mut counts, sums) = match tally {
+            Some(Tally { counts, data_sums }) => (Some(counts), &mut data_sums[..]),
+            None => (None, &mut [][..]),
+        };
         let mut count = |samples: Samples<'_>, per_col: usize, rows: &Range<usize>| {
             if let Some(counts) = &mut counts {
                 counts.count(samples, rows, cols, per_col, &self.amplifiers);

@@ -21,7 +21,7 @@ use crate::config::input::InputConfig;
 use crate::config::{OneOrMany, RunOptions};
 use crate::fits::{FitsInput, Plane};
 
-pub use pixels::{identify, require_finite};
+pub use pixels::{content_checksum, identify, require_finite};
 pub use skips::SkipDecision;
 
 /// How to load an image.

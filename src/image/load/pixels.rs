@@ -4,7 +4,7 @@ use ndarray::Array2;
 
 use super::skips::{Corrections, Layout};
 use crate::config::input::ImageConfig;
-use crate::fits::Plane;
+use crate::fits::{FitsInput, Plane};
 use crate::image::cube::{CubeLayout, SaturationLimit};
 use crate::image::error::ImageError;
 use crate::image::{Amplifier, RawData, SkipCube};
@@ -26,7 +26,7 @@ pub(super) fn load(
         .flip_upper(corrections.flip_upper);
     let regions = raw.amplifiers.iter().map(|a| a.full.clone()).collect();
     let mut cube = SkipCube::from_file(samples, regions, limit)?;
-    if raw.source.checksum.is_empty() {
+    if raw.source.checksum.is_empty() || cube.states_data_sums() {
         cube = cube.summing_data();
     }
     if layout.skips > 1 {
@@ -40,29 +40,48 @@ pub(super) fn load(
     if raw.source.checksum.is_empty() {
         raw.source.checksum = data_sums(&cube)?;
     }
+    cube.contradicted_sums()?.into_iter().for_each(|text| raw.report.warn(text));
     require_finite(&image, &raw.amplifiers)?;
     raw.images.insert("raw".into(), image.clone());
     raw.images.insert("mean_compressed".into(), image);
     Ok(())
 }
 
-/// Identifies the content of a large file by the sums of its data. Streams the cube once if nothing else has done so.
+/// Identifies the content of a large file by the sums of its data, and compares the data with the sums that its header
+/// states. Streams the cube once if nothing else has done so.
 ///
 /// # Errors
 /// If the data cannot be read.
 pub fn identify(raw: &mut RawData) -> Result<(), ImageError> {
-    if raw.source.checksum.is_empty()
-        && let Some(cube) = &raw.cube
-    {
-        raw.source.checksum = data_sums(cube)?;
+    if let Some(cube) = &raw.cube {
+        if raw.source.checksum.is_empty() {
+            raw.source.checksum = data_sums(cube)?;
+        }
+        cube.contradicted_sums()?.into_iter().for_each(|text| raw.report.warn(text));
     }
     Ok(())
 }
 
-/// `DATASUM <decimal> (HDU n) …`
+/// What identifies the content of these HDUs: `SHA-256 <hex>` of a small file, `DATASUM <decimal> (HDU n) …` of a large
+/// one, whose data are read for it.
+///
+/// # Errors
+/// If the file cannot be read.
+pub fn content_checksum(input: &FitsInput, hdus: &[usize]) -> Result<String, ImageError> {
+    if let Some(hash) = input.hash_if_small()? {
+        return Ok(hash);
+    }
+    let sums = hdus.iter().map(|&hdu| Ok((hdu, input.plane(hdu)?.data_sum()?)));
+    Ok(sums_as_text(sums.collect::<Result<Vec<_>, ImageError>>()?))
+}
+
 fn data_sums(cube: &SkipCube) -> Result<String, ImageError> {
-    let sums = cube.data_sums()?.into_iter().map(|(hdu, sum)| format!(" {sum} (HDU {hdu})"));
-    Ok(format!("DATASUM{}", sums.collect::<String>()))
+    Ok(sums_as_text(cube.data_sums()?))
+}
+
+fn sums_as_text(sums: Vec<(usize, u32)>) -> String {
+    let sums: Vec<String> = sums.into_iter().map(|(hdu, sum)| format!("{sum} (HDU {hdu})")).collect();
+    format!("DATASUM {}", sums.join(" "))
 }
 
 /// Every amplifier must have at least one finite active pixel.

@@ -412,6 +412,9 @@ pub fn fit_slices(
     if context.wants_figures() {
         figures::draw(name, slicing, raw, &amplifier, &result);
     }
+    if context.wants_root_objects() {
+        raw.report.root_objects(report::root_objects(name, slicing, &amplifier, &result));
+    }
     figures::draw_fits(name, slicing, raw, &amplifier, &result, &details);
     Ok(result)
 }

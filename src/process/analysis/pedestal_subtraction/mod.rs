@@ -208,7 +208,7 @@ impl SKImageProcess for PedestalSubtractionProcess {
             let estimates = self.estimator(&amplifier)?.estimate(source, &selection, axis, self.rebin_rows);
             let pedestal = pedestal_axis(axis, &amplifier, &estimates);
             self.subtract(raw, &amplifier, &pedestal, &mut subtracted);
-            self.report_lines(raw, &pedestal, &estimates);
+            self.report_lines(raw, &amplifier.name, &pedestal, &estimates);
             selections.push((axis, selection, estimates));
             axes.push(pedestal);
         }
@@ -216,6 +216,9 @@ impl SKImageProcess for PedestalSubtractionProcess {
         self.report(raw, context, &amplifier, &axes, used);
         if context.wants_figures() || context.wants_intermediate_figures() || self.show_fit {
             figures::draw(self, raw, context, &input, &output, &axes, &selections, used);
+        }
+        if context.wants_root_objects() {
+            raw.report.root_objects(figures::root_objects(&amplifier, &axes));
         }
         raw.images.insert(output_name, output);
         raw.products.set_for(&amplifier.name, Pedestal { axes });
@@ -405,7 +408,7 @@ impl PedestalSubtractionProcess {
     }
 
     /// Log lines about how the estimates went.
-    fn report_lines(&self, raw: &mut RawData, pedestal: &PedestalAxis, estimates: &[LineEstimate]) {
+    fn report_lines(&self, raw: &mut RawData, amplifier: &str, pedestal: &PedestalAxis, estimates: &[LineEstimate]) {
         if self.method != Method::GaussFit {
             return;
         }
@@ -414,22 +417,24 @@ impl PedestalSubtractionProcess {
         let no_freedom = count(&|e| e.replaced_by_median);
         if no_freedom > 0 {
             raw.report.warn(format!(
-                "{no_freedom} of {lines} have too few filled bins for a fit; median and standard deviation are used there"
+                "amplifier {amplifier}: {no_freedom} of {lines} have too few filled bins for a fit; median and standard deviation are used there"
             ));
         }
         let not_converged = count(&|e| e.not_converged);
         if not_converged > 0 {
-            raw.report.warn(format!("the fit did not converge in {not_converged} of {lines}"));
+            raw.report.warn(format!("amplifier {amplifier}: the fit did not converge in {not_converged} of {lines}"));
         }
         let (mu_at_limit, sigma_at_limit) = (count(&|e| e.mu_at_limit), count(&|e| e.sigma_at_limit));
         if mu_at_limit + sigma_at_limit > 0 {
-            raw.report.inform(format!("fits on a limit, of {lines}: μ in {mu_at_limit}, σ in {sigma_at_limit}"));
+            raw.report.inform(format!(
+                "amplifier {amplifier}: fits on a limit, of {lines}: μ in {mu_at_limit}, σ in {sigma_at_limit}"
+            ));
         }
         if sigma_at_limit as f64 > HINT_SHARE * estimates.len() as f64 {
-            raw.report.warn(
-                "σ rests on its limit in many lines, so they hold more than one charge peak: use `is_highDC`: true, \
-                 `hist_nbins_method`: \"manual\", `hist_nbins`: 50, `n_sigma_to_mask`: about 2",
-            );
+            raw.report.warn(format!(
+                "amplifier {amplifier}: σ rests on its limit in many lines, so they hold more than one charge peak: use \
+                 `is_highDC`: true, `hist_nbins_method`: \"manual\", `hist_nbins`: 50, `n_sigma_to_mask`: about 2"
+            ));
         }
     }
 

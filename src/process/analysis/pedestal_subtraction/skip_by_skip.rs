@@ -114,7 +114,7 @@ pub(super) fn execute(
     copy_region(&amplifier.full, &subtracted, &mut output);
 
     let axes = vec![pedestal_axis(Axis::Row, amplifier, &estimates)];
-    process.report_lines(raw, &axes[0], &estimates);
+    process.report_lines(raw, &amplifier.name, &axes[0], &estimates);
     process.report(raw, context, amplifier, &axes, used);
     if let Some(cut) = candidates.cut {
         raw.report.inform(format!(
