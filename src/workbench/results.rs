@@ -5,8 +5,9 @@ use std::path::{Path, PathBuf};
 use clap::{ArgAction, Args};
 
 use super::error::{BenchError, BenchResult};
+use crate::atomic_file;
 use crate::image::report::Table;
-use crate::output::{atomic, figures};
+use crate::output::figures;
 use crate::plot::{Figure, Format, render_all};
 
 /// Options about figures, the same for all tools.
@@ -97,7 +98,7 @@ impl Results {
         for (format, bytes) in self.formats.iter().zip(render_all(&figure, &self.formats)) {
             let path = self.directory.join(format!("{}.{}", figure.name, format.extension()));
             let result =
-                bytes.map_err(|e| e.to_string()).and_then(|b| atomic::write(&path, &b).map_err(|e| e.to_string()));
+                bytes.map_err(|e| e.to_string()).and_then(|b| atomic_file::write(&path, &b).map_err(|e| e.to_string()));
             match result {
                 Ok(()) => paths.push(path),
                 Err(reason) => self.warnings.push(format!("figure not written: {}: {reason}", path.display())),
@@ -123,7 +124,7 @@ impl Results {
     /// If it cannot be written.
     pub fn file(&mut self, name: &str, bytes: &[u8]) -> BenchResult<()> {
         let path = self.path(name);
-        atomic::write(&path, bytes)
+        atomic_file::write(&path, bytes)
             .map_err(|e| BenchError::Unwritable { path: path.clone(), reason: e.to_string() })?;
         self.written.push(path);
         Ok(())
