@@ -19,6 +19,8 @@ pub mod batch;
 #[forbid(unsafe_code)]
 pub mod cli;
 #[forbid(unsafe_code)]
+pub mod closure;
+#[forbid(unsafe_code)]
 pub mod config;
 pub mod fits;
 #[forbid(unsafe_code)]

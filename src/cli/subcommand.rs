@@ -3,6 +3,7 @@
 
 mod activity;
 mod bench;
+mod closure;
 mod completions;
 mod compose;
 mod crosstalk;
@@ -50,6 +51,7 @@ impl std::fmt::Debug for Subcommand {
 pub static SUBCOMMANDS: &[Subcommand] = &[
     simulate::TOOL,
     response::TOOL,
+    closure::TOOL,
     crosstalk::TOOL,
     compose::TOOL,
     hotcols::TOOL,
