@@ -17,12 +17,14 @@ use super::files::{Extension, FitsFile, expand, range_of, stem_of};
 use super::results::{FigureArgs, Results, plus_minus};
 use super::{pcd, topology};
 use crate::image::report::Table;
-use crate::stats::charge_comb::{CombOptions, fit_comb};
+use crate::stats::charge_comb::{CombFit, CombOptions, NotResolved, fit_comb};
 use crate::stats::polynomial::{PolynomialFit, fit_polynomial};
 pub use track::{Peak, track};
 
 /// Peaks of the comb from which the search goes on.
 const COMB_PEAKS: usize = 8;
+/// Shares of the lowest values in which the first peaks are looked for.
+const LOWEST_SHARES: [f64; 6] = [1.0, 0.5, 0.2, 0.1, 0.05, 0.02];
 /// Peaks in a group of the averaged residuals.
 const GROUP: usize = 10;
 
@@ -216,8 +218,7 @@ fn measure(
     if let Some(k) = start.filter(|_| first > 0.0) {
         values.retain(|x| *x > (first - 0.5) * k);
     }
-    let options = CombOptions { n_peaks: COMB_PEAKS, start, force_start: false, min_counts };
-    let comb = fit_comb(&values, &options).map_err(|e| BenchError::Data(e.to_string()))?;
+    let comb = first_peaks(&values, start, first, min_counts).map_err(|e| BenchError::Data(e.to_string()))?;
     comb.warnings.iter().for_each(|w| results.warn(w.clone()));
     let zero = (comb.peaks[0].mu / comb.gain()).round().max(0.0) as usize;
     let beyond = last.min(1e6) as usize;
@@ -228,6 +229,41 @@ fn measure(
     let fit = |degree| fit_polynomial(&x, &mu, &errors, degree).map_err(|e| BenchError::Data(e.to_string()));
     let parabola = if peaks.len() >= 4 { Some(fit(2)?) } else { None };
     Ok(Linearity { line: fit(1)?, parabola, peaks, unit: unit.to_owned() })
+}
+
+/// The comb of the lowest peaks. Its seed looks at the bulk of the values; where they reach over hundreds of electrons the
+/// bulk has no peaks to be seen, so that the values are cut to the lowest peaks first: with a start value to where they
+/// are expected, without one to several shares of the values, of which the finest comb counts.
+fn first_peaks(sorted: &[f64], start: Option<f64>, first: f64, min_counts: f64) -> Result<CombFit, NotResolved> {
+    let fit = |values: &[f64], start: Option<f64>| {
+        fit_comb(values, &CombOptions { n_peaks: COMB_PEAKS, start, force_start: false, min_counts })
+    };
+    let window = |low: f64, spacing: f64| {
+        let from = sorted.partition_point(|x| *x < low - 2.0 * spacing);
+        let to = sorted.partition_point(|x| *x < low + (COMB_PEAKS as f64 + 1.5) * spacing);
+        &sorted[from..to.max(from)]
+    };
+    if let Some(k) = start
+        && let Ok(comb) = fit(window(first * k, k), start)
+        && (0.7..1.3).contains(&(comb.gain() / k))
+    {
+        return Ok(comb);
+    }
+    let mut finest: Option<CombFit> = None;
+    let mut error = None;
+    for share in LOWEST_SHARES {
+        let part = &sorted[..(share * sorted.len() as f64) as usize];
+        match fit(part, start) {
+            Ok(comb) if finest.as_ref().is_none_or(|f| comb.gain() < 0.9 * f.gain()) => finest = Some(comb),
+            Ok(_) => {}
+            Err(reason) => error = error.or(Some(reason)),
+        }
+    }
+    let Some(found) = finest else {
+        return Err(error.unwrap_or_else(|| NotResolved { reason: "there are no pixels".into() }));
+    };
+    // The last peaks of a share are cut; all values around them are not.
+    Ok(fit(window(found.peaks[0].mu, found.gain()), Some(found.gain())).unwrap_or(found))
 }
 
 fn report(args: &LinearityArgs, found: &Linearity, results: &mut Results) {

@@ -62,14 +62,16 @@ fn gains_of_all_set_ups_are_found_and_gaps_crossed() {
     for (k, sigma) in [(1.3, 0.2), (10.0, 0.16), (43.0, 0.12)] {
         // nothing between 60 and 70 electrons
         let values = pixels(k, 0.0, sigma, 150, |n| if (60..70).contains(&n) { 0 } else { 400 });
-        let found = found(values, None);
-        let gain = found.gain();
-        assert!((gain - k).abs() < 4.0 * found.line.error(1), "{gain} for {k}");
-        assert_eq!(found.peaks.len(), 141);
-        assert!(found.line.chi2_per_ndf() < 1.6, "{}", found.line.chi2_per_ndf());
-        let steps = track::spacings(&found.peaks);
-        let gap = steps.iter().find(|s| s.0 == 70.0).unwrap();
-        assert!((gap.1 - k).abs() < 5.0 * gap.2, "{gap:?}");
+        for start in [None, Some(1.1 * k)] {
+            let found = found(values.clone(), start);
+            let gain = found.gain();
+            assert!((gain - k).abs() < 4.0 * found.line.error(1), "{gain} for {k}");
+            assert_eq!(found.peaks.len(), 141);
+            assert!(found.line.chi2_per_ndf() < 1.6, "{}", found.line.chi2_per_ndf());
+            let steps = track::spacings(&found.peaks);
+            let gap = steps.iter().find(|s| s.0 == 70.0).unwrap();
+            assert!((gap.1 - k).abs() < 5.0 * gap.2, "{gap:?}");
+        }
     }
 }
 

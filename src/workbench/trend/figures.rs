@@ -91,6 +91,7 @@ pub fn distribution(args: &TrendArgs, quantity: &Quantity, series: &[Series], na
     let margin = if hi > lo { 0.05 * (hi - lo) } else { 0.5 * lo.abs().max(1.0) };
     let (lo, hi) = (lo - margin, hi + margin);
     let bins = BinRule::Freedman.bins(&all).clamp(5, 200);
+    panel = panel.x_range(lo - 2.0 * margin, hi + 2.0 * margin);
     for (k, one) in series.iter().enumerate() {
         let values: Vec<f64> = one.points.iter().map(|p| p.y).collect();
         let Ok(counts) = histogram::Histogram::window(&values, lo, hi, bins) else { continue };
@@ -101,7 +102,11 @@ pub fn distribution(args: &TrendArgs, quantity: &Quantity, series: &[Series], na
         if std > 0.0 {
             let area = values.len() as f64 * counts.width();
             panel = panel
-                .line(Line::function(lo, hi, 300, |x| area * gaussian(x, mean, std)).colour(colour).dashed())
+                .line(
+                    Line::function(lo - 2.0 * margin, hi + 2.0 * margin, 300, |x| area * gaussian(x, mean, std))
+                        .colour(colour)
+                        .dashed(),
+                )
                 .guide(Guide::vertical(mean).colour(colour).dotted());
             let n = values.len() as f64;
             panel = panel.note(
@@ -114,7 +119,8 @@ pub fn distribution(args: &TrendArgs, quantity: &Quantity, series: &[Series], na
         }
     }
     Figure::new(format!("{name}_distribution"))
-        .title(format!("Distribution of {} over {:.1} days", quantity.name(), span(series)))
+        .title(format!("Distribution of {}", quantity.name()))
+        .title(format!("{} images within {:.2} days", all.len(), span(series)))
         .size(7.0, 5.0)
         .panel(panel)
 }

@@ -288,7 +288,7 @@ fn report(
         }
         let fitted = parameters.degree.and_then(|degree| fit(args, &parameters.horizontal, one, degree));
         if parameters.degree.is_some() && fitted.is_none() {
-            results.warn(format!("{label}: too few points for the fit"));
+            results.warn(format!("{label}: too few different points for the fit"));
         }
         if let Some(found) = &fitted {
             let per = figures::per_unit(&parameters.horizontal);
