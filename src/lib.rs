@@ -22,6 +22,8 @@ pub mod cli;
 pub mod closure;
 #[forbid(unsafe_code)]
 pub mod config;
+#[forbid(unsafe_code)]
+pub mod dqm;
 pub mod fits;
 #[forbid(unsafe_code)]
 pub mod image;

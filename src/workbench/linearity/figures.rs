@@ -142,8 +142,10 @@ pub fn peaks(name: &str, values: &[f64], found: &Linearity, bin: f64) -> Figure 
             .title(title)
             .x("pixel charge [e⁻]")
             .y_axis(Axis::new(format!("pixels / {width:.3} e⁻")).log().from(0.5))
-            .x_range(lo, hi)
-            .top(SecondAxis { label: format!("[{unit}]"), factor: k, offset: b });
+            .x_range(lo, hi);
+        if unit == "ADU" {
+            panel = panel.top(SecondAxis { label: "[ADU]".into(), factor: k, offset: b });
+        }
         if let Ok(counts) = histogram::Histogram::window(&charges, lo, hi, bins) {
             panel = panel.histogram(Histogram::uniform(lo, hi, counts.contents()).poisson_errors().label("pixels"));
         }

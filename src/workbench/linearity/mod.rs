@@ -290,11 +290,12 @@ fn report(args: &LinearityArgs, found: &Linearity, results: &mut Results) {
     }
     let (sigma, error) = found.noise();
     results.line(format!("noise {} {unit} = {} e-", plus_minus(sigma, error), plus_minus(sigma / k, error / k)));
-    let worst = found.grouped().into_iter().max_by(|a, b| a.1.abs().total_cmp(&b.1.abs()));
-    if let Some((n, residual, error)) = worst {
+    let groups = found.grouped();
+    let worst = groups.iter().max_by(|a, b| a.1.abs().total_cmp(&b.1.abs()));
+    if let Some((n, residual, error)) = worst.filter(|_| groups.len() > 2) {
         results.line(format!(
             "largest residual of {GROUP} peaks together: {} e- at {n:.0} e-",
-            plus_minus(residual, error)
+            plus_minus(*residual, *error)
         ));
     }
 }

@@ -1,0 +1,276 @@
+//! A number of each image against the numbers of a reference run (spec 06 §8.1, scalars).
+
+use super::settings::{TestSettings, Tests};
+use super::{fit_line, kolmogorov, not_applicable, short, verdict, welch};
+use crate::dqm::model::{Flag, LineFit, QualityTest};
+use crate::stats::distributions::normal_survival;
+use crate::stats::robust::{self, Ddof};
+
+/// Standard deviations beyond which a number of one image fails; between `n_std` and this it warns. With a thousand
+/// numbers in a run, three of them lie beyond three standard deviations by chance.
+const FAIL_AT: f64 = 5.0;
+
+/// The numbers of the reference run: ordinals 1, 2, … and the line through those that are not outliers.
+struct Reference {
+    y: Vec<f64>,
+    mean: f64,
+    line: LineFit,
+    /// Standard deviation of the residuals of the points of the line.
+    spread: f64,
+    /// Points of the line.
+    used: usize,
+}
+
+impl Reference {
+    /// `None` with fewer than three numbers.
+    fn new(y: &[f64], n_std: f64) -> Option<Self> {
+        let y: Vec<f64> = y.iter().copied().filter(|y| y.is_finite()).collect();
+        if y.len() < 3 {
+            return None;
+        }
+        let (mean, std) = robust::mean_and_std(&y, Ddof::Population);
+        let kept: Vec<(f64, f64)> = y
+            .iter()
+            .enumerate()
+            .filter(|(_, y)| (*y - mean).abs() <= n_std * std)
+            .map(|(k, y)| (k as f64 + 1.0, *y))
+            .collect();
+        let (x, kept): (Vec<f64>, Vec<f64>) = kept.into_iter().unzip();
+        let line = fit_line(&x, &kept, None)?;
+        let residuals: Vec<f64> = x.iter().zip(&kept).map(|(x, y)| y - line.at(*x)).collect();
+        let spread = robust::std_deviation(&residuals, Ddof::Population);
+        Some(Self { mean, line, spread, used: kept.len(), y })
+    }
+}
+
+/// `QTresiduals` of the number of one image: |y − mean of the reference| in units of the spread s around the line of the
+/// reference.
+///
+/// The limit is that of a Gaussian with n_std standard deviations when the reference is large; s comes from N numbers,
+/// so the limit is the Student quantile of the same probability, with N − 2 degrees of freedom, for a new number.
+pub fn image(tests: &Tests, y: f64, reference: &[f64], run_ref: i64, unit: &str) -> QualityTest {
+    let name = "QTresiduals";
+    let settings = tests.get(name);
+    let none = |why: &str| not_applicable(name, Some(run_ref), why);
+    if !y.is_finite() {
+        return none("there is no value");
+    }
+    let Some(r) = Reference::new(reference, settings.n_std) else {
+        return none("the reference has fewer than 3 values");
+    };
+    if !(r.spread > 0.0) {
+        return none("the values of the reference do not vary");
+    }
+    let distance = (y - r.mean).abs() / r.spread;
+    let limit = student_limit(settings.n_std, r.used);
+    let hard = student_limit(settings.n_std.max(FAIL_AT), r.used);
+    let severity = settings.severity.unwrap_or(if distance > hard { Flag::Fail } else { Flag::Warn });
+    let mut test = verdict(name, distance > limit, severity, distance, limit);
+    test.n_std = settings.n_std;
+    test.mean_ref = r.mean;
+    test.std_ref = r.spread;
+    test.run_ref = Some(run_ref);
+    if distance > limit {
+        test.y = vec![y];
+    }
+    test.reason = format!(
+        "{} {unit} lies {} s from the mean {} of run {run_ref} (s = {}; warn above {} s, fail above {} s)",
+        short(y),
+        short(distance),
+        short(r.mean),
+        short(r.spread),
+        short(limit),
+        short(hard),
+    );
+    test
+}
+
+/// `n_std` Gaussian standard deviations as a multiple of the population standard deviation of `n` residuals of a line.
+fn student_limit(n_std: f64, n: usize) -> f64 {
+    let ndf = n as f64 - 2.0;
+    if ndf < 1.0 {
+        return f64::INFINITY;
+    }
+    let n = n as f64;
+    welch::student_quantile(2.0 * normal_survival(n_std), ndf) * (n / ndf).sqrt() * (1.0 + 1.0 / n).sqrt()
+}
+
+/// All tests of the numbers of a run, in the order of its images, against those of the reference.
+pub fn run(tests: &Tests, y: &[f64], reference: &[f64], run_ref: i64) -> Vec<QualityTest> {
+    let y: Vec<f64> = y.iter().copied().filter(|y| y.is_finite()).collect();
+    let mut made = Vec::new();
+    for name in ["QTChi2", "QTKstest", "QTTtest", "QTresiduals"] {
+        let settings = tests.get(name);
+        if settings.active {
+            let mut test = one(name, settings, &y, reference, run_ref);
+            test.run_ref = Some(run_ref);
+            made.push(test);
+        }
+    }
+    made
+}
+
+fn one(name: &'static str, settings: &TestSettings, y: &[f64], reference: &[f64], run_ref: i64) -> QualityTest {
+    let none = |why: &str| not_applicable(name, Some(run_ref), why);
+    if y.len() < 3 {
+        return none("the run has fewer than 3 values");
+    }
+    let Some(r) = Reference::new(reference, settings.n_std) else {
+        return none("the reference has fewer than 3 values");
+    };
+    let x: Vec<f64> = (1..=y.len()).map(|k| k as f64).collect();
+    let severity = |default: Flag| settings.severity.unwrap_or(default);
+    // The line of a reference need not hold beyond its images: what matters then is its level.
+    let residuals: Vec<f64> = x.iter().zip(y).map(|(x, y)| y - r.line.at(*x)).collect();
+    match name {
+        "QTChi2" => {
+            let std = robust::std_deviation(&r.y, Ddof::Population);
+            if !(std > 0.0) || y.len() < 3 {
+                return none("the values of the reference do not vary");
+            }
+            let value = residuals.iter().map(|r| (r / std).powi(2)).sum::<f64>() / (y.len() as f64 - 2.0);
+            let cut = settings.cut.unwrap_or(2.0);
+            let mut test = verdict(name, !(value < cut), severity(Flag::Warn), value, cut);
+            test.mean_ref = r.mean;
+            test.std_ref = std;
+            test.reason = format!("χ²/ndf = {} to the line of run {run_ref}, limit {}", short(value), short(cut));
+            test
+        }
+        "QTKstest" => match kolmogorov::two_sample(y, &r.y) {
+            Some((distance, p)) => probability(name, settings, p, &format!("D = {}", short(distance)), run_ref),
+            None => none("there are no values"),
+        },
+        "QTTtest" => match welch::welch(y, &r.y) {
+            Some((t, nu, p)) => {
+                probability(name, settings, p, &format!("t = {}, ν = {}", short(t), short(nu)), run_ref)
+            }
+            None => none("the values do not vary"),
+        },
+        _ => residual_test(name, settings, &x, y, &residuals, &r, run_ref),
+    }
+}
+
+fn residual_test(
+    name: &'static str,
+    settings: &TestSettings,
+    x: &[f64],
+    y: &[f64],
+    residuals: &[f64],
+    r: &Reference,
+    run_ref: i64,
+) -> QualityTest {
+    if !(r.spread > 0.0) {
+        return not_applicable(name, Some(run_ref), "the values of the reference do not vary");
+    }
+    let own: Vec<f64> = r.y.iter().enumerate().map(|(k, y)| y - r.line.at(k as f64 + 1.0)).collect();
+    let (centre, width) = robust::mean_and_std(&own, Ddof::Population);
+    let (mean, std) = robust::mean_and_std(residuals, Ddof::Population);
+    let limit =
+        if settings.allow_for_images { student_limit(settings.n_std, r.used) } else { settings.n_std } * r.spread;
+    let outside: Vec<usize> = (0..y.len()).filter(|&k| (residuals[k] - centre).abs() > limit).collect();
+    let percent = 100.0 * outside.len() as f64 / y.len() as f64;
+    let displaced = mean - std > centre + width || mean + std < centre - width;
+    let cut = settings.cut.unwrap_or(5.0);
+    let violated = percent > cut || displaced;
+    let mut test = verdict(name, violated, settings.severity.unwrap_or(Flag::Fail), percent, cut);
+    test.n_std = settings.n_std;
+    test.mean_ref = centre;
+    test.std_ref = r.spread;
+    test.x = outside.iter().map(|&k| x[k]).collect();
+    test.y = outside.iter().map(|&k| y[k]).collect();
+    test.reason = format!(
+        "{} of {} images ({} %, limit {} %) lie more than {} from the line of run {run_ref}{}",
+        outside.len(),
+        y.len(),
+        short(percent),
+        short(cut),
+        short(limit),
+        if displaced { "; all of them are displaced" } else { "" }
+    );
+    test
+}
+
+/// A test whose value is a probability that must exceed the cut.
+pub(super) fn probability(
+    name: &'static str,
+    settings: &TestSettings,
+    p: f64,
+    what: &str,
+    run_ref: i64,
+) -> QualityTest {
+    let cut = settings.cut.unwrap_or(0.005);
+    let mut test = verdict(name, !(p > cut), settings.severity.unwrap_or(Flag::Warn), p, cut);
+    test.run_ref = Some(run_ref);
+    let relation = if p > cut { "above" } else { "not above" };
+    test.reason = format!(
+        "probability {} that the values are those of run {run_ref} ({what}), {relation} {}",
+        short(p),
+        short(cut)
+    );
+    test
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dqm::catalogue;
+
+    #[test]
+    fn run_of_the_specification() {
+        let mut tests = Tests::of(catalogue::by_id(63).unwrap());
+        tests.read_tests(&serde_json::json!({"QTresiduals": {"allow_for_images": 0}}), &mut Vec::new()).unwrap();
+        let reference = [0.300, 0.305, 0.298, 0.302, 0.301];
+        let r = Reference::new(&reference, 3.0).unwrap();
+        assert!((r.line.slope + 1e-4).abs() < 1e-12 && (r.line.intercept - 0.3015).abs() < 1e-12);
+        assert!((r.spread - 0.00231084).abs() < 5e-9);
+        let made = run(&tests, &[0.303, 0.299, 0.340], &reference, 30);
+        let value = |name: &str| made.iter().find(|t| t.name == name).unwrap();
+        assert!((value("QTChi2").value - 282.330).abs() < 5e-4);
+        assert!((value("QTKstest").value - 0.678571).abs() < 5e-7);
+        assert!((value("QTTtest").value - 0.430265).abs() < 5e-7);
+        let residuals = value("QTresiduals");
+        assert!((residuals.value - 100.0 / 3.0).abs() < 1e-9 && residuals.flag == Flag::Fail);
+        assert!(!residuals.reason.contains("displaced"));
+        assert_eq!(residuals.y, [0.340]);
+    }
+
+    #[test]
+    fn numbers_of_the_same_population_are_flagged_as_often_as_the_standard_deviations_say() {
+        // 3 σ: 0.27 %, whatever the size of the reference; 5 sigma of the count of 40 000 numbers allowed
+        let tests = Tests::of(catalogue::by_id(63).unwrap());
+        let mut state = 1u64;
+        let mut gauss = move || {
+            let mut uniform = || {
+                state = state.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+                ((state >> 11) as f64 + 0.5) / (1u64 << 53) as f64
+            };
+            let (u, v) = (uniform(), uniform());
+            (-2.0 * f64::ln(u)).sqrt() * (std::f64::consts::TAU * v).cos()
+        };
+        for n in [6, 20] {
+            let trials = 10_000;
+            let flagged = (0..trials)
+                .filter(|_| {
+                    let reference: Vec<f64> = (0..n).map(|_| gauss()).collect();
+                    image(&tests, gauss(), &reference, 1, "").flag > Flag::Pass
+                })
+                .count() as f64;
+            let expected = 0.0027 * f64::from(trials);
+            // the mean of the reference is also that of its line only in the middle, hence not exactly 0.27 %
+            assert!(
+                (flagged - expected).abs() < 5.0 * expected.sqrt(),
+                "{n}: {flagged} of {trials}, {expected} expected"
+            );
+        }
+    }
+
+    #[test]
+    fn a_displaced_number_fails_and_too_few_are_not_tested() {
+        let tests = Tests::of(catalogue::by_id(32).unwrap());
+        let reference: Vec<f64> = (0..30).map(|k| 1000.0 + 0.1 * f64::from(k % 3)).collect();
+        assert_eq!(image(&tests, 1000.1, &reference, 1, "ADU").flag, Flag::Pass);
+        assert_eq!(image(&tests, 1010.0, &reference, 1, "ADU").flag, Flag::Fail);
+        assert_eq!(image(&tests, 1010.0, &reference[..2], 1, "ADU").flag, Flag::None);
+        assert_eq!(image(&tests, f64::NAN, &reference, 1, "ADU").flag, Flag::None);
+    }
+}

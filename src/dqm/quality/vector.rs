@@ -1,0 +1,423 @@
+//! A vector of each image against the vectors of a reference run (spec 06 §8.1, vectors).
+
+use super::scalar::probability;
+use super::settings::{Model, TestSettings, Tests};
+use super::{fit_line, kolmogorov, not_applicable, short, verdict, welch};
+use crate::dqm::catalogue::Description;
+use crate::dqm::model::{Flag, LineFit, QualityTest};
+use crate::stats::robust::{self, Ddof};
+
+/// Number of reference images from which on every position has a spread of its own.
+const OWN_SPREAD: usize = 20;
+
+/// The vectors of a reference run for one monitor element, amplifier and CCD.
+#[derive(Debug, Clone)]
+pub struct Reference {
+    /// Run number.
+    pub run: i64,
+    /// Positions.
+    pub x: Vec<f64>,
+    /// Median over the images at each position.
+    pub median: Vec<f64>,
+    /// Mean over the images.
+    mean: Vec<f64>,
+    /// Spread at each position.
+    sigma: Vec<f64>,
+    /// All vectors of the length of `x`.
+    vectors: Vec<Vec<f64>>,
+    /// All vectors, sorted and finite, for the comparison of distributions.
+    sorted: Vec<Vec<f64>>,
+}
+
+impl Reference {
+    /// From the vectors (x, y) of the images, in their order; those with most common length define the positions. `None`
+    /// without vectors.
+    pub fn new(run: i64, vectors: &[(&[f64], &[f64])]) -> Option<Self> {
+        let lengths: Vec<usize> = vectors.iter().map(|(_, y)| y.len()).collect();
+        let length =
+            lengths.iter().copied().filter(|n| *n > 0).max_by_key(|n| lengths.iter().filter(|m| *m == n).count())?;
+        let x = vectors.iter().find(|(x, y)| y.len() == length && x.len() == length)?.0.to_vec();
+        let same: Vec<Vec<f64>> = vectors.iter().filter(|(_, y)| y.len() == length).map(|(_, y)| y.to_vec()).collect();
+        let column = |j: usize| -> Vec<f64> { same.iter().map(|v| v[j]).filter(|y| y.is_finite()).collect() };
+        let columns: Vec<Vec<f64>> = (0..length).map(column).collect();
+        let median = columns.iter().map(|c| robust::median(c)).collect();
+        let mean: Vec<f64> = columns.iter().map(|c| if c.is_empty() { f64::NAN } else { robust::mean(c) }).collect();
+        let sigma = spreads(&x, &same, &columns, &mean);
+        let sorted = vectors
+            .iter()
+            .map(|(_, y)| {
+                let mut y: Vec<f64> = y.iter().copied().filter(|y| y.is_finite()).collect();
+                y.sort_unstable_by(f64::total_cmp);
+                y
+            })
+            .collect();
+        Some(Self { run, x, median, mean, sigma, vectors: same, sorted })
+    }
+
+    /// Number of images.
+    pub fn images(&self) -> usize {
+        self.vectors.len()
+    }
+
+    /// The line through the medians that are not outliers.
+    pub fn line(&self, n_std: f64) -> Option<LineFit> {
+        let finite: Vec<f64> = self.median.iter().copied().filter(|y| y.is_finite()).collect();
+        let (mean, std) = robust::mean_and_std(&finite, Ddof::Population);
+        let kept: Vec<usize> = (0..self.x.len()).filter(|&j| (self.median[j] - mean).abs() < n_std * std).collect();
+        if kept.is_empty() {
+            return fit_line(&self.x, &self.median, None);
+        }
+        let pick = |v: &[f64]| -> Vec<f64> { kept.iter().map(|&j| v[j]).collect() };
+        fit_line(&pick(&self.x), &pick(&self.median), None)
+    }
+
+    /// What is expected at each position.
+    fn model(&self, model: Model, n_std: f64) -> Option<Vec<f64>> {
+        match model {
+            Model::Profile => Some(self.median.clone()),
+            Model::Line => self.line(n_std).map(|line| self.x.iter().map(|x| line.at(*x)).collect()),
+        }
+    }
+
+    /// Means over the first `count` images.
+    fn mean_of_first(&self, count: usize) -> Vec<f64> {
+        if count >= self.vectors.len() { self.mean.clone() } else { mean_profile(&self.vectors[..count]) }
+    }
+
+    /// Whether positions are the same.
+    fn comparable(&self, x: &[f64], y: &[f64]) -> bool {
+        y.len() == self.x.len() && x.iter().zip(&self.x).all(|(a, b)| (a - b).abs() < 0.5)
+    }
+}
+
+/// σ_ref at each position.
+fn spreads(x: &[f64], vectors: &[Vec<f64>], columns: &[Vec<f64>], mean: &[f64]) -> Vec<f64> {
+    let n = columns.len();
+    match vectors.len() {
+        1 => {
+            let own = fit_line(x, &vectors[0], None).map(|line| {
+                let residuals: Vec<f64> =
+                    x.iter().zip(&vectors[0]).map(|(x, y)| y - line.at(*x)).filter(|r| r.is_finite()).collect();
+                robust::std_deviation(&residuals, Ddof::Population)
+            });
+            vec![own.unwrap_or(f64::NAN); n]
+        }
+        2..OWN_SPREAD => {
+            let squares: f64 =
+                columns.iter().zip(mean).flat_map(|(c, m)| c.iter().map(move |y| (y - m) * (y - m))).sum();
+            let freedom: usize = columns.iter().map(|c| c.len().saturating_sub(1)).sum();
+            vec![if freedom > 0 { (squares / freedom as f64).sqrt() } else { f64::NAN }; n]
+        }
+        _ => columns
+            .iter()
+            .map(|c| if c.len() > 1 { robust::std_deviation(c, Ddof::Sample) } else { f64::NAN })
+            .collect(),
+    }
+}
+
+/// Mean over vectors of one length at each position, missing values left out.
+fn mean_profile(vectors: &[Vec<f64>]) -> Vec<f64> {
+    let n = vectors.first().map_or(0, Vec::len);
+    (0..n)
+        .map(|j| {
+            let column: Vec<f64> = vectors.iter().map(|v| v[j]).filter(|y| y.is_finite()).collect();
+            if column.is_empty() { f64::NAN } else { robust::mean(&column) }
+        })
+        .collect()
+}
+
+/// The tests of the vector of one image.
+pub fn image(tests: &Tests, description: &Description, x: &[f64], y: &[f64], r: &Reference) -> Vec<QualityTest> {
+    let mut made = Vec::new();
+    let mut own: Vec<f64> = y.iter().copied().filter(|y| y.is_finite()).collect();
+    own.sort_unstable_by(f64::total_cmp);
+    for name in ["QTChi2", "QTKstest", "QTTtest", "QTresiduals"] {
+        let settings = tests.get(name);
+        if !settings.active {
+            continue;
+        }
+        let none = |why: &str| not_applicable(name, Some(r.run), why);
+        if own.len() < 3 {
+            made.push(none("there are fewer than 3 values"));
+            continue;
+        }
+        let mean_of = |p: Vec<f64>| (!p.is_empty()).then(|| robust::mean(&p));
+        made.push(match name {
+            "QTKstest" => {
+                match mean_of(r.sorted.iter().filter_map(|v| kolmogorov::two_sorted(&own, v)).map(|t| t.1).collect()) {
+                    Some(p) => probability(name, settings, p, "Kolmogorov–Smirnov, mean over its images", r.run),
+                    None => none("the reference has no values"),
+                }
+            }
+            "QTTtest" => match mean_of(r.sorted.iter().filter_map(|v| welch::welch(&own, v)).map(|t| t.2).collect()) {
+                Some(p) => probability(name, settings, p, "Welch t, mean over its images", r.run),
+                None => none("the values do not vary"),
+            },
+            _ if !r.comparable(x, y) => none("the positions are not those of the reference"),
+            _ => {
+                let model = tests.model(name, description);
+                let sigma = finite_mean(&r.sigma);
+                positions(name, settings, model, x, y, r, sigma)
+            }
+        });
+    }
+    made
+}
+
+/// The tests of the vectors of a run, one per image.
+pub fn run(
+    tests: &Tests,
+    description: &Description,
+    x: &[f64],
+    vectors: &[Vec<f64>],
+    r: &Reference,
+) -> Vec<QualityTest> {
+    let mean = mean_profile(vectors);
+    let finite = mean.iter().filter(|y| y.is_finite()).count();
+    let mut made = Vec::new();
+    for name in ["QTChi2", "QTKstest", "QTTtest", "QTresiduals"] {
+        let settings = tests.get(name);
+        if !settings.active {
+            continue;
+        }
+        let none = |why: &str| not_applicable(name, Some(r.run), why);
+        if finite < 3 {
+            made.push(none("there are fewer than 3 values"));
+            continue;
+        }
+        // Means over different numbers of images have different spreads, which is no sign of trouble.
+        let same = if settings.allow_for_images { vectors.len().min(r.images()) } else { usize::MAX };
+        let profiles = || (mean_profile(&vectors[..same.min(vectors.len())]), r.mean_of_first(same.min(r.images())));
+        made.push(match name {
+            "QTKstest" => {
+                let (own, theirs) = profiles();
+                match kolmogorov::two_sample(&own, &theirs) {
+                    Some((d, p)) => probability(name, settings, p, &format!("mean profiles, D = {}", short(d)), r.run),
+                    None => none("the reference has no values"),
+                }
+            }
+            "QTTtest" => match welch::welch(&mean, &r.mean) {
+                Some((t, _, p)) => probability(name, settings, p, &format!("mean profiles, t = {}", short(t)), r.run),
+                None => none("the values do not vary"),
+            },
+            _ if !r.comparable(x, &mean) => none("the positions are not those of the reference"),
+            _ => {
+                let model = tests.model(name, description);
+                let sigma = run_sigma(settings, model, vectors.len(), r);
+                positions(name, settings, model, x, &mean, r, sigma)
+            }
+        });
+    }
+    made
+}
+
+/// The spread s of the mean over the run around the model.
+///
+/// For the line, the spread of the reference means around it (enlarged if the run has fewer images than the reference);
+/// for the profile, what the spreads of single images make of two means: the reference means scatter little around
+/// their own medians.
+fn run_sigma(settings: &TestSettings, model: Model, images: usize, r: &Reference) -> f64 {
+    let (n_run, n_ref) = (images.max(1) as f64, r.images() as f64);
+    if r.images() < 2 {
+        return finite_mean(&r.sigma);
+    }
+    let around_line = || {
+        let expected = r.model(model, settings.n_std).unwrap_or_default();
+        let rho: Vec<f64> = r.mean.iter().zip(&expected).map(|(y, m)| y - m).filter(|y| y.is_finite()).collect();
+        robust::std_deviation(&rho, Ddof::Population)
+    };
+    match (model, settings.allow_for_images) {
+        (_, false) => around_line(),
+        (Model::Line, true) => around_line() * (n_ref / n_run).max(1.0).sqrt(),
+        // variance of a mean over the run, and of a median over the reference
+        (Model::Profile, true) => finite_mean(&r.sigma) * (1.0 / n_run + std::f64::consts::FRAC_PI_2 / n_ref).sqrt(),
+    }
+}
+
+fn finite_mean(values: &[f64]) -> f64 {
+    let finite: Vec<f64> = values.iter().copied().filter(|x| x.is_finite()).collect();
+    if finite.is_empty() { f64::NAN } else { robust::mean(&finite) }
+}
+
+/// `QTChi2` and `QTresiduals`: position by position against the model; `s` is the spread for the residuals.
+fn positions(
+    name: &'static str,
+    settings: &TestSettings,
+    model: Model,
+    x: &[f64],
+    y: &[f64],
+    r: &Reference,
+    s: f64,
+) -> QualityTest {
+    let none = |why: &str| not_applicable(name, Some(r.run), why);
+    let Some(expected) = r.model(model, settings.n_std) else { return none("the reference defines no line") };
+    let what = match model {
+        Model::Line => "the line of",
+        Model::Profile => "the profile of",
+    };
+    let mut test = if name == "QTChi2" {
+        let terms: Vec<f64> = (0..y.len())
+            .filter(|&j| r.sigma[j] > 0.0)
+            .map(|j| ((y[j] - expected[j]) / r.sigma[j]).powi(2))
+            .filter(|t| t.is_finite())
+            .collect();
+        let ndf = terms.len() as f64 - if model == Model::Line { 2.0 } else { 0.0 };
+        if !(ndf > 0.0) {
+            return none("no position has a spread in the reference");
+        }
+        let value = terms.iter().sum::<f64>() / ndf;
+        let cut = settings.cut.unwrap_or(2.0);
+        let mut test = verdict(name, !(value < cut), settings.severity.unwrap_or(Flag::Warn), value, cut);
+        test.reason = format!("χ²/ndf = {} to {what} run {}, limit {}", short(value), r.run, short(cut));
+        test
+    } else {
+        let used: Vec<usize> = (0..y.len()).filter(|&j| y[j].is_finite() && expected[j].is_finite()).collect();
+        let rho: Vec<f64> = r.mean.iter().zip(&expected).map(|(y, m)| y - m).filter(|d| d.is_finite()).collect();
+        if used.len() < 3 || rho.is_empty() || !(s > 0.0) {
+            return none("the values of the reference do not vary");
+        }
+        let residuals: Vec<f64> = used.iter().map(|&j| y[j] - expected[j]).collect();
+        let (centre, width) = robust::mean_and_std(&rho, Ddof::Population);
+        let (mean, std) = robust::mean_and_std(&residuals, Ddof::Population);
+        let limit = settings.n_std * s;
+        let outside: Vec<usize> =
+            used.iter().zip(&residuals).filter(|(_, d)| (*d - centre).abs() > limit).map(|(j, _)| *j).collect();
+        let percent = 100.0 * outside.len() as f64 / used.len() as f64;
+        let displaced = mean - std > centre + width || mean + std < centre - width;
+        let cut = settings.cut.unwrap_or(5.0);
+        let violated = percent > cut || displaced;
+        let mut test = verdict(name, violated, settings.severity.unwrap_or(Flag::Fail), percent, cut);
+        test.mean_ref = centre;
+        test.x = outside.iter().map(|&j| x[j]).collect();
+        test.y = outside.iter().map(|&j| y[j]).collect();
+        test.reason = format!(
+            "{} of {} positions ({} %, limit {} %) lie more than {} s from {what} run {} (s = {}){}",
+            outside.len(),
+            used.len(),
+            short(percent),
+            short(cut),
+            short(settings.n_std),
+            r.run,
+            short(s),
+            if displaced { format!("; the whole is displaced by {}", short(mean - centre)) } else { String::new() },
+        );
+        test
+    };
+    test.n_std = settings.n_std;
+    test.std_ref = s;
+    test.run_ref = Some(r.run);
+    test
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dqm::catalogue;
+
+    const X: [f64; 6] = [1.0, 2.0, 3.0, 4.0, 5.0, 6.0];
+    const R: [[f64; 6]; 4] = [
+        [0.10, 0.11, 0.09, 0.12, 0.10, 0.11],
+        [0.11, 0.10, 0.10, 0.11, 0.12, 0.10],
+        [0.09, 0.12, 0.11, 0.10, 0.11, 0.12],
+        [0.10, 0.09, 0.12, 0.11, 0.10, 0.09],
+    ];
+    const Y: [f64; 6] = [0.10, 0.12, 0.10, 0.11, 0.10, 0.20];
+
+    fn reference() -> Reference {
+        let vectors: Vec<(&[f64], &[f64])> = R.iter().map(|r| (&X[..], &r[..])).collect();
+        Reference::new(30, &vectors).unwrap()
+    }
+
+    fn named<'a>(made: &'a [QualityTest], name: &str) -> &'a QualityTest {
+        made.iter().find(|t| t.name == name).unwrap()
+    }
+
+    fn tests(json: serde_json::Value) -> Tests {
+        let mut tests = Tests::of(catalogue::by_id(1).unwrap());
+        tests.read_tests(&json, &mut Vec::new()).unwrap();
+        tests
+    }
+
+    #[test]
+    fn image_of_the_specification() {
+        let r = reference();
+        let line = r.line(3.0).unwrap();
+        assert!((line.slope - 8.571429e-4).abs() < 5e-10 && (line.intercept - 0.102).abs() < 1e-9);
+        let me = catalogue::by_id(1).unwrap();
+        let made = image(&tests(serde_json::json!({})), me, &X, &Y, &r);
+        let chi2 = named(&made, "QTChi2");
+        assert!((chi2.value - 18.573399).abs() < 5e-7 && chi2.flag == Flag::Warn);
+        assert!((named(&made, "QTKstest").value - 0.982684).abs() < 5e-7);
+        assert!((named(&made, "QTTtest").value - 0.371390).abs() < 5e-7);
+        let residuals = named(&made, "QTresiduals");
+        assert!((residuals.value - 100.0 / 6.0).abs() < 1e-9 && residuals.flag == Flag::Fail);
+        assert!((residuals.mean_ref - 4.16667e-4).abs() < 5e-9 && (residuals.std_ref - 0.01099242).abs() < 5e-9);
+        assert_eq!((residuals.x.as_slice(), residuals.y.as_slice()), (&[6.0][..], &[0.20][..]));
+        assert!(!residuals.reason.contains("displaced"));
+
+        let profile = tests(serde_json::json!({"QTChi2": {"model": "profile"}}));
+        let value = named(&image(&profile, me, &X, &Y, &r), "QTChi2").value;
+        assert!((value - 12.827586).abs() < 5e-7, "{value}");
+        let (t, nu, p) = welch::welch(&Y, &R[0]).unwrap();
+        assert!((t - 1.006055).abs() < 5e-7 && (nu - 5.712186).abs() < 5e-7 && (p - 0.355087).abs() < 5e-7);
+    }
+
+    #[test]
+    fn run_of_the_specification() {
+        let plain = serde_json::json!({"allow_for_images": 0});
+        let tests = tests(serde_json::json!({"QTKstest": plain, "QTresiduals": plain, "QTChi2": plain}));
+        let vectors = vec![Y.to_vec(), Y.iter().map(|y| 0.98 * y).collect()];
+        let made = run(&tests, catalogue::by_id(1).unwrap(), &X, &vectors, &reference());
+        assert!((named(&made, "QTChi2").value - 17.779966).abs() < 5e-7);
+        assert!((named(&made, "QTKstest").value - 0.474026).abs() < 5e-7);
+        assert!((named(&made, "QTTtest").value - 0.387267).abs() < 5e-7);
+        let residuals = named(&made, "QTresiduals");
+        assert!((residuals.std_ref - 0.00244686).abs() < 5e-9);
+        assert_eq!((residuals.value, residuals.flag, residuals.x.clone()), (50.0, Flag::Fail, vec![2.0, 5.0, 6.0]));
+    }
+
+    #[test]
+    fn other_positions_are_compared_as_distributions_only() {
+        let made = image(&tests(serde_json::json!({})), catalogue::by_id(1).unwrap(), &X[..5], &Y[..5], &reference());
+        assert_eq!(named(&made, "QTresiduals").flag, Flag::None);
+        assert_eq!(named(&made, "QTChi2").flag, Flag::None);
+        assert_eq!(named(&made, "QTKstest").flag, Flag::Pass);
+        let none = [f64::NAN; 6];
+        let made = image(&tests(serde_json::json!({})), catalogue::by_id(1).unwrap(), &X, &none, &reference());
+        assert!(made.iter().all(|t| t.flag == Flag::None && t.result));
+    }
+
+    #[test]
+    fn runs_of_one_distribution_pass_whatever_their_numbers_of_images_and_a_displaced_one_fails() {
+        let mut state = 7u64;
+        let mut gauss = move || {
+            let mut uniform = || {
+                state = state.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+                ((state >> 11) as f64 + 0.5) / (1u64 << 53) as f64
+            };
+            let (u, v) = (uniform(), uniform());
+            (-2.0 * f64::ln(u)).sqrt() * (std::f64::consts::TAU * v).cos()
+        };
+        let x: Vec<f64> = (1..=200).map(f64::from).collect();
+        let mut images = |n: usize, shift: f64| -> Vec<Vec<f64>> {
+            (0..n).map(|_| (0..200).map(|j| shift + if j == 17 { 9.0 } else { 0.0 } + gauss()).collect()).collect()
+        };
+        for (n_ref, n_run) in [(60, 60), (60, 10), (10, 60)] {
+            let vectors = images(n_ref, 0.0);
+            let views: Vec<(&[f64], &[f64])> = vectors.iter().map(|v| (&x[..], &v[..])).collect();
+            let r = Reference::new(1, &views).unwrap();
+            for id in [1, 10] {
+                let me = catalogue::by_id(id).unwrap();
+                let tests = Tests::of(me);
+                // the hot column is no line
+                let worst = |made: Vec<QualityTest>| {
+                    Flag::worst(made.iter().filter(|t| t.name != "QTChi2" || id == 10).map(|t| t.flag))
+                };
+                assert_eq!(worst(run(&tests, me, &x, &images(n_run, 0.0), &r)), Flag::Pass, "{n_ref} {n_run} {id}");
+                assert_eq!(worst(image(&tests, me, &x, &images(1, 0.0)[0], &r)), Flag::Pass, "{n_ref} {n_run} {id}");
+                assert_eq!(worst(run(&tests, me, &x, &images(n_run, 10.0), &r)), Flag::Fail);
+                assert_eq!(worst(image(&tests, me, &x, &images(1, 10.0)[0], &r)), Flag::Fail);
+            }
+        }
+    }
+}
