@@ -41,5 +41,5 @@ macro_rules! closes {
 }
 
 closes! {
-    compress pedestal gaussian_fit dark_current calibration lines slices two_amplifiers column_transient clusters transfer physics
+    compress pedestal gaussian_fit dark_current calibration lines slices two_amplifiers column_transient clusters transfer commissioning physics
 }
