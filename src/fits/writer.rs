@@ -43,16 +43,16 @@ impl<'a> FitsWriter<'a> {
         self.hdus.push((header, Pixels::Real(pixels), None));
     }
 
-    /// Appends an image of bytes (`[row, col]`, BITPIX 8): masks and their bits.
-    pub fn push_bytes(&mut self, header: Header, pixels: Cow<'a, Array2<u8>>) {
-        self.hdus.push((header, Pixels::Bytes(pixels), None));
-    }
-
     /// Appends a stack of `planes` images of equal size, one below the other in `pixels`, as an image with three axes
     /// (plane, row, column). Without planes, or if the rows cannot be divided among them, it is a plain image.
     pub fn push_stack(&mut self, header: Header, pixels: Cow<'a, Array2<f64>>, planes: usize) {
         let divides = planes > 0 && pixels.nrows().is_multiple_of(planes);
         self.hdus.push((header, Pixels::Real(pixels), divides.then_some(planes)));
+    }
+
+    /// Appends an image of bytes (`[row, col]`, BITPIX 8): masks and their bits.
+    pub fn push_bytes(&mut self, header: Header, pixels: Cow<'a, Array2<u8>>) {
+        self.hdus.push((header, Pixels::Bytes(pixels), None));
     }
 
     /// The bytes of the HDUs, in order.

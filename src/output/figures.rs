@@ -32,12 +32,14 @@ pub fn write_all(report: &Report, manager: &ProcessManager, names: &ItemNames) -
     let mut written: Vec<Written> = figures.collect();
     for (_, table) in report.tables.iter().filter(|(step, _)| manager.common(*step).save_plots) {
         let path = names.figure(&table.name, "csv");
-        written.push(match atomic_file::write(&path, csv_with(table, report.table_heads.get(&table.name)).as_bytes()) {
-            Ok(()) => Written { figure: None, paths: vec![path], problems: Vec::new() },
-            Err(error) => {
-                Written { figure: None, paths: Vec::new(), problems: vec![format!("{}: {error}", path.display())] }
-            }
-        });
+        written.push(
+            match atomic_file::write(&path, csv_with(table, report.table_heads.get(&table.name)).as_bytes()) {
+                Ok(()) => Written { figure: None, paths: vec![path], problems: Vec::new() },
+                Err(error) => {
+                    Written { figure: None, paths: Vec::new(), problems: vec![format!("{}: {error}", path.display())] }
+                }
+            },
+        );
     }
     written
 }

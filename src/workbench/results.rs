@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use clap::{ArgAction, Args};
 
 use super::error::{BenchError, BenchResult};
-use crate::image::report::Table;
 use crate::atomic_file;
+use crate::image::report::Table;
 use crate::output::figures;
 use crate::plot::{Figure, Format, render_all};
 
