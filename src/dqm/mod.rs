@@ -17,4 +17,5 @@ pub mod catalogue;
 pub mod elements;
 pub mod model;
 pub mod quality;
+pub mod store;
 pub mod summary;
