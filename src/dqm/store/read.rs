@@ -11,6 +11,7 @@ use crate::dqm::model::{
     Entry, Flag, HistogramCounts, ImageRecord, LineFit, MonitorElement, NumberOrigin, Pair, QualityTest, ReferenceRun,
     RunEntry, RunRecord, SCHEMA, Summary, Values,
 };
+use crate::dqm::trend::history::{self, RunTrend, TrendValue};
 
 /// A line of the list of runs.
 #[derive(Clone, Debug, PartialEq)]
@@ -59,6 +60,35 @@ impl Store {
                 })
             })?;
             Ok(rows.collect::<Result<_, _>>()?)
+        })
+    }
+
+    /// All runs as trends see them, by number and tag.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub fn trends(&mut self) -> Result<Vec<RunTrend>, StoreError> {
+        let runs = self.runs()?;
+        self.look("the trends cannot be read", |t| {
+            let mut ids = t.prepare("SELECT run_id FROM runs WHERE number = ?1 AND tag = ?2")?;
+            let mut trends = Vec::with_capacity(runs.len());
+            for run in runs {
+                let run_id: i64 = ids.query_row(params![run.number, run.tag], |row| row.get(0))?;
+                let mut trend = RunTrend {
+                    run: run.number,
+                    tag: run.tag,
+                    start: run.start,
+                    status: run.status,
+                    n_images: run.n_images,
+                    n_errors: run.n_errors,
+                    n_masked: run.n_masked,
+                    ..RunTrend::default()
+                };
+                trend_values(t, run_id, &mut trend)?;
+                trend_fits(t, run_id, &mut trend)?;
+                trends.push(trend);
+            }
+            Ok(trends)
         })
     }
 
@@ -121,6 +151,62 @@ impl Store {
         let outcome = self.connection.transaction().map_err(WorkError::from).and_then(|t| work(&t));
         outcome.map_err(|error| error.at(self.path.clone(), action))
     }
+}
+
+/// Values on the level of the run, and the profile of the columns.
+fn trend_values(t: &Transaction<'_>, run_id: i64, trend: &mut RunTrend) -> Result<(), WorkError> {
+    let mut statement = t.prepare_cached(
+        "SELECT v.me_id, v.ccd, v.amplifier, v.scalar, v.p25, v.p75, v.slope, v.slope_err, v.intercept, v.intercept_err,
+           v.extra_json, CASE WHEN v.me_id = ?2 THEN v.x END, CASE WHEN v.me_id = ?2 THEN v.y END
+         FROM me_values v JOIN mes m USING(me_id)
+         WHERE v.run_id = ?1 AND v.image_id IS NULL AND v.scalar IS NOT NULL AND m.scope NOT IN ('I', 'H')",
+    )?;
+    let mut rows = statement.query(params![run_id, history::COLUMN_PROFILE])?;
+    while let Some(row) = rows.next()? {
+        let me_id: u16 = row.get(0)?;
+        let amplifier: String = row.get(2)?;
+        let key = history::key(row.get::<_, Option<i64>>(1)?.unwrap_or(0), &amplifier);
+        let fit = match row.get::<_, Option<f64>>(6)? {
+            None => None,
+            Some(slope) => {
+                let text: String = row.get(10)?;
+                let beside: Beside = serde_json::from_str(&text).map_err(|e| WorkError::Json("extra_json", e))?;
+                Some(LineFit {
+                    slope,
+                    slope_err: real(row, 7)?,
+                    intercept: real(row, 8)?,
+                    intercept_err: real(row, 9)?,
+                    chi2_ndf: beside.line_chi2_ndf.unwrap_or(f64::NAN),
+                })
+            }
+        };
+        let value = TrendValue { median: real(row, 3)?, p25: real(row, 4)?, p75: real(row, 5)?, fit };
+        if me_id == history::COLUMN_PROFILE {
+            let array = |index| Ok::<_, rusqlite::Error>(blob::decode(row.get(index)?, false).as_slice().to_vec());
+            trend.profiles.insert(key.clone(), (array(11)?, array(12)?));
+        }
+        trend.values.insert((me_id, key), value);
+    }
+    Ok(())
+}
+
+/// Dark-current fits: the high-resolution image last, so that it wins.
+fn trend_fits(t: &Transaction<'_>, run_id: i64, trend: &mut RunTrend) -> Result<(), WorkError> {
+    let mut statement = t.prepare_cached(
+        "SELECT v.me_id, v.ccd, v.amplifier, v.scalar, v.scalar_err, i.texp_s, i.tread_s
+         FROM me_values v JOIN images i USING(image_id)
+         WHERE v.run_id = ?1 AND v.me_id BETWEEN 61 AND 64 AND v.scalar IS NOT NULL
+         ORDER BY i.is_hr, i.file",
+    )?;
+    let mut rows = statement.query([run_id])?;
+    while let Some(row) = rows.next()? {
+        let amplifier: String = row.get(2)?;
+        let key = history::key(row.get::<_, Option<i64>>(1)?.unwrap_or(0), &amplifier);
+        let value = Pair::new(row.get(3)?, real(row, 4)?);
+        let days = history::days(real(row, 5)?, real(row, 6)?);
+        trend.fits.entry(key).or_default().set(row.get(0)?, value, days);
+    }
+    Ok(())
 }
 
 fn images(t: &Transaction<'_>, run_id: i64) -> Result<Vec<ImageRecord>, WorkError> {

@@ -133,6 +133,26 @@ fn the_view_answers_questions_about_trends() {
 }
 
 #[test]
+fn trends_are_the_same_from_database_and_summaries() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut store = Store::open(&dir.path().join("dqm.sqlite")).unwrap();
+    let mut summaries: Vec<Summary> = [59, 60].map(|n| example::run(n, 4)).into();
+    summaries[1].images[0].is_hr = true;
+    summaries[1].images[1].texp = f64::NAN;
+    for summary in &summaries {
+        store.record_summary(summary).unwrap();
+    }
+    // Missing numbers are NaN, which is never equal: compare as text.
+    let wanted: Vec<String> = summaries.iter().map(|s| format!("{:#?}", crate::dqm::trend::RunTrend::of_summary(s))).collect();
+    let found: Vec<String> = store.trends().unwrap().iter().map(|t| format!("{t:#?}")).collect();
+    assert_eq!(found, wanted);
+    let hr = summaries[1].mes["MEFitDCLambda"].of_amplifier("L").next().unwrap();
+    let lambda = store.trends().unwrap()[1].fits["1 L"].lambda_per_day.value;
+    // 600 s of exposure and half of 1200 s of readout.
+    assert!((lambda / (hr.headline().unwrap() * 72.0) - 1.0).abs() < 1e-12);
+}
+
+#[test]
 fn newer_and_foreign_databases_are_refused_with_a_sentence() {
     let dir = tempfile::tempdir().unwrap();
     let newer = dir.path().join("newer");

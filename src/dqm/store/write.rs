@@ -11,6 +11,7 @@ use crate::dqm::model::{
     Entry, Extra, ImageRecord, MonitorElement, NumberOrigin, QualityTest, ReferenceProfile, RunEntry, RunRecord,
     Summary, Values,
 };
+use crate::dqm::trend::history;
 use crate::stats::robust;
 
 /// What `me_values.extra_json` holds beside the columns.
@@ -361,21 +362,18 @@ fn of_image<'a>(me_id: u16, image_id: i64, entry: &'a Entry) -> Row<'a> {
 
 fn of_run<'a>(me: &'a MonitorElement, entry: &'a RunEntry) -> Row<'a> {
     let single = matches!(entry.median, Values::One(_));
-    let median = finite_of(entry.median.as_slice());
-    let quartiles = if single {
-        [entry.p25.scalar().and_then(finite), entry.p75.scalar().and_then(finite)]
-    } else {
-        quartiles(&median)
-    };
+    let values = history::run_values(me, &entry.amplifier, entry.median.as_slice());
+    let known = finite_of(&values);
+    let [p25, scalar, p75] = history::quartiles(&known).map_or([None; 3], |q| q.map(finite));
     Row {
         image_id: None,
         ccd: entry.ccd,
         amplifier: &entry.amplifier,
         me_id: me.id,
-        scalar: if median.is_empty() { None } else { finite(robust::median(&median)) },
+        scalar: scalar.or_else(|| entry.median.scalar().and_then(finite)),
         scalar_err: None,
-        quartiles,
-        n: count(median.len()),
+        quartiles: [p25, p75],
+        n: count(known.len()),
         arrays: [blob::encode(&entry.x), blob::encode(&entry.median), None, None, None],
         goodness: None,
         fit: entry.fit,
