@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use super::arguments::Arguments;
 use super::options::AnalysisOptions;
 use super::tokens::TakenList;
-use super::{Surroundings, UsageError};
+use super::{Surroundings, UsageError, inputs};
 
 pub use super::dqm_arguments::DqmArguments;
 
@@ -20,8 +20,40 @@ pub struct DqmOptions {
     pub run: Option<i64>,
     /// MongoDB server.
     pub mongo_uri: Option<String>,
+    /// The high-resolution image.
+    pub image_hr: Option<PathBuf>,
     /// The other options, as typed.
     pub arguments: DqmArguments,
+}
+
+/// Options of `--dqm-merge`.
+#[derive(Debug, Clone)]
+pub struct DqmMergeOptions {
+    /// Summaries of the parts.
+    pub summaries: Vec<PathBuf>,
+    /// Parent of the output directory.
+    pub output: PathBuf,
+    /// Worker threads, at least 1.
+    pub threads: usize,
+    /// The other options, as typed.
+    pub arguments: DqmArguments,
+}
+
+impl DqmMergeOptions {
+    /// Completes what was typed; the output directory is that of a run.
+    pub(super) fn new(surroundings: &Surroundings<'_>, a: &Arguments) -> Result<Self, UsageError> {
+        let summaries = a.dqm.dqm_merge.clone().unwrap_or_default();
+        if let Some(missing) = summaries.iter().find(|p| !surroundings.directory.join(p).is_file()) {
+            return Err(UsageError::Other(format!("--dqm-merge {}: there is no such file", missing.display())));
+        }
+        let variable = (surroundings.variable)("DQM_OUT_DIR").filter(|v| !v.is_empty()).map(PathBuf::from);
+        Ok(Self {
+            summaries,
+            output: a.general.output.clone().or(variable).unwrap_or_else(|| ".".into()),
+            threads: a.general.ncpus.map_or(surroundings.cores, |n| n as usize),
+            arguments: a.dqm.clone(),
+        })
+    }
 }
 
 impl DqmOptions {
@@ -62,8 +94,25 @@ impl DqmOptions {
             ));
         }
         let uri = variable("DQM_MONGO_URI").map(|v| v.to_string_lossy().into_owned());
+        let mut chain = AnalysisOptions::new(surroundings, &a, &absolute, lists)?;
+        let image_hr = a.dqm.image_hr.as_ref().and_then(|text| {
+            let selected = &chain.selection.files;
+            let others = inputs::select(&["*".into()], &a.general.skip, &absolute).map(|s| s.files).unwrap_or_default();
+            crate::dqm::run::find_high_resolution(text, selected, &others)
+        });
+        match (&image_hr, &a.dqm.image_hr) {
+            (Some(path), _) if !chain.selection.files.contains(path) => chain.selection.files.push(path.clone()),
+            (None, Some(text)) => chain.warnings.push(format!(
+                "--image-HR {text}: no file in {} has this in its name; the option is ignored",
+                data_dir.display()
+            )),
+            _ => {}
+        }
+        // The order of the images is that of their names, wherever they are.
+        chain.selection.files.sort_by(|a, b| a.file_name().cmp(&b.file_name()).then_with(|| a.cmp(b)));
         Ok(Self {
-            chain: AnalysisOptions::new(surroundings, &a, &absolute, lists)?,
+            chain,
+            image_hr,
             data_dir,
             run: a.general.run,
             mongo_uri: a.dqm.mongo_uri.clone().or(uri),

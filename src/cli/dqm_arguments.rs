@@ -114,6 +114,10 @@ pub struct DqmArguments {
     #[arg(long, value_name = "DIR")]
     pub publish: Option<PathBuf>,
 
+    /// Put parts of a run together, from the summaries (.json or .pkl) of the parts: the same result as one run.
+    #[arg(long, value_name = "SUMMARY", num_args = 1.., value_delimiter = ',')]
+    pub dqm_merge: Option<Vec<PathBuf>>,
+
     /// Trends over runs, from these summaries or from the database.
     #[arg(long, value_name = "SUMMARY", num_args = 0.., value_delimiter = ',')]
     pub dqm_trend: Option<Vec<String>>,
@@ -168,6 +172,7 @@ impl DqmArguments {
             ("--watch-status", self.watch_status),
             ("--run-map", self.run_map.is_some()),
             ("--publish", self.publish.is_some()),
+            ("--dqm-merge", self.dqm_merge.is_some()),
             ("--dqm-trend", self.dqm_trend.is_some()),
             ("--trend-runs", self.trend_runs.is_some()),
             ("--trend-me", !self.trend_me.is_empty()),

@@ -7,6 +7,7 @@ pub mod analysis;
 mod arguments;
 pub mod dqm;
 mod dqm_arguments;
+mod dqm_run;
 mod information;
 pub mod inputs;
 mod mapping;
@@ -46,7 +47,7 @@ pub const NO_INPUT: u8 = 3;
 pub const INTERRUPTED: u8 = 130;
 
 /// Whether this version has the data-quality monitor. Its options are in the help if it has.
-const HAS_DQM: bool = false;
+const HAS_DQM: bool = true;
 
 /// What the user wants.
 #[derive(Debug)]
@@ -55,6 +56,8 @@ pub enum Command {
     Analysis(Box<AnalysisOptions>),
     /// Run the data-quality monitor.
     Dqm(Box<DqmOptions>),
+    /// Put parts of a run of the monitor together.
+    DqmMerge(Box<dqm::DqmMergeOptions>),
     /// Print a text and stop.
     Information(String),
     /// Print the help or the version and stop.
@@ -207,6 +210,9 @@ fn decide(surroundings: &Surroundings<'_>, arguments: Arguments, lists: &[TakenL
         if !surroundings.has_dqm {
             return Err(UsageError::Other("this version has no data-quality monitor (--dqm)".into()));
         }
+        if arguments.dqm.dqm_merge.is_some() {
+            return Ok(Command::DqmMerge(Box::new(dqm::DqmMergeOptions::new(surroundings, &arguments)?)));
+        }
         return Ok(Command::Dqm(Box::new(DqmOptions::new(surroundings, arguments, lists)?)));
     }
     if let Some(option) = arguments.dqm.first_given() {
@@ -265,7 +271,8 @@ fn help(surroundings: &Surroundings<'_>, long: bool) -> clap::Error {
 pub fn run(command: Command) -> Result<ExitCode, UsageError> {
     match command {
         Command::Analysis(options) => analysis::run(&options).map(ExitCode::from),
-        Command::Dqm(_) => Err(UsageError::Other("this version has no data-quality monitor (--dqm)".into())),
+        Command::Dqm(options) => dqm_run::run(&options).map(ExitCode::from),
+        Command::DqmMerge(options) => dqm_run::merge(&options).map(ExitCode::from),
         Command::Information(text) => {
             print(&text);
             Ok(ExitCode::from(ALL_DONE))

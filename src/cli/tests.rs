@@ -227,6 +227,7 @@ const MONITOR: &[(&str, &[&str])] = &[
     ("--watch-status", &[]),
     ("--run-map", &["per=100,image0=6834,run0=6"]),
     ("--publish", &["somewhere"]),
+    ("--dqm-merge", &["a.json", "b.pkl"]),
     ("--dqm-trend", &["a.json", "b.pkl"]),
     ("--trend-runs", &["50-59,61"]),
     ("--trend-me", &["MEPCD", "MEFitDC"]),

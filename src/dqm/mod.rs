@@ -16,6 +16,10 @@
 pub mod catalogue;
 pub mod elements;
 pub mod model;
+pub mod plots;
 pub mod quality;
+pub mod report;
+pub mod run;
 pub mod store;
 pub mod summary;
+pub mod trend;

@@ -1,4 +1,4 @@
-//! Writing images: header cards and pixels (BITPIX −64), as a primary HDU and image extensions.
+//! Writing images: header cards and pixels (BITPIX −64, or 8 for bit masks), as a primary HDU and image extensions.
 //!
 //! The layout is written directly (FITS 4.0, sections 3.3, 4.4 and 7.1): blocks of 2880 bytes, big-endian pixels, each
 //! HDU with its `DATASUM` and `CHECKSUM`. NaN stands for missing pixels.
@@ -21,7 +21,14 @@ const BLOCK: usize = 2880;
 /// A FITS file to be: images with their headers, in order.
 #[derive(Debug, Default)]
 pub struct FitsWriter<'a> {
-    hdus: Vec<(Header, Cow<'a, Array2<f64>>)>,
+    hdus: Vec<(Header, Pixels<'a>)>,
+}
+
+/// The pixels of an HDU, `[row, col]`.
+#[derive(Debug)]
+enum Pixels<'a> {
+    Real(Cow<'a, Array2<f64>>),
+    Bytes(Cow<'a, Array2<u8>>),
 }
 
 impl<'a> FitsWriter<'a> {
@@ -33,7 +40,12 @@ impl<'a> FitsWriter<'a> {
     /// Appends an image (`[row, col]`); the first one becomes the primary HDU. Structural cards are added, the header
     /// must not hold any.
     pub fn push(&mut self, header: Header, pixels: Cow<'a, Array2<f64>>) {
-        self.hdus.push((header, pixels));
+        self.hdus.push((header, Pixels::Real(pixels)));
+    }
+
+    /// Appends an image of bytes (`[row, col]`, BITPIX 8): masks and their bits.
+    pub fn push_bytes(&mut self, header: Header, pixels: Cow<'a, Array2<u8>>) {
+        self.hdus.push((header, Pixels::Bytes(pixels)));
     }
 
     /// The bytes of the HDUs, in order.
@@ -67,10 +79,19 @@ impl<'a> FitsWriter<'a> {
     }
 }
 
-fn hdu_bytes(position: usize, extensions: bool, header: &Header, pixels: &Array2<f64>) -> Vec<u8> {
-    let (rows, cols) = pixels.dim();
-    let mut data = vec![0; (rows * cols * 8).next_multiple_of(BLOCK)];
-    data.chunks_exact_mut(8).zip(pixels).for_each(|(bytes, x)| bytes.copy_from_slice(&x.to_be_bytes()));
+fn hdu_bytes(position: usize, extensions: bool, header: &Header, pixels: &Pixels<'_>) -> Vec<u8> {
+    let ((rows, cols), bitpix, data) = match pixels {
+        Pixels::Real(pixels) => {
+            let mut data = vec![0; (pixels.len() * 8).next_multiple_of(BLOCK)];
+            data.chunks_exact_mut(8).zip(pixels.iter()).for_each(|(bytes, x)| bytes.copy_from_slice(&x.to_be_bytes()));
+            (pixels.dim(), Card::new("BITPIX", -64, "64-bit floating point"), data)
+        }
+        Pixels::Bytes(pixels) => {
+            let mut data: Vec<u8> = pixels.iter().copied().collect();
+            data.resize(pixels.len().next_multiple_of(BLOCK), 0);
+            (pixels.dim(), Card::new("BITPIX", 8, "unsigned 8-bit integers"), data)
+        }
+    };
 
     let mut structural = vec![
         if position == 0 {
@@ -78,7 +99,7 @@ fn hdu_bytes(position: usize, extensions: bool, header: &Header, pixels: &Array2
         } else {
             Card::new("XTENSION", "IMAGE", "image extension")
         },
-        Card::new("BITPIX", -64, "64-bit floating point"),
+        bitpix,
         Card::new("NAXIS", 2, "number of axes"),
         Card::new("NAXIS1", cols, "columns"),
         Card::new("NAXIS2", rows, "rows"),
@@ -174,11 +195,13 @@ mod tests {
             let mut writer = FitsWriter::new();
             writer.push(header(), Cow::Borrowed(&pixels));
             writer.push(Header::new(), Cow::Owned(Array2::ones((2, 2))));
+            writer.push_bytes(Header::new(), Cow::Owned(Array2::from_elem((3, 1), 255)));
             writer.write(&path, bzip2).unwrap();
             let input = FitsInput::open(&path).unwrap();
             let back = input.read_image(0).unwrap();
             assert!(back.iter().zip(&pixels).all(|(a, b)| a.to_bits() == b.to_bits() || (a.is_nan() && b.is_nan())));
             assert_eq!(input.read_image(1).unwrap(), Array2::<f64>::ones((2, 2)));
+            assert_eq!(input.read_image(2).unwrap(), Array2::from_elem((3, 1), 255.0));
             let read = input.header(0).unwrap();
             assert_eq!(read.text("EXTNAME").unwrap(), "MEAN");
             assert_eq!(read.number("PSSIGEXT1"), Some(0.25));
@@ -193,9 +216,12 @@ mod tests {
     fn an_hdu_with_its_checksum_sums_to_minus_zero() {
         for seed in 0..200u32 {
             let pixels = Array2::from_shape_fn((2, 3), |(r, c)| f64::from(seed) * 1.7 + (r * 7 + c) as f64);
-            let bytes = hdu_bytes(0, false, &header(), &pixels);
-            assert_eq!(bytes.len() % BLOCK, 0);
-            assert_eq!(checksum(&bytes), u32::MAX, "FITS 4.0 appendix J: all ones");
+            let flags = pixels.mapv(|x| x as u8);
+            for pixels in [Pixels::Real(Cow::Borrowed(&pixels)), Pixels::Bytes(Cow::Borrowed(&flags))] {
+                let bytes = hdu_bytes(0, false, &header(), &pixels);
+                assert_eq!(bytes.len() % BLOCK, 0);
+                assert_eq!(checksum(&bytes), u32::MAX, "FITS 4.0 appendix J: all ones");
+            }
         }
     }
 }

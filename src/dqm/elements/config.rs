@@ -80,6 +80,8 @@ pub struct ElementConfig {
     /// Tests.
     pub tests: Tests,
     parameters: Map<String, Value>,
+    /// `qtests` and `qt_valid_range` as they were given.
+    as_given: Map<String, Value>,
 }
 
 /// Why a configuration of monitor elements cannot be used.
@@ -233,6 +235,7 @@ impl ElementConfig {
             zscore_max: None,
             tests: Tests::of(description),
             parameters,
+            as_given: Map::new(),
         }
     }
 
@@ -274,8 +277,14 @@ impl ElementConfig {
                     }
                     self.zscore_max = positive;
                 }
-                "qtests" => self.tests.read_tests(value, warnings)?,
-                "qt_valid_range" => self.tests.read_ranges(value)?,
+                "qtests" | "qt_valid_range" => {
+                    if key == "qtests" {
+                        self.tests.read_tests(value, warnings)?;
+                    } else {
+                        self.tests.read_ranges(value)?;
+                    }
+                    self.as_given.insert(key.clone(), value.clone());
+                }
                 _ if COMMON.contains(&key.as_str()) => {}
                 _ => warnings.push(format!("`{key}` is no parameter of this monitor element and is ignored")),
             }
@@ -323,6 +332,19 @@ impl ElementConfig {
         self.value(key, None).as_str().unwrap_or("")
     }
 
+    /// A parameter as text for captions: a number, or one per amplifier.
+    pub fn describe(&self, key: &str) -> String {
+        let one = |v: &Value| match v {
+            Value::Number(n) => n.as_f64().map_or_else(|| n.to_string(), crate::dqm::quality::short),
+            Value::String(s) => s.clone(),
+            other => other.to_string(),
+        };
+        match self.value(key, None) {
+            Value::Object(map) => map.iter().map(|(a, v)| format!("{} ({a})", one(v))).collect::<Vec<_>>().join(", "),
+            other => one(other),
+        }
+    }
+
     /// A list of rows or columns for an amplifier, empty without one.
     pub fn index_list(&self, key: &str, amplifier: &Amplifier) -> crate::config::IndexList {
         let value = self.parameters.get(key).cloned().unwrap_or_default();
@@ -334,6 +356,7 @@ impl ElementConfig {
 
     fn to_json(&self) -> Value {
         let mut block = self.parameters.clone();
+        block.extend(self.as_given.clone());
         block.insert("image".into(), self.image.clone().into());
         block.insert("zscore_max".into(), json!(self.zscore_max));
         block.insert("plot_with_yerrors".into(), self.plot_with_yerrors.into());

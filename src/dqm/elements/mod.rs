@@ -5,6 +5,7 @@
 //! here changes the images of the chain; only `recalibrate` of the dark-current fit replaces the calibrated one.
 
 mod amplifier_flags;
+pub use amplifier_flags::slow_control;
 pub mod charge_loss;
 mod columns;
 pub mod config;

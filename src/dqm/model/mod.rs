@@ -26,6 +26,6 @@ pub use entry::{Entry, Extra, HistogramCounts, LineFit, QualityTest, ReferencePr
 pub use flag::Flag;
 pub use numbers::{Pair, Values};
 pub use records::{
-    DarkCurrent, ImageRecord, MaskCounts, MonitorElement, NumberOrigin, ReferenceRun, RunRecord, SCHEMA, Summary,
-    VERSION, padded, run_directory,
+    DarkCurrent, ImageRecord, MaskCounts, MaskRegions, MonitorElement, NumberOrigin, ReferenceRun, RunRecord, SCHEMA,
+    Summary, VERSION, padded, run_directory,
 };

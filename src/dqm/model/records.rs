@@ -270,6 +270,24 @@ pub struct MaskCounts {
     pub cols: usize,
     /// Files counted, sorted.
     pub files: Vec<String>,
+    /// Regions of the amplifiers, in sorted order.
+    pub amplifiers: Vec<MaskRegions>,
     /// Counts of all pixels in raster order, little-endian u32, zlib, base64.
     pub counts: String,
+    /// Counted apart because every part of a run has it: the high-resolution image.
+    #[serde(default)]
+    pub apart: bool,
+}
+
+/// Regions of an amplifier: [first row, end of rows, first column, end of columns], ends excluded, from 0.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MaskRegions {
+    /// Name.
+    pub name: String,
+    /// CCD number.
+    pub ccd: i64,
+    /// Everything it reads.
+    pub full: [usize; 4],
+    /// Active pixels.
+    pub active: [usize; 4],
 }

@@ -78,6 +78,18 @@ impl Serialize for FlatElement<'_> {
             entries.iter().map(|e| pick(e)).collect()
         };
         let mut map = serializer.serialize_map(None)?;
+        if me.scope == Scope::M {
+            // The mask belongs to the run: one element per amplifier.
+            let amplifiers: Vec<&str> = me.run.iter().map(|r| r.amplifier.as_str()).collect();
+            map.serialize_entry("x", &vec![me.id; me.run.len()])?;
+            map.serialize_entry("y", &me.run.iter().map(|r| &r.median).collect::<Vec<_>>())?;
+            map.serialize_entry("amplifier", &amplifiers)?;
+            map.serialize_entry("fit_model", &fit_model(me))?;
+            map.serialize_entry("xlabel", &me.xlabel)?;
+            map.serialize_entry("ylabel", &me.ylabel)?;
+            map.serialize_entry("title", &me.title)?;
+            return map.end();
+        }
         let centres = |e: &crate::dqm::model::Entry| match &e.histogram {
             Some(h) => Values::Many((0..h.counts.len()).map(|k| h.first_edge + (k as f64 + 0.5) * h.width).collect()),
             None => e.x.clone(),

@@ -1,0 +1,97 @@
+//! Which tests are made on which monitor element (spec 06 §8.1, last paragraphs).
+
+use super::reference::ReferenceRun;
+use crate::dqm::catalogue::Scope;
+use crate::dqm::elements::config::ElementConfig;
+use crate::dqm::model::{Entry, Flag, QualityTest};
+use crate::dqm::quality::{limits, scalar, vector};
+use crate::image::RawData;
+use crate::process::analysis::products::{Axis, Pedestal};
+
+/// Vectors that are compared with the reference.
+const COMPARED: [u16; 18] = [1, 5, 8, 9, 10, 11, 20, 21, 30, 31, 50, 51, 52, 53, 54, 55, 56, 57];
+
+/// Adds the tests of an entry of an image.
+pub(super) fn image_tests(
+    config: &ElementConfig,
+    entry: &mut Entry,
+    ccd: i64,
+    names: &[&str],
+    raw: &RawData,
+    reference: Option<&ReferenceRun>,
+) {
+    let d = config.description;
+    let tests = &config.tests;
+    let goodness = entry.goodness.as_slice().first().copied().unwrap_or(f64::NAN);
+    let mut made: Vec<QualityTest> = Vec::new();
+    if matches!(d.id, 61..=64) {
+        if tests.get("QT:chi2").active {
+            made.push(limits::chi2(tests, goodness));
+        }
+        if tests.get("QTChi2FromFit").active {
+            made.push(limits::chi2_from_fit(tests, goodness));
+        }
+    }
+    if matches!(d.id, 30 | 31) {
+        made.extend(limits::row_fits(tests, entry.x.as_slice(), entry.goodness.as_slice()));
+    }
+    if d.scope == Scope::S
+        && tests.get("QT:range").active
+        && let Some(range) = tests.range(ccd, names.iter().copied())
+    {
+        let severity = if d.id == 61 { Flag::Warn } else { Flag::Fail };
+        let (x, values) = match d.id {
+            32 | 33 => rows_of_pedestal(raw, &entry.amplifier, d.id == 32),
+            _ => (entry.x.as_slice().to_vec(), entry.y.as_slice().to_vec()),
+        };
+        made.push(limits::range(tests, &x, &values, range, severity, d.unit));
+    }
+    if let Some(reference) = reference {
+        if d.scope == Scope::S && d.id < 110 {
+            let y = entry.y.scalar().unwrap_or(f64::NAN);
+            if tests.get("QTresiduals").active {
+                let values = reference.scalars(d.id, ccd, &entry.amplifier);
+                made.push(scalar::image(tests, y, &values, reference.record.run, d.unit));
+            }
+        } else if COMPARED.contains(&d.id) {
+            match reference.vector(d.id, ccd, &entry.amplifier) {
+                Some(r) => made.extend(vector::image(tests, d, entry.x.as_slice(), entry.y.as_slice(), r)),
+                None => made.push(crate::dqm::quality::not_applicable(
+                    "QTresiduals",
+                    Some(reference.record.run),
+                    format!("run {} has no such monitor element", reference.record.run),
+                )),
+            }
+        }
+    }
+    entry.tests.extend(made);
+}
+
+/// The tests of a run: `vectors` (or numbers, as vectors of length 1) of its images in their order.
+pub(super) fn run_tests(
+    config: &ElementConfig,
+    ccd: i64,
+    amplifier: &str,
+    x: &[f64],
+    vectors: &[Vec<f64>],
+    reference: Option<&ReferenceRun>,
+) -> Vec<QualityTest> {
+    let (Some(reference), d) = (reference, config.description) else { return Vec::new() };
+    if d.scope == Scope::S && d.id < 110 {
+        let y: Vec<f64> = vectors.iter().flatten().copied().collect();
+        return scalar::run(&config.tests, &y, &reference.scalars(d.id, ccd, amplifier), reference.record.run);
+    }
+    match reference.vector(d.id, ccd, amplifier) {
+        Some(r) if COMPARED.contains(&d.id) => vector::run(&config.tests, d, x, vectors, r),
+        _ => Vec::new(),
+    }
+}
+
+/// Rows and their pedestals or sigmas: what the range of ids 32 and 33 holds for.
+fn rows_of_pedestal(raw: &RawData, amplifier: &str, is_mu: bool) -> (Vec<f64>, Vec<f64>) {
+    let rows = raw.products.get_for::<Pedestal>(amplifier).and_then(|p| p.axes.iter().find(|a| a.axis == Axis::Row));
+    let Some(rows) = rows else { return (Vec::new(), Vec::new()) };
+    let values = if is_mu { rows.mu.clone() } else { rows.sigma.clone() };
+    let first = raw.amplifiers.iter().find(|a| a.name == amplifier).map_or(0, |a| a.full.rows.start);
+    ((0..values.len()).map(|k| (rows.first + k - first) as f64 + 1.0).collect(), values)
+}
