@@ -1,5 +1,6 @@
 //! The data-quality monitor: from complete options to outputs.
 
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -7,8 +8,10 @@ use super::dqm::{DqmArguments, DqmMergeOptions, DqmOptions};
 use super::options::Verbosity;
 use super::{UsageError, say};
 use crate::dqm::elements::config::Elements;
+use crate::dqm::report::ReportListener;
 use crate::dqm::run::options::{PlotNames, RunOptions};
 use crate::dqm::run::{self, Listener, MergeOptions};
+use crate::dqm::store::StoreListener;
 use crate::image::Level;
 use crate::output::Console;
 
@@ -56,7 +59,7 @@ pub(super) fn run(options: &DqmOptions) -> Result<u8, UsageError> {
         draw: true,
         threads: chain.threads,
     };
-    let totals = run::run(&run_options, &console, &interrupt, &mut listeners(a))
+    let totals = run::run(&run_options, &console, &interrupt, &mut listeners(a, &chain.output))
         .map_err(|e| UsageError::Other(e.to_string()))?;
     Ok(totals.exit_code())
 }
@@ -77,13 +80,29 @@ pub(super) fn merge(options: &DqmMergeOptions) -> Result<u8, UsageError> {
         draw: true,
         threads: options.threads,
     };
-    let totals = run::merge_parts(&merge, &console, &mut listeners(a)).map_err(|e| UsageError::Other(e.to_string()))?;
+    let totals = run::merge_parts(&merge, &console, &mut listeners(a, &options.output)).map_err(|e| UsageError::Other(e.to_string()))?;
     Ok(totals.exit_code())
 }
 
-/// Stores and reports that the options ask for.
-fn listeners(_arguments: &DqmArguments) -> Vec<Box<dyn Listener>> {
-    Vec::new()
+/// Stores and reports that the options ask for: the database first, because the index of the reports is made from it.
+fn listeners(a: &DqmArguments, output: &Path) -> Vec<Box<dyn Listener>> {
+    let database = database(a, output);
+    let mut listeners: Vec<Box<dyn Listener>> = Vec::new();
+    if let Some(path) = &database {
+        listeners.push(Box::new(StoreListener::new(path.clone())));
+    }
+    let pdf = !a.no_pdf && a.nopdf != Some(1);
+    listeners.push(Box::new(ReportListener { output: output.to_owned(), database, pdf }));
+    listeners
+}
+
+/// The database of an output directory; `None` with `--db none`.
+fn database(a: &DqmArguments, output: &Path) -> Option<PathBuf> {
+    match &a.db {
+        Some(path) if path.as_os_str() == "none" => None,
+        Some(path) => Some(path.clone()),
+        None => Some(output.join("dqm.sqlite")),
+    }
 }
 
 fn names(a: &DqmArguments) -> PlotNames {

@@ -86,9 +86,27 @@ pub fn number(value: f64) -> String {
     text.replace('-', "−")
 }
 
-/// Value and error, as far as they are known.
+/// Value and error, as far as they are known: two digits of the error, and the value to the same place.
 pub fn with_error(value: f64, error: f64) -> String {
-    if value.is_finite() && error.is_finite() { format!("{} ± {}", number(value), number(error)) } else { number(value) }
+    if !value.is_finite() || !error.is_finite() {
+        return number(value);
+    }
+    let size = value.abs().max(error.abs());
+    if error == 0.0 || error.abs() < 1e-9 * size {
+        return format!("{} ± {}", number(value), number(error));
+    }
+    // Outside of this range both share a power of ten.
+    let (scale, suffix) = if (1e-2..1e5).contains(&size) {
+        (1.0, String::new())
+    } else {
+        let exponent = size.log10().floor() as i32;
+        (10f64.powi(-exponent), format!("e{exponent}"))
+    };
+    let (value, error) = (value * scale, error.abs() * scale);
+    let decimals = (1 - error.log10().floor() as i32).clamp(0, 10) as usize;
+    let text = format!("{value:.decimals$} ± {error:.decimals$}");
+    let text = if suffix.is_empty() { text } else { format!("({text}){suffix}") };
+    text.replace('-', "−")
 }
 
 #[cfg(test)]
@@ -130,7 +148,16 @@ mod tests {
         ] {
             assert_eq!(number(value), text);
         }
-        assert_eq!(with_error(10.138, 0.072), "10.14 ± 0.0720");
-        assert_eq!(with_error(10.138, f64::NAN), "10.14");
+        for (value, error, text) in [
+            (10.138268, 0.072446, "10.138 ± 0.072"),
+            (0.323868, 0.009767, "0.3239 ± 0.0098"),
+            (1.4822e-3, 4.105e-4, "(1.48 ± 0.41)e−3"),
+            (-0.5, 12.0, "−0 ± 12"),
+            (10.138, f64::NAN, "10.14"),
+            (f64::NAN, 1.0, "–"),
+            (3.0, 0.0, "3 ± 0"),
+        ] {
+            assert_eq!(with_error(value, error), text);
+        }
     }
 }

@@ -10,7 +10,8 @@ use crate::dqm::catalogue;
 use crate::dqm::model::{Flag, run_directory};
 use crate::dqm::trend::RunTrend;
 use crate::output::{atomic, images::TOOL};
-use crate::plot::{Axis, Figure, Panel, Points, Shape, render_html};
+use crate::dqm::plots::style;
+use crate::plot::{Axis, Dash, Figure, Marker, Panel, Points, Shape, Stroke, render_html};
 
 /// Elements whose trends are shown: dark current, calibration, resolution, zero peak, pedestal noise.
 const TRENDS: [u16; 5] = [63, 64, 62, 61, 33];
@@ -24,6 +25,21 @@ pub fn write(runs: &[RunTrend], directory: &Path) -> Result<(), ReportError> {
     let mut page = Vec::with_capacity(256 * 1024);
     let outcome = fill(&mut page, runs, directory).and_then(|()| atomic::write(&path, &page));
     outcome.map_err(|source| ReportError::Write { path, source })
+}
+
+/// The runs whose summaries lie in an output directory, by number; those that cannot be read are left out.
+pub fn from_summaries(output: &Path) -> Vec<RunTrend> {
+    let folders = std::fs::read_dir(output).into_iter().flatten().flatten().map(|e| e.path());
+    let mut runs: Vec<RunTrend> = folders
+        .filter_map(|folder| {
+            let number: i64 = folder.file_name()?.to_str()?.strip_prefix("run")?.parse().ok()?;
+            let (json, _) = crate::dqm::summary::file_names(number);
+            let summary = crate::dqm::summary::read(&folder.join("me").join(json)).ok()?;
+            Some(RunTrend::of_summary(&summary))
+        })
+        .collect();
+    runs.sort_by(|a, b| (a.run, &a.tag).cmp(&(b.run, &b.tag)));
+    runs
 }
 
 fn fill(out: &mut dyn Write, runs: &[RunTrend], directory: &Path) -> io::Result<()> {
@@ -80,12 +96,11 @@ fn table(out: &mut dyn Write, runs: &[RunTrend], directory: &Path) -> io::Result
         };
         write!(
             out,
-            "<tr><th scope=\"row\" data-v=\"{}\">{name}</th><td>{}</td><td>{}</td><td data-v=\"{4}\">{4}</td>\
-             <td data-v=\"{5}\">{5}</td><td data-v=\"{6}\">{7}</td>",
+            "<tr><th scope=\"row\" data-v=\"{}\">{name}</th><td>{}</td><td>{}</td><td data-v=\"{3}\">{3}</td>\
+             <td data-v=\"{4}\">{4}</td><td data-v=\"{5}\">{6}</td>",
             run.run,
             escape::html(&run.tag),
             escape::html(&date(run.start.as_deref())),
-            "",
             run.n_images,
             run.n_errors,
             run.status as u8,
@@ -122,8 +137,8 @@ fn trend(runs: &[RunTrend], id: u16) -> Option<Figure> {
         let of = |r: &RunTrend| r.values.get(&(id, (*amplifier).to_owned())).map(|v| (r.run as f64, *v, r.status));
         let points: Vec<_> = runs.iter().filter_map(of).collect();
         let name = amplifier.rsplit(' ').next().unwrap_or(amplifier);
-        let marker = crate::dqm::plots::style::marker(name, k);
-        let colour = crate::dqm::plots::style::colour(name, k);
+        let marker = style::marker(name, k);
+        let colour = style::colour(name, k);
         let low = points.iter().map(|(_, v, _)| v.median - v.p25);
         let high = points.iter().map(|(_, v, _)| v.p75 - v.median);
         let xs = || points.iter().map(|(x, _, _)| *x);
@@ -131,20 +146,13 @@ fn trend(runs: &[RunTrend], id: u16) -> Option<Figure> {
             Points::new(xs(), points.iter().map(|(_, v, _)| v.median))
                 .y_errors_asymmetric(low, high)
                 .marker(marker)
-                .joined(crate::plot::Stroke { colour: colour.with_alpha(0.5), width: 0.8, ..Default::default() })
+                .joined(Stroke { colour: colour.with_alpha(0.5), width: 0.8, dash: Dash::Solid })
                 .label(*amplifier),
         );
         let failed: Vec<_> = points.iter().filter(|(_, _, s)| *s >= Flag::Fail).collect();
         if !failed.is_empty() {
             let ring = Points::new(failed.iter().map(|(x, _, _)| *x), failed.iter().map(|(_, v, _)| v.median))
-                .shape(Shape::Circle)
-                .size(11.0)
-                .marker(crate::plot::Marker {
-                    shape: Shape::Circle,
-                    size: 11.0,
-                    face: None,
-                    edge: crate::dqm::plots::style::FAILED,
-                });
+                .marker(Marker { shape: Shape::Circle, size: 11.0, face: None, edge: style::FAILED });
             panel = panel.points(if k == 0 { ring.label("run failed") } else { ring });
         }
     }

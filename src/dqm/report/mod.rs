@@ -6,6 +6,7 @@
 pub mod escape;
 pub mod html;
 pub mod index;
+mod listener;
 mod pdf;
 mod pictures;
 #[cfg(test)]
@@ -17,6 +18,7 @@ use std::path::{Path, PathBuf};
 use super::model::{Flag, Summary, padded};
 use crate::plot::RenderError;
 
+pub use listener::ReportListener;
 pub use pdf::write_run as write_pdf;
 pub use pictures::{Pictures, Wanted};
 

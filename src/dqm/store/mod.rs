@@ -17,6 +17,7 @@
 //! complete images only.
 
 mod blob;
+mod listener;
 mod read;
 mod schema;
 mod write;
@@ -29,6 +30,7 @@ use std::time::Duration;
 
 use rusqlite::{Connection, TransactionBehavior};
 
+pub use listener::StoreListener;
 pub use read::StoredRun;
 pub use schema::VERSION;
 

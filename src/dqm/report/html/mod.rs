@@ -49,7 +49,7 @@ fn page(out: &mut dyn Write, summary: &Summary, directory: &Path, pictures: &Pic
          <a href=\"#mask\">Mask</a> <button id=\"theme\" type=\"button\" hidden>Light or dark</button></nav></header>\n<main>",
         flag(summary.run.status)
     )?;
-    overview::run(out, summary)?;
+    overview::run(out, summary, directory)?;
     overview::images(out, summary)?;
     overview::problems(out, summary)?;
     elements::all(out, summary, directory, pictures)?;

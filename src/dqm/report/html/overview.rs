@@ -2,14 +2,15 @@
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
+use std::path::Path;
 
-use super::super::{date, escape, verdict};
+use super::super::{date, escape, pdf_path, verdict};
 use super::flag;
 use crate::dqm::catalogue::Scope;
 use crate::dqm::model::{Entry, Flag, ImageRecord, MonitorElement, Pair, QualityTest, Summary};
 
 /// The facts about the run.
-pub fn run(out: &mut dyn Write, summary: &Summary) -> io::Result<()> {
+pub fn run(out: &mut dyn Write, summary: &Summary, directory: &Path) -> io::Result<()> {
     let run = &summary.run;
     let mut facts: Vec<(&str, String)> = vec![
         ("Verdict", format!("{} {}", flag(run.status), escape::html(&verdict(summary)))),
@@ -40,13 +41,17 @@ pub fn run(out: &mut dyn Write, summary: &Summary) -> io::Result<()> {
         facts.push(("Masked pixels", format!("{n}{}", file.unwrap_or_default())));
     }
     let (json, pickle) = crate::dqm::summary::file_names(run.number);
-    facts.push((
-        "Files",
-        format!(
-            "<a href=\"me/{json}\">summary (JSON)</a>, <a href=\"me/{pickle}\">summary (pickle)</a>, \
-             <a href=\"logs/run.log\">log</a>"
-        ),
-    ));
+    let files = [
+        (format!("me/{json}"), "summary (JSON)"),
+        (format!("me/{pickle}"), "summary (pickle)"),
+        (pdf_path(run.number), "PDF report"),
+        ("logs".to_owned(), "logs"),
+    ];
+    let there = files.iter().filter(|(path, _)| directory.join(path).exists());
+    let links: Vec<String> = there.map(|(path, name)| format!("<a href=\"{}\">{name}</a>", escape::url(path))).collect();
+    if !links.is_empty() {
+        facts.push(("Files", links.join(", ")));
+    }
     facts.push(("Program", escape::html(&summary.tool)));
     writeln!(out, "<section id=\"run\"><h2>Run</h2><dl class=\"facts\">")?;
     for (name, text) in facts {
