@@ -54,7 +54,7 @@ pub fn exponential(columns: &[f64], profile: &[f64]) -> Option<Exponential> {
                 Parameter::new("y0", tail, scale),
             ]);
             let result = fit.least_squares(&x, &y, &vec![1.0; x.len()], |x, p| p[0] * (-p[1] * x).exp() + p[2]).ok()?;
-            (result.is_valid() && result.minimum.is_finite()).then_some(result)
+            (result.status.is_usable() && result.minimum.is_finite()).then_some(result)
         })
         .min_by(|a, b| a.minimum.total_cmp(&b.minimum))?
         .scaled_to_residuals();

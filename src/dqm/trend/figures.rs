@@ -20,24 +20,37 @@ pub struct Span {
     pub label: String,
 }
 
-/// Limits of the y axes of the second figure of the dark-current fit.
-#[derive(Clone, Copy, Debug, PartialEq)]
+/// Limits of the y axes of the second figure of the dark-current fit; `None`: around the bulk of the runs.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct FitRanges {
     /// Gain, ADU/e⁻.
-    pub gain: [f64; 2],
+    pub gain: Option<[f64; 2]>,
     /// Dark current, e⁻/pix/day.
-    pub lambda: [f64; 2],
+    pub lambda: Option<[f64; 2]>,
     /// Resolution, e⁻.
-    pub sigma: [f64; 2],
+    pub sigma: Option<[f64; 2]>,
     /// Zero-electron peak, e⁻.
-    pub mu0: [f64; 2],
+    pub mu0: Option<[f64; 2]>,
 }
 
-impl Default for FitRanges {
+impl FitRanges {
     /// Those of the older script.
-    fn default() -> Self {
-        Self { gain: [4.6, 5.5], lambda: [0.05, 1.0], sigma: [0.0, 0.2], mu0: [-0.12, 0.12] }
-    }
+    pub const OLDER: Self = Self {
+        gain: Some([4.6, 5.5]),
+        lambda: Some([0.05, 1.0]),
+        sigma: Some([0.0, 0.2]),
+        mu0: Some([-0.12, 0.12]),
+    };
+}
+
+/// Median ± 6 MAD, with room for the usual error; `None` without points.
+fn bulk(points: &[(f64, Pair)]) -> Option<[f64; 2]> {
+    let values: Vec<f64> = points.iter().map(|(_, p)| p.value).collect();
+    let errors: Vec<f64> = points.iter().map(|(_, p)| p.error).filter(|e| e.is_finite()).collect();
+    let (median, mad) = robust::median_and_mad(&values);
+    let error = if errors.is_empty() { 0.0 } else { robust::median(&errors) };
+    let half = 6.0 * mad + 3.0 * error;
+    (half > 0.0 && median.is_finite()).then_some([median - half, median + half])
 }
 
 /// Runs × amplifiers in 2×2 panels: gain, dark current, resolution, zero-electron peak. `ranges`: limits of the y axes.
@@ -51,7 +64,7 @@ pub fn dark_current_fit(runs: &[RunTrend], ranges: Option<FitRanges>, spans: &[S
     let per_day = runs.iter().flat_map(|r| r.fits.values()).any(|f| f.lambda_per_day.value.is_finite());
     let name = if ranges.is_some() { "DCFit_run_evolution_z1" } else { "DCFit_run_evolution_z0" };
     let limits = |id: u16| {
-        ranges.map(|r| match id {
+        ranges.and_then(|r| match id {
             GAIN => r.gain,
             LAMBDA => r.lambda,
             SIGMA => r.sigma,
@@ -77,12 +90,16 @@ pub fn dark_current_fit(runs: &[RunTrend], ranges: Option<FitRanges>, spans: &[S
             _ => fit.mu0,
         };
         let mut panel = shaded(Panel::new().x_axis(Axis::new("run").integer()).y(label).with_grid(), spans);
+        let mut all = Vec::new();
         for (k, amplifier) in amplifiers.iter().enumerate() {
             let of = |r: &RunTrend| r.fits.get(*amplifier).map(|f| (r.run as f64, pick(f)));
             let points: Vec<(f64, Pair)> = runs.iter().filter_map(of).filter(|(_, p)| p.value.is_finite()).collect();
             panel = fitted_points(panel, &points, amplifier, k);
+            all.extend(points);
         }
-        if let Some([low, high]) = limits(id) {
+        if ranges.is_some()
+            && let Some([low, high]) = limits(id).or_else(|| bulk(&all))
+        {
             panel = panel.y_range(low, high);
         }
         figure = figure.panel(panel);
