@@ -282,15 +282,25 @@ pub(super) fn slices(shot: &Shot<'_>, per_row: bool) -> Result<Slices, Reason> {
         found.x.push((first + lines.start) as f64 + half_width);
         let (dc, mu, sigma) =
             (fit.lambda_in_electrons().scaled(per_pixel), fit.mu0_in_electrons(), fit.sigma_in_electrons());
-        found.values[0].push(Pair::new(dc.value, dc.error));
-        found.values[1].push(Pair::new(mu.value, mu.error));
-        found.values[2].push(Pair::new(fit.gain().value, fit.gain().error));
-        found.values[3].push(Pair::new(sigma.value, sigma.error));
+        let four = [
+            Pair::new(dc.value, dc.error),
+            Pair::new(mu.value, mu.error),
+            Pair::new(fit.gain().value, fit.gain().error),
+            Pair::new(sigma.value, sigma.error),
+        ];
+        // A fit that is not good, or that rests on a limit (no electrons, no gain), is no measurement: its values would
+        // scatter far more than their errors and set off every test.
+        for (list, value) in found.values.iter_mut().zip(four) {
+            list.push(if fit.status.is_good() { value } else { Pair::UNKNOWN });
+        }
         found.goodness.push(goodness(&fit));
         found.status.push(f64::from(fit.status.0));
     }
     if found.x.is_empty() {
         return Err("no block has enough pixels in the window of the fit".into());
+    }
+    if found.status.iter().all(|s| *s != 0.0) {
+        return Err(format!("none of the fits of {} blocks is good", found.x.len()));
     }
     Ok(found)
 }

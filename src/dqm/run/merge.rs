@@ -143,6 +143,10 @@ pub(super) fn first_header(paths: &[PathBuf], run: i64) -> Header {
     }
     let mut header = found.map(|(_, h)| h).unwrap_or_default();
     let made = format!("Made by {}", crate::output::images::TOOL);
-    header.remove_if(|card| card.keyword == "HISTORY" && card.comment == made);
+    // What the mask added to the header of the image is added again.
+    let added = ["EXTNAME", "RUN", "NFILES", "FPIX", "FPPROW", "FPPCOL", "NMASKED"];
+    header.remove_if(|card| {
+        (card.keyword == "HISTORY" && card.comment == made) || added.contains(&card.keyword.as_str())
+    });
     header
 }

@@ -102,7 +102,6 @@ impl Serialize for FlatElement<'_> {
         if entries.iter().any(|e| e.histogram.is_some()) && me.id != 60 {
             map.serialize_entry("x", &entries.iter().map(|_| Vec::<f64>::new()).collect::<Vec<_>>())?;
             map.serialize_entry("y", &entries.iter().map(|_| Vec::<f64>::new()).collect::<Vec<_>>())?;
-            map.serialize_entry("histogram", &entries.iter().map(|e| &e.histogram).collect::<Vec<_>>())?;
         } else {
             map.serialize_entry("x", &list(&centres))?;
             map.serialize_entry("y", &list(&counts))?;
