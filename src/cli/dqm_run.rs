@@ -143,8 +143,8 @@ fn refuse_what_is_missing(a: &DqmArguments, mongo: bool) -> Result<(), UsageErro
             return Err(UsageError::Other(format!("{option}: this version does not have it")));
         }
     }
-    if a.dqm_trend.is_some() || a.dqm_evolution.is_some() {
-        say("warning", "--dqm-trend and --dqm-evolution: this version makes no trends");
+    if a.dqm_evolution.is_some() {
+        say("warning", "--dqm-evolution: this version does not have it");
     }
     Ok(())
 }

@@ -63,7 +63,9 @@ fn element(
     if !me.plots.is_empty() {
         writeln!(out, "<div class=\"plots\">")?;
         for path in &me.plots {
-            figure(out, pictures.get(path), path, &format!("{:03} {name}, run {}", me.id, summary.run.number))?;
+            let median = if path.ends_with("_median.png") { ", median" } else { "" };
+            let text = format!("{:03} {name}{median}, run {}", me.id, summary.run.number);
+            figure(out, pictures.get(path), path, &text)?;
         }
         writeln!(out, "</div>")?;
     }
