@@ -80,7 +80,8 @@ pub(super) fn merge(options: &DqmMergeOptions) -> Result<u8, UsageError> {
         draw: true,
         threads: options.threads,
     };
-    let totals = run::merge_parts(&merge, &console, &mut listeners(a, &options.output)).map_err(|e| UsageError::Other(e.to_string()))?;
+    let totals = run::merge_parts(&merge, &console, &mut listeners(a, &options.output))
+        .map_err(|e| UsageError::Other(e.to_string()))?;
     Ok(totals.exit_code())
 }
 

@@ -94,9 +94,8 @@ pub(super) fn run(options: &DqmTrendOptions) -> Result<u8, UsageError> {
         .map_err(|e| other(format!("{}: the directory cannot be made: {e}", options.output.display())))?;
     let pool = rayon::ThreadPoolBuilder::new().num_threads(options.threads).build();
     let pool = pool.map_err(|e| other(format!("the worker threads cannot be started: {e}")))?;
-    let written = pool
-        .install(|| trend::write(&runs, &options.plots, &options.output))
-        .map_err(|e| other(e.to_string()))?;
+    let written =
+        pool.install(|| trend::write(&runs, &options.plots, &options.output)).map_err(|e| other(e.to_string()))?;
     for path in &written {
         super::print(&format!("{}\n", path.display()));
     }
@@ -155,9 +154,9 @@ fn element(name: &str) -> Result<u16, UsageError> {
     if let Some(description) = catalogue::find(name) {
         return Ok(description.id);
     }
-    let near = catalogue::CATALOGUE.iter().max_by(|a, b| {
-        strsim::jaro_winkler(name, a.name).total_cmp(&strsim::jaro_winkler(name, b.name))
-    });
+    let near = catalogue::CATALOGUE
+        .iter()
+        .max_by(|a, b| strsim::jaro_winkler(name, a.name).total_cmp(&strsim::jaro_winkler(name, b.name)));
     let hint = near.map(|d| format!("; did you mean {}?", d.name)).unwrap_or_default();
     Err(UsageError::Other(format!("--trend-me {name}: there is no monitor element of this name{hint}")))
 }

@@ -86,6 +86,12 @@ pub fn number(value: f64) -> String {
     text.replace('-', "−")
 }
 
+/// A number from a configuration: as short as it was written there.
+pub fn setting(value: f64) -> String {
+    let short = format!("{value}");
+    if value.is_finite() && short.len() <= 9 { short.replace('-', "−") } else { number(value) }
+}
+
 /// Value and error, as far as they are known: two digits of the error, and the value to the same place.
 pub fn with_error(value: f64, error: f64) -> String {
     if !value.is_finite() || !error.is_finite() {
@@ -115,7 +121,10 @@ mod tests {
 
     #[test]
     fn markup_of_pages_in_text_stays_text() {
-        assert_eq!(html(r#"<script>alert("a&b")</script>'"#), "&lt;script&gt;alert(&quot;a&amp;b&quot;)&lt;/script&gt;&#39;");
+        assert_eq!(
+            html(r#"<script>alert("a&b")</script>'"#),
+            "&lt;script&gt;alert(&quot;a&amp;b&quot;)&lt;/script&gt;&#39;"
+        );
         assert_eq!(html("a\u{0}b\u{202e}c\u{7}"), "abc");
         assert_eq!(url("me/img/a b#c?d<e>%\"'&.png"), "me/img/a%20b%23c%3Fd%3Ce%3E%25%22%27%26.png");
         assert_eq!(url("javascript:alert(1)"), "javascript%3Aalert%281%29");
@@ -148,6 +157,7 @@ mod tests {
         ] {
             assert_eq!(number(value), text);
         }
+        assert_eq!((setting(-0.01), setting(5.0), setting(f64::NAN)), ("−0.01".into(), "5".into(), "–".into()));
         for (value, error, text) in [
             (10.138268, 0.072446, "10.138 ± 0.072"),
             (0.323868, 0.009767, "0.3239 ± 0.0098"),

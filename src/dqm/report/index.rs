@@ -8,9 +8,9 @@ use super::html::{begin, end, flag};
 use super::{PAGE, ReportError, date, escape};
 use crate::dqm::catalogue;
 use crate::dqm::model::{Flag, run_directory};
+use crate::dqm::plots::style;
 use crate::dqm::trend::RunTrend;
 use crate::output::{atomic, images::TOOL};
-use crate::dqm::plots::style;
 use crate::plot::{Axis, Dash, Figure, Marker, Panel, Points, Shape, Stroke, render_html};
 
 /// Elements whose trends are shown: dark current, calibration, resolution, zero peak, pedestal noise.
@@ -96,7 +96,7 @@ fn table(out: &mut dyn Write, runs: &[RunTrend], directory: &Path) -> io::Result
         };
         write!(
             out,
-            "<tr><th scope=\"row\" data-v=\"{}\">{name}</th><td>{}</td><td>{}</td><td data-v=\"{3}\">{3}</td>\
+            "<tr><th scope=\"row\" data-v=\"{}\">{name}</th><td>{}</td><td class=\"date\">{}</td><td data-v=\"{3}\">{3}</td>\
              <td data-v=\"{4}\">{4}</td><td data-v=\"{5}\">{6}</td>",
             run.run,
             escape::html(&run.tag),
@@ -133,28 +133,31 @@ fn trend(runs: &[RunTrend], id: u16) -> Option<Figure> {
         .x_axis(Axis::new("run").integer())
         .y(format!("{} [{}]", description.title, description.unit))
         .with_grid();
+    // Rings first, so that the points stand in them.
+    let failed = runs.iter().filter(|r| r.status >= Flag::Fail);
+    let (x, y): (Vec<f64>, Vec<f64>) = failed
+        .flat_map(|r| r.values.iter().filter(|((i, _), _)| *i == id).map(|(_, v)| (r.run as f64, v.median)))
+        .unzip();
+    if !x.is_empty() {
+        let ring = Marker { shape: Shape::Circle, size: 11.0, face: None, edge: style::FAILED };
+        panel = panel.points(Points::new(x, y).marker(ring).label("run failed"));
+    }
     for (k, amplifier) in amplifiers.iter().enumerate() {
-        let of = |r: &RunTrend| r.values.get(&(id, (*amplifier).to_owned())).map(|v| (r.run as f64, *v, r.status));
+        let of = |r: &RunTrend| r.values.get(&(id, (*amplifier).to_owned())).map(|v| (r.run as f64, *v));
         let points: Vec<_> = runs.iter().filter_map(of).collect();
         let name = amplifier.rsplit(' ').next().unwrap_or(amplifier);
         let marker = style::marker(name, k);
         let colour = style::colour(name, k);
-        let low = points.iter().map(|(_, v, _)| v.median - v.p25);
-        let high = points.iter().map(|(_, v, _)| v.p75 - v.median);
-        let xs = || points.iter().map(|(x, _, _)| *x);
+        let low = points.iter().map(|(_, v)| v.median - v.p25);
+        let high = points.iter().map(|(_, v)| v.p75 - v.median);
+        let xs = || points.iter().map(|(x, _)| *x);
         panel = panel.points(
-            Points::new(xs(), points.iter().map(|(_, v, _)| v.median))
+            Points::new(xs(), points.iter().map(|(_, v)| v.median))
                 .y_errors_asymmetric(low, high)
                 .marker(marker)
                 .joined(Stroke { colour: colour.with_alpha(0.5), width: 0.8, dash: Dash::Solid })
                 .label(*amplifier),
         );
-        let failed: Vec<_> = points.iter().filter(|(_, _, s)| *s >= Flag::Fail).collect();
-        if !failed.is_empty() {
-            let ring = Points::new(failed.iter().map(|(x, _, _)| *x), failed.iter().map(|(_, v, _)| v.median))
-                .marker(Marker { shape: Shape::Circle, size: 11.0, face: None, edge: style::FAILED });
-            panel = panel.points(if k == 0 { ring.label("run failed") } else { ring });
-        }
     }
     Some(Figure::new(description.title).size(10.0, 3.2).panel(panel))
 }

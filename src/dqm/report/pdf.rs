@@ -39,7 +39,7 @@ fn title(summary: &Summary) -> String {
 fn front(summary: &Summary) -> ReportSection {
     let run = &summary.run;
     let mut lines: Vec<Paragraph> = vec![flagged(run.status, &verdict(summary))];
-    let mut fact = |name: &str, text: &str| lines.push(format!("{name}: {text}").into());
+    let mut fact = |name: &str, text: &str| lines.push(format!("{name}: {}", literal(text)).into());
     fact("Data directory", &run.data_dir);
     fact("Output directory", &run.output_dir);
     fact("Reference", &run.reference.as_ref().map_or("none".into(), |r| format!("run {}, {}", r.run, r.path)));
@@ -67,10 +67,11 @@ fn problems(summary: &Summary) -> ReportSection {
     const MOST: usize = 60;
     let errors = summary.images.iter().filter_map(|i| {
         let error = i.error.as_ref()?;
-        Some(Paragraph { text: format!("• ERROR {}: {error}", i.file), colour: Some(ink(Flag::Error)) })
+        Some(Paragraph { text: literal(&format!("• ERROR {}: {error}", i.file)), colour: Some(ink(Flag::Error)) })
     });
     let of_run = summary.run_tests().map(|(name, e, t)| (name, "run".to_owned(), e.amplifier.as_str(), t));
-    let of_images = summary.image_tests().map(|(name, e, t)| (name, format!("image {}", e.image), e.amplifier.as_str(), t));
+    let of_images =
+        summary.image_tests().map(|(name, e, t)| (name, format!("image {}", e.image), e.amplifier.as_str(), t));
     let failed = of_run.chain(of_images).filter(|(.., t)| t.flag >= Flag::Fail).map(|(name, place, amplifier, t)| {
         let text = format!("• FAIL {name}, {place} {amplifier}: {}", test_text(t));
         Paragraph { text, colour: Some(ink(Flag::Fail)) }
@@ -112,6 +113,7 @@ fn of_run(sections: &mut Vec<ReportSection>, name: &str, me: &MonitorElement, pi
 
 fn of_images(sections: &mut Vec<ReportSection>, name: &str, me: &MonitorElement, directory: &Path) {
     let mut done: Option<&str> = None;
+    let mut listed = false;
     for entry in me.entries.iter().filter(|e| e.plot.is_some()) {
         let Some(path) = entry.plot.as_deref().filter(|p| done != Some(*p)) else { continue };
         done = Some(path);
@@ -119,18 +121,21 @@ fn of_images(sections: &mut Vec<ReportSection>, name: &str, me: &MonitorElement,
         let amplifiers: Vec<&str> = sharing.iter().map(|e| e.amplifier.as_str()).filter(|a| !a.is_empty()).collect();
         let place = format!("image {} {}", entry.image, amplifiers.join(" "));
         let picture = pictures::read(directory, path, Wanted::Image);
-        let mut paragraphs: Vec<Paragraph> = picture.as_ref().err().map(|r| format!("{r} ({path})").into()).into_iter().collect();
+        let mut paragraphs: Vec<Paragraph> =
+            picture.as_ref().err().map(|r| format!("{r} ({path})").into()).into_iter().collect();
         let status = Flag::worst(sharing.iter().map(|e| e.status));
-        paragraphs.push(flagged(status, &format!("{name}, {}", entry.file)));
+        paragraphs.push(flagged(status, &literal(&format!("{name}, {}", entry.file))));
         tests(&mut paragraphs, sharing.iter().flat_map(|e| e.tests.iter().map(|t| (e.amplifier.clone(), t))));
         sections.push(ReportSection {
             heading: format!("{:03} {}, {}", me.id, me.title, place.trim_end()),
-            short: format!("{:03} {name}, {}", me.id, place.trim_end()),
+            // One line in the list for all images.
+            short: if listed { String::new() } else { format!("{:03} {name}, single images", me.id) },
             pictures: picture.into_iter().collect(),
             paragraphs,
             follows: true,
             ..ReportSection::default()
         });
+        listed = true;
     }
 }
 
@@ -139,14 +144,21 @@ fn counted(me: &MonitorElement) -> String {
     let count = |flag: Flag| me.entries.iter().filter(|e| e.status == flag).count();
     let unavailable = me.entries.iter().filter(|e| !e.is_available()).count();
     let mut words = Vec::new();
-    for (n, word) in
-        [(count(Flag::Fail), "failed"), (count(Flag::Warn), "with a warning"), (count(Flag::Pass), "passed"), (unavailable, "n/a")]
-    {
+    for (n, word) in [
+        (count(Flag::Fail), "failed"),
+        (count(Flag::Warn), "with a warning"),
+        (count(Flag::Pass), "passed"),
+        (unavailable, "n/a"),
+    ] {
         if n > 0 {
             words.push(format!("{n} {word}"));
         }
     }
-    if words.is_empty() { "not tested on single images".into() } else { format!("single images and amplifiers: {}", words.join(", ")) }
+    if words.is_empty() {
+        "not tested on single images".into()
+    } else {
+        format!("single images and amplifiers: {}", words.join(", "))
+    }
 }
 
 fn tests<'a>(paragraphs: &mut Vec<Paragraph>, tests: impl Iterator<Item = (String, &'a QualityTest)>) {
@@ -169,7 +181,12 @@ fn test_text(test: &QualityTest) -> String {
         String::new()
     };
     let reason = if test.reason.is_empty() { String::new() } else { format!(": {}", test.reason) };
-    format!("{}{value}{reason}", test.name)
+    literal(&format!("{}{value}{reason}", test.name))
+}
+
+/// Text from outside in which no bracket may begin a subscript.
+fn literal(text: &str) -> String {
+    text.replace("_{", "_ {").replace("^{", "^ {")
 }
 
 /// A paragraph that begins with the flag, in its colour.

@@ -30,11 +30,15 @@ fn evil_run(images: usize, directory: &Path) -> Summary {
             }
         }
     }
-    let figure = Figure::new("f")
-        .pixels(600, 300, 100.0)
-        .panel(Panel::new().x("row").y("y").line(Line::function(0.0, 6.0, 50, f64::sin)));
+    let figure = Figure::new("f").pixels(600, 300, 100.0).panel(Panel::new().x("row").y("y").line(Line::function(
+        0.0,
+        6.0,
+        50,
+        f64::sin,
+    )));
     let png = render(&figure, Format::Png).unwrap();
-    let paths = summary.mes.values().flat_map(|me| me.plots.iter().chain(me.entries.iter().filter_map(|e| e.plot.as_ref())));
+    let paths =
+        summary.mes.values().flat_map(|me| me.plots.iter().chain(me.entries.iter().filter_map(|e| e.plot.as_ref())));
     for path in paths {
         let path = directory.join(path);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();

@@ -143,7 +143,8 @@ fn trends_are_the_same_from_database_and_summaries() {
         store.record_summary(summary).unwrap();
     }
     // Missing numbers are NaN, which is never equal: compare as text.
-    let wanted: Vec<String> = summaries.iter().map(|s| format!("{:#?}", crate::dqm::trend::RunTrend::of_summary(s))).collect();
+    let wanted: Vec<String> =
+        summaries.iter().map(|s| format!("{:#?}", crate::dqm::trend::RunTrend::of_summary(s))).collect();
     let found: Vec<String> = store.trends().unwrap().iter().map(|t| format!("{t:#?}")).collect();
     assert_eq!(found, wanted);
     let hr = summaries[1].mes["MEFitDCLambda"].of_amplifier("L").next().unwrap();

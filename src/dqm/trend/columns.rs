@@ -83,11 +83,8 @@ pub fn figure(runs: &[RunTrend], spans: &[Span]) -> Option<Figure> {
         .pixels(2800, 900, 200.0)
         .grid(1, 3)
         .title("Median charge per column, columns 1 to 250: A·exp(−k·column) + y_{0}");
-    let pick: [(&str, fn(&Exponential) -> Pair); 3] = [
-        ("A [e⁻/pix]", |e| e.amplitude),
-        ("k [1/column]", |e| e.rate),
-        ("y_{0} [e⁻/pix]", |e| e.level),
-    ];
+    let pick: [(&str, fn(&Exponential) -> Pair); 3] =
+        [("A [e⁻/pix]", |e| e.amplitude), ("k [1/column]", |e| e.rate), ("y_{0} [e⁻/pix]", |e| e.level)];
     for (label, value) in pick {
         let mut panel = Panel::new().x_axis(Axis::new("run").integer()).y(label).with_grid();
         for (k, span) in spans.iter().enumerate() {

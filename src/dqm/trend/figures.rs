@@ -35,12 +35,8 @@ pub struct FitRanges {
 
 impl FitRanges {
     /// Those of the older script.
-    pub const OLDER: Self = Self {
-        gain: Some([4.6, 5.5]),
-        lambda: Some([0.05, 1.0]),
-        sigma: Some([0.0, 0.2]),
-        mu0: Some([-0.12, 0.12]),
-    };
+    pub const OLDER: Self =
+        Self { gain: Some([4.6, 5.5]), lambda: Some([0.05, 1.0]), sigma: Some([0.0, 0.2]), mu0: Some([-0.12, 0.12]) };
 }
 
 /// Median ± 6 MAD, with room for the usual error; `None` without points.
@@ -130,9 +126,9 @@ fn fitted_points(mut panel: Panel, points: &[(f64, Pair)], amplifier: &str, inde
     panel = panel.points(Points::new(x, y).y_errors(errors).marker(marker).label(name));
     let large: Vec<&(f64, Pair)> = points.iter().filter(|(_, p)| is_large(p)).collect();
     if !large.is_empty() && usual.is_finite() {
-        let ends = large.iter().flat_map(|(x, p)| {
-            [3.0 * usual, -3.0 * usual].map(|length| ((*x, p.value), (*x, p.value + length)))
-        });
+        let ends = large
+            .iter()
+            .flat_map(|(x, p)| [3.0 * usual, -3.0 * usual].map(|length| ((*x, p.value), (*x, p.value + length))));
         panel = panel.with(Arrows::new(ends).stroke(Stroke::new(colour)));
         let (x, y): (Vec<f64>, Vec<f64>) = large.iter().map(|(x, p)| (*x, p.value)).unzip();
         panel = panel.points(Points::new(x, y).marker(marker));
@@ -162,8 +158,7 @@ pub fn element(runs: &[RunTrend], id: u16, name: &str, spans: &[Span]) -> Option
     if amplifiers.is_empty() {
         return None;
     }
-    let (title, unit, scope) =
-        catalogue::by_id(id).map_or((name, "", Scope::S), |d| (d.title, d.unit, d.scope));
+    let (title, unit, scope) = catalogue::by_id(id).map_or((name, "", Scope::S), |d| (d.title, d.unit, d.scope));
     let in_unit = |what: &str, per: &str| {
         let unit = format!("{unit}{per}");
         if unit.is_empty() { what.to_owned() } else { format!("{what} [{unit}]") }
@@ -198,8 +193,9 @@ pub fn element(runs: &[RunTrend], id: u16, name: &str, spans: &[Span]) -> Option
         }
         has_slopes = true;
         let xs = || fits.iter().map(|(x, _)| *x);
+        // Beside the median, not on it.
         left = left.points(
-            Points::new(xs(), fits.iter().map(|(_, f)| f.intercept))
+            Points::new(xs().map(|x| x + 0.2), fits.iter().map(|(_, f)| f.intercept))
                 .y_errors(fits.iter().map(|(_, f)| f.intercept_err))
                 .marker(crate::plot::Marker { face: None, size: 6.5, ..marker })
                 .colour(colour)
@@ -212,6 +208,11 @@ pub fn element(runs: &[RunTrend], id: u16, name: &str, spans: &[Span]) -> Option
                 .label(*amplifier),
         );
     }
-    let figure = Figure::new(format!("{name}_run_evolution")).pixels(2400, 900, 200.0).title(format!("{title} [{name}]"));
-    Some(if has_slopes { figure.grid(1, 2).panel(left).panel(right.guide(Guide::horizontal(0.0))) } else { figure.panel(left) })
+    let figure =
+        Figure::new(format!("{name}_run_evolution")).pixels(2400, 900, 200.0).title(format!("{title} [{name}]"));
+    Some(if has_slopes {
+        figure.grid(1, 2).panel(left).panel(right.guide(Guide::horizontal(0.0)))
+    } else {
+        figure.panel(left)
+    })
 }

@@ -165,7 +165,11 @@ impl RunTrend {
 
 /// What the quartiles of an element on a run are taken from: the images for scalars, the median profile for vectors.
 pub(crate) fn run_values(me: &MonitorElement, amplifier: &str, median: &[f64]) -> Vec<f64> {
-    if me.scope == Scope::S { me.of_amplifier(amplifier).filter_map(Entry::headline).collect() } else { median.to_vec() }
+    if me.scope == Scope::S {
+        me.of_amplifier(amplifier).filter_map(Entry::headline).collect()
+    } else {
+        median.to_vec()
+    }
 }
 
 /// 25, 50, 75 % of the finite values; `None` without any.

@@ -95,7 +95,12 @@ mod tests {
     #[test]
     fn every_vector_and_number_has_a_figure() {
         let names: Vec<String> = figures(&runs(), &TrendPlots::default()).into_iter().map(|f| f.name).collect();
-        for name in ["DCFit_run_evolution_z0", "DCFit_run_evolution_z1", "MEMeanDCperRow_run_evolution", "MEFitDCLambda_run_evolution"] {
+        for name in [
+            "DCFit_run_evolution_z0",
+            "DCFit_run_evolution_z1",
+            "MEMeanDCperRow_run_evolution",
+            "MEFitDCLambda_run_evolution",
+        ] {
             assert!(names.iter().any(|n| n == name), "{name} in {names:?}");
         }
         assert!(!names.iter().any(|n| n.contains("MEPCD_") || n.contains("CCDMeanImage")));
@@ -117,8 +122,8 @@ mod tests {
             .flatten()
             .collect();
         assert_eq!(arrows.len(), 2);
-        // Errors of the example are 0.005 e⁻: the arrows are three of them long.
-        assert!(arrows.iter().all(|(from, to)| from.0 == 53.0 && ((to.1 - from.1).abs() - 0.015).abs() < 1e-12));
+        // Errors of the example are 0.5 ADU/e⁻: the arrows are three of them long.
+        assert!(arrows.iter().all(|(from, to)| from.0 == 53.0 && ((to.1 - from.1).abs() - 1.5).abs() < 1e-12));
     }
 
     #[test]

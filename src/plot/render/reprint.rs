@@ -40,7 +40,8 @@ impl Reprint {
         let frame = reader.next_frame(&mut data)?;
         let rgb = to_rgb(&data[..frame.buffer_size()], frame.color_type);
         let (width, height) = (frame.width as usize, frame.height as usize);
-        let (width, height, rgb) = if width > most.max(1) { reduce(&rgb, width, height, most.max(1)) } else { (width, height, rgb) };
+        let (width, height, rgb) =
+            if width > most.max(1) { reduce(&rgb, width, height, most.max(1)) } else { (width, height, rgb) };
         let (palette, indices) = with_palette(&rgb);
         Ok(Self { raster: Arc::new(Raster::new(width, height, indices, palette)) })
     }
@@ -226,7 +227,9 @@ mod tests {
     fn many_colours_are_drawn_together_without_a_visible_change() {
         // A colour map from blue over green to red: 1024 colours.
         let rgb: Vec<u8> = (0..1024u32)
-            .flat_map(|i| [(i / 4) as u8, (255 - (i as i32 - 512).unsigned_abs().min(511) / 2) as u8, (255 - i / 4) as u8])
+            .flat_map(|i| {
+                [(i / 4) as u8, (255 - (i as i32 - 512).unsigned_abs().min(511) / 2) as u8, (255 - i / 4) as u8]
+            })
             .collect();
         let reprint = Reprint::from_png(&png_of(1024, 1, &rgb), 2000).unwrap();
         assert!(reprint.raster.palette.len() <= 256);
@@ -237,9 +240,12 @@ mod tests {
 
     #[test]
     fn figures_become_small_files() {
-        let figure = Figure::new("f")
-            .pixels(2000, 1000, 200.0)
-            .panel(Panel::new().x("row").line(Line::function(0.0, 6.0, 500, f64::sin)));
+        let figure = Figure::new("f").pixels(2000, 1000, 200.0).panel(Panel::new().x("row").line(Line::function(
+            0.0,
+            6.0,
+            500,
+            f64::sin,
+        )));
         let png = render(&figure, Format::Png).unwrap();
         let reprint = Reprint::from_png(&png, 1400).unwrap();
         assert_eq!((reprint.width(), reprint.height()), (1400, 700));

@@ -109,9 +109,9 @@ fn of_run(out: &mut dyn Write, me: &MonitorElement) -> io::Result<()> {
             write!(out, "<td>{}</td>", middle(&run.median).map_or("–".into(), escape::number))?;
         }
         if fits {
-            let f = run.fit.map(|f| {
-                (escape::with_error(f.slope, f.slope_err), escape::with_error(f.intercept, f.intercept_err))
-            });
+            let f = run
+                .fit
+                .map(|f| (escape::with_error(f.slope, f.slope_err), escape::with_error(f.intercept, f.intercept_err)));
             let (slope, intercept) = f.unwrap_or(("–".into(), "–".into()));
             write!(out, "<td>{slope}</td><td>{intercept}</td>")?;
         }
@@ -152,7 +152,11 @@ fn extras(out: &mut dyn Write, run: &RunEntry) -> io::Result<()> {
 
 fn shortened(list: &[String]) -> String {
     const MOST: usize = 40;
-    if list.len() <= MOST { list.join(", ") } else { format!("{} and {} more", list[..MOST].join(", "), list.len() - MOST) }
+    if list.len() <= MOST {
+        list.join(", ")
+    } else {
+        format!("{} and {} more", list[..MOST].join(", "), list.len() - MOST)
+    }
 }
 
 fn tests(out: &mut dyn Write, tests: &[QualityTest]) -> io::Result<()> {
@@ -175,10 +179,18 @@ fn tests(out: &mut dyn Write, tests: &[QualityTest]) -> io::Result<()> {
 }
 
 /// Values, tests and plots on every image, folded away.
-fn of_images(out: &mut dyn Write, summary: &Summary, name: &str, me: &MonitorElement, directory: &Path) -> io::Result<()> {
+fn of_images(
+    out: &mut dyn Write,
+    summary: &Summary,
+    name: &str,
+    me: &MonitorElement,
+    directory: &Path,
+) -> io::Result<()> {
     let count = |flag: Flag| me.entries.iter().filter(|e| e.status == flag).count();
     let mut words = Vec::new();
-    for (n, word) in [(count(Flag::Fail), "failed"), (count(Flag::Warn), "with a warning"), (count(Flag::Pass), "passed")] {
+    for (n, word) in
+        [(count(Flag::Fail), "failed"), (count(Flag::Warn), "with a warning"), (count(Flag::Pass), "passed")]
+    {
         if n > 0 {
             words.push(format!("{n} {word}"));
         }
@@ -199,7 +211,8 @@ fn of_images(out: &mut dyn Write, summary: &Summary, name: &str, me: &MonitorEle
          </thead><tbody>",
         me.entries.len()
     )?;
-    let position: BTreeMap<&str, usize> = summary.images.iter().enumerate().map(|(k, i)| (i.file.as_str(), k)).collect();
+    let position: BTreeMap<&str, usize> =
+        summary.images.iter().enumerate().map(|(k, i)| (i.file.as_str(), k)).collect();
     let embed = summary.images.len() <= EMBEDDED_IMAGES;
     let mut drawn: Option<&str> = None;
     let mut anchored: Option<usize> = None;

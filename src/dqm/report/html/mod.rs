@@ -113,7 +113,12 @@ fn figure(out: &mut dyn Write, picture: Result<&Reprint, &str>, path: &str, text
             )
         }
         Err(reason) => {
-            writeln!(out, "<p class=\"missing\">{text}: {} (<code>{}</code>)</p>", escape::html(reason), escape::html(path))
+            writeln!(
+                out,
+                "<p class=\"missing\">{text}: {} (<code>{}</code>)</p>",
+                escape::html(reason),
+                escape::html(path)
+            )
         }
     }
 }

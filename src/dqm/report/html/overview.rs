@@ -48,7 +48,8 @@ pub fn run(out: &mut dyn Write, summary: &Summary, directory: &Path) -> io::Resu
         ("logs".to_owned(), "logs"),
     ];
     let there = files.iter().filter(|(path, _)| directory.join(path).exists());
-    let links: Vec<String> = there.map(|(path, name)| format!("<a href=\"{}\">{name}</a>", escape::url(path))).collect();
+    let links: Vec<String> =
+        there.map(|(path, name)| format!("<a href=\"{}\">{name}</a>", escape::url(path))).collect();
     if !links.is_empty() {
         facts.push(("Files", links.join(", ")));
     }
@@ -194,7 +195,12 @@ fn rank(flag: Flag) -> u8 {
     }
 }
 
-fn row(out: &mut dyn Write, image: &ImageRecord, position: usize, columns: &[(&str, &MonitorElement)]) -> io::Result<()> {
+fn row(
+    out: &mut dyn Write,
+    image: &ImageRecord,
+    position: usize,
+    columns: &[(&str, &MonitorElement)],
+) -> io::Result<()> {
     let hr = if image.is_hr { " <small>high resolution</small>" } else { "" };
     let file = escape::html(&image.file);
     write!(
@@ -271,7 +277,8 @@ pub fn problems(out: &mut dyn Write, summary: &Summary) -> io::Result<()> {
         }
         writeln!(out, "</ul>")?;
     }
-    let position: BTreeMap<&str, usize> = summary.images.iter().enumerate().map(|(k, i)| (i.file.as_str(), k)).collect();
+    let position: BTreeMap<&str, usize> =
+        summary.images.iter().enumerate().map(|(k, i)| (i.file.as_str(), k)).collect();
     // (place, number to sort by, link, element, id, amplifier, test)
     let of_run = summary.run_tests().map(|(name, e, t)| (None, name, e.amplifier.as_str(), t));
     let of_images = summary.image_tests().map(|(name, e, t)| (Some(e), name, e.amplifier.as_str(), t));
@@ -293,7 +300,11 @@ pub fn problems(out: &mut dyn Write, summary: &Summary) -> io::Result<()> {
             None => ("run".to_owned(), -1, format!("me-{id}")),
             Some(e) => {
                 let position = position.get(e.file.as_str()).copied().unwrap_or(0);
-                (format!("<span title=\"{}\">{}</span>", escape::html(&e.file), e.image), e.image, format!("me-{id}-{position}"))
+                (
+                    format!("<span title=\"{}\">{}</span>", escape::html(&e.file), e.image),
+                    e.image,
+                    format!("me-{id}-{position}"),
+                )
             }
         };
         writeln!(
@@ -319,9 +330,9 @@ pub fn problems(out: &mut dyn Write, summary: &Summary) -> io::Result<()> {
 pub fn limit(test: &QualityTest) -> String {
     match test.range {
         Some(range) => {
-            let end = |v: f64| if v.is_finite() { escape::number(v) } else { "open".into() };
+            let end = |v: f64| if v.is_finite() { escape::setting(v) } else { "open".into() };
             format!("[{}, {}]", end(range.value), end(range.error))
         }
-        None => escape::number(test.cut),
+        None => escape::setting(test.cut),
     }
 }
