@@ -8,12 +8,14 @@ use super::dqm::{DqmArguments, DqmMergeOptions, DqmOptions};
 use super::options::Verbosity;
 use super::{UsageError, say};
 use crate::dqm::elements::config::Elements;
-use crate::dqm::report::ReportListener;
+use crate::dqm::model::run_directory;
+use crate::dqm::report::{self, ReportListener};
 use crate::dqm::run::options::{PlotNames, RunOptions};
 use crate::dqm::run::{self, Listener, MergeOptions};
 use crate::dqm::store::StoreListener;
 use crate::image::Level;
 use crate::output::Console;
+use crate::plot::{DisplayEnvironment, DisplayTarget, display_target};
 
 /// Runs the monitor; returns the exit code.
 ///
@@ -61,7 +63,18 @@ pub(super) fn run(options: &DqmOptions) -> Result<u8, UsageError> {
     };
     let totals = run::run(&run_options, &console, &interrupt, &mut listeners(a, &chain.output))
         .map_err(|e| UsageError::Other(e.to_string()))?;
+    if chain.display && totals.summary.is_some() {
+        show(&chain.output.join(run_directory(number)).join(report::PAGE));
+    }
     Ok(totals.exit_code())
+}
+
+/// Opens the page of the run in a graphical session; names it elsewhere.
+fn show(page: &Path) {
+    let graphical = display_target(&DisplayEnvironment::current()) == DisplayTarget::Viewer;
+    if !graphical || open::that_detached(page).is_err() {
+        say("display", &page.display().to_string());
+    }
 }
 
 /// Puts parts of a run together; returns the exit code.
