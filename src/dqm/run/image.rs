@@ -47,7 +47,7 @@ pub struct Job<'a> {
     pub manager: &'a ProcessManager,
     /// Configuration of that chain.
     pub config: &'a crate::config::Config,
-    /// The same as text.
+    /// What outputs say about it.
     pub provenance: &'a Provenance,
     /// Gains of the run by amplifier; empty without a high-resolution image.
     pub run_gains: &'a BTreeMap<String, Pair>,
