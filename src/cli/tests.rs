@@ -571,6 +571,8 @@ fn the_monitor_takes_its_options_and_falls_back_on_the_environment() {
         Ok(Command::Dqm(options)) => *options,
         other => panic!("{words:?}: {other:?}"),
     };
+    world.file("a.json", "{}");
+    world.file("b.pkl", "");
     for (option, values) in MONITOR {
         let words: Vec<&str> = ["img.fits", option].into_iter().chain(values.iter().copied()).collect();
         assert!(world.error(&words).starts_with(option), "{option}");

@@ -15,6 +15,8 @@ const WINDOW: usize = 51;
 const THRESHOLD: f64 = 5.0;
 /// Relative scatter of |X| of noise, √(4/π − 1).
 const RAYLEIGH_SCATTER: f64 = 0.522_723;
+/// Standard deviations up to which the power in the bin beside a line is taken for noise.
+const CHANCE: f64 = 3.0;
 /// Lines that are reported at most.
 const MAX_LINES: usize = 20;
 
@@ -76,26 +78,28 @@ pub fn find_lines(spectrum: &Spectrum) -> Vec<SpectralLine> {
                 .max_by(|a, b| excess(*a).total_cmp(&excess(*b)));
             let (shift, shift_error) = neighbour.map_or((0.0, 0.5), |j| {
                 let share = (excess(j).max(0.0) / e).min(1.0);
-                let root = share.sqrt();
                 let share_error = power_level[j] * error / e;
+                // what the neighbour shows by chance is no shift: the line lies in the middle, give or take
+                if share < CHANCE * share_error {
+                    return (0.0, share_error.sqrt().min(0.5));
+                }
+                let root = share.sqrt();
                 let shift = root / (1.0 + root);
                 let side = if j > i { 1.0 } else { -1.0 };
-                let shift_error = if share > share_error {
-                    share_error / (2.0 * root * (1.0 + root) * (1.0 + root))
-                } else {
-                    share_error.sqrt()
-                };
+                let shift_error = share_error / (2.0 * root * (1.0 + root) * (1.0 + root));
                 (side * shift, shift_error.min(0.5))
             });
             let nyquist = 2 * (i + 1) == spectrum.length;
             // the variance of a sine is A²/2; sampled at Nyquist with random phase it is also A²/2
             let amplitude = (2.0 * e.max(0.0) * df).sqrt() / if nyquist { 1.0 } else { sinc(shift) };
+            // −d ln sinc(δ)/dδ, to first order
+            let slope = if nyquist { 0.0 } else { std::f64::consts::PI.powi(2) / 3.0 * shift.abs() };
             SpectralLine {
                 bin: i,
                 frequency: spectrum.frequency[i] + shift * df,
                 frequency_error: shift_error * df,
                 amplitude,
-                amplitude_error: 0.5 * amplitude * (power_error / e.max(f64::MIN_POSITIVE)),
+                amplitude_error: amplitude * (0.5 * power_error / e.max(f64::MIN_POSITIVE)).hypot(slope * shift_error),
                 significance: significance[i],
             }
         })
@@ -144,6 +148,8 @@ impl NoiseFloor {
     }
 }
 
+/// Smallest exponent of the 1/f part that is tried.
+const SMALLEST_EXPONENT: f64 = 0.5;
 /// χ²/ndf above which γ = 1 is given up.
 const CONTRADICTED: f64 = 3.0;
 
@@ -159,9 +165,11 @@ pub fn noise_floor(spectrum: &Spectrum, lines: &[SpectralLine]) -> Option<NoiseF
     }
     // where the 1/f part reaches over half of the spectrum, the white level cannot be told from it
     let highest = spectrum.frequency.last().copied().unwrap_or(0.0);
-    let exponents = (10..=60).map(|i| 0.05 * f64::from(i));
+    let exponents = (0..=50).map(|i| SMALLEST_EXPONENT + 0.05 * f64::from(i));
     let found = exponents.filter_map(|g| floor_with(spectrum, &free, g)).filter(|f| f.corner < 0.5 * highest);
-    let Some(best) = found.min_by(|a, b| a.chi2_ndf.total_cmp(&b.chi2_ndf)) else {
+    // an exponent at the end of the range, too, says that the spectrum falls all over
+    let best = found.min_by(|a, b| a.chi2_ndf.total_cmp(&b.chi2_ndf)).filter(|best| best.exponent > SMALLEST_EXPONENT);
+    let Some(best) = best else {
         return plateau(spectrum, &free);
     };
     // a model that does not fit within the errors is known no better than its residuals
