@@ -829,10 +829,13 @@ fn main() -> Result<(), Box<dyn Error>> {
             heading: figure.title[0].clone(),
             figure: Some(figure.clone()),
             paragraphs: vec![
-                "What the figure shows, from which region and with which cuts, in one or two sentences. ".repeat(4),
+                "What the figure shows, from which region and with which cuts, in one or two sentences. "
+                    .repeat(4)
+                    .into(),
                 "• EXT1: passed, slope 0.0004 ± 0.0001 e⁻/pix/row".into(),
                 "• EXT2: failed, slope 0.0104 ± 0.0001 e⁻/pix/row".into(),
             ],
+            ..ReportSection::default()
         })
         .collect();
     std::fs::write(folder.join("report.pdf"), render_report("DQM Report for run number 59", &sections)?)?;

@@ -1,5 +1,6 @@
 //! The data-quality monitor: from complete options to outputs.
 
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -7,10 +8,14 @@ use super::dqm::{DqmArguments, DqmMergeOptions, DqmOptions};
 use super::options::Verbosity;
 use super::{UsageError, say};
 use crate::dqm::elements::config::Elements;
+use crate::dqm::model::run_directory;
+use crate::dqm::report::{self, ReportListener};
 use crate::dqm::run::options::{PlotNames, RunOptions};
 use crate::dqm::run::{self, Listener, MergeOptions};
+use crate::dqm::store::StoreListener;
 use crate::image::Level;
 use crate::output::Console;
+use crate::plot::{DisplayEnvironment, DisplayTarget, display_target};
 
 /// Runs the monitor; returns the exit code.
 ///
@@ -56,9 +61,20 @@ pub(super) fn run(options: &DqmOptions) -> Result<u8, UsageError> {
         draw: true,
         threads: chain.threads,
     };
-    let totals = run::run(&run_options, &console, &interrupt, &mut listeners(a))
+    let totals = run::run(&run_options, &console, &interrupt, &mut listeners(a, &chain.output))
         .map_err(|e| UsageError::Other(e.to_string()))?;
+    if chain.display && totals.summary.is_some() {
+        show(&chain.output.join(run_directory(number)).join(report::PAGE));
+    }
     Ok(totals.exit_code())
+}
+
+/// Opens the page of the run in a graphical session; names it elsewhere.
+fn show(page: &Path) {
+    let graphical = display_target(&DisplayEnvironment::current()) == DisplayTarget::Viewer;
+    if !graphical || open::that_detached(page).is_err() {
+        say("display", &page.display().to_string());
+    }
 }
 
 /// Puts parts of a run together; returns the exit code.
@@ -77,13 +93,30 @@ pub(super) fn merge(options: &DqmMergeOptions) -> Result<u8, UsageError> {
         draw: true,
         threads: options.threads,
     };
-    let totals = run::merge_parts(&merge, &console, &mut listeners(a)).map_err(|e| UsageError::Other(e.to_string()))?;
+    let totals = run::merge_parts(&merge, &console, &mut listeners(a, &options.output))
+        .map_err(|e| UsageError::Other(e.to_string()))?;
     Ok(totals.exit_code())
 }
 
-/// Stores and reports that the options ask for.
-fn listeners(_arguments: &DqmArguments) -> Vec<Box<dyn Listener>> {
-    Vec::new()
+/// Stores and reports that the options ask for: the database first, because the index of the reports is made from it.
+fn listeners(a: &DqmArguments, output: &Path) -> Vec<Box<dyn Listener>> {
+    let database = database(a, output);
+    let mut listeners: Vec<Box<dyn Listener>> = Vec::new();
+    if let Some(path) = &database {
+        listeners.push(Box::new(StoreListener::new(path.clone())));
+    }
+    let pdf = !a.no_pdf && a.nopdf != Some(1);
+    listeners.push(Box::new(ReportListener { output: output.to_owned(), database, pdf }));
+    listeners
+}
+
+/// The database of an output directory; `None` with `--db none`.
+fn database(a: &DqmArguments, output: &Path) -> Option<PathBuf> {
+    match &a.db {
+        Some(path) if path.as_os_str() == "none" => None,
+        Some(path) => Some(path.clone()),
+        None => Some(output.join("dqm.sqlite")),
+    }
 }
 
 fn names(a: &DqmArguments) -> PlotNames {
@@ -124,8 +157,8 @@ fn refuse_what_is_missing(a: &DqmArguments, mongo: bool) -> Result<(), UsageErro
             return Err(UsageError::Other(format!("{option}: this version does not have it")));
         }
     }
-    if a.dqm_trend.is_some() || a.dqm_evolution.is_some() {
-        say("warning", "--dqm-trend and --dqm-evolution: this version makes no trends");
+    if a.dqm_evolution.is_some() {
+        say("warning", "--dqm-evolution: this version does not have it");
     }
     Ok(())
 }

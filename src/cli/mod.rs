@@ -8,6 +8,7 @@ mod arguments;
 pub mod dqm;
 mod dqm_arguments;
 mod dqm_run;
+mod dqm_trend;
 mod information;
 pub mod inputs;
 mod mapping;
@@ -58,6 +59,8 @@ pub enum Command {
     Dqm(Box<DqmOptions>),
     /// Put parts of a run of the monitor together.
     DqmMerge(Box<dqm::DqmMergeOptions>),
+    /// Trends over runs.
+    DqmTrend(Box<dqm_trend::DqmTrendOptions>),
     /// Print a text and stop.
     Information(String),
     /// Print the help or the version and stop.
@@ -213,6 +216,9 @@ fn decide(surroundings: &Surroundings<'_>, arguments: Arguments, lists: &[TakenL
         if arguments.dqm.dqm_merge.is_some() {
             return Ok(Command::DqmMerge(Box::new(dqm::DqmMergeOptions::new(surroundings, &arguments)?)));
         }
+        if arguments.dqm.dqm_trend.is_some() {
+            return Ok(Command::DqmTrend(Box::new(dqm_trend::DqmTrendOptions::new(surroundings, &arguments)?)));
+        }
         return Ok(Command::Dqm(Box::new(DqmOptions::new(surroundings, arguments, lists)?)));
     }
     if let Some(option) = arguments.dqm.first_given() {
@@ -273,6 +279,7 @@ pub fn run(command: Command) -> Result<ExitCode, UsageError> {
         Command::Analysis(options) => analysis::run(&options).map(ExitCode::from),
         Command::Dqm(options) => dqm_run::run(&options).map(ExitCode::from),
         Command::DqmMerge(options) => dqm_run::merge(&options).map(ExitCode::from),
+        Command::DqmTrend(options) => dqm_trend::run(&options).map(ExitCode::from),
         Command::Information(text) => {
             print(&text);
             Ok(ExitCode::from(ALL_DONE))

@@ -10,6 +10,7 @@ mod crosstalk;
 mod cut;
 mod header;
 mod hotcols;
+mod linearity;
 mod man;
 mod pcd;
 mod response;
@@ -58,6 +59,7 @@ pub static SUBCOMMANDS: &[Subcommand] = &[
     view::TOOL,
     trend::TOOL,
     header::TOOL,
+    linearity::TOOL,
     threshold::TOOL,
     transient::TOOL,
     topology::TOOL,

@@ -258,7 +258,9 @@ impl<'a> Prepared<'a> {
         let mut findings = Findings::default();
         let hdus = data_hdus(&input, &self.config.input).map_err(|e| e.to_string())?;
         for (ext, hdu) in hdus.into_iter().enumerate() {
-            let how = LoadOptions { config: &self.config.input, options: &self.config.options, position: 0 };
+            // As a file of a list: what processes draw at random differs from image to image.
+            let position = usize::try_from(index).unwrap_or(usize::MAX);
+            let how = LoadOptions { config: &self.config.input, options: &self.config.options, position };
             let mut raw = load(&input, &[hdu], &how).map_err(|e| e.to_string())?;
             self.manager.run(&mut raw).map_err(|e| e.to_string())?;
             let truth = ImageTruth::read(files, ext)?;

@@ -235,7 +235,8 @@ fn pdf(studies: &[StudyResult], figures: &[Vec<Figure>], plan: &Plan) -> Result<
     let mut sections = vec![ReportSection {
         heading: "Closure of the analysis on simulated images".into(),
         figure: None,
-        paragraphs: vec![introduction(plan), format!("{}.", Tally::of(studies).sentence())],
+        paragraphs: vec![introduction(plan).into(), format!("{}.", Tally::of(studies).sentence()).into()],
+        ..ReportSection::default()
     }];
     for (study, figures) in studies.iter().zip(figures) {
         let mut paragraphs: Vec<String> = study
@@ -261,7 +262,12 @@ fn pdf(studies: &[StudyResult], figures: &[Vec<Figure>], plan: &Plan) -> Result<
             sections.push(ReportSection {
                 heading: study.title.into(),
                 figure: Some(figure.clone()),
-                paragraphs: if first { std::mem::take(&mut paragraphs) } else { Vec::new() },
+                paragraphs: if first {
+                    std::mem::take(&mut paragraphs).into_iter().map(Into::into).collect()
+                } else {
+                    Vec::new()
+                },
+                ..ReportSection::default()
             });
         }
     }

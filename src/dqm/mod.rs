@@ -18,5 +18,8 @@ pub mod elements;
 pub mod model;
 pub mod plots;
 pub mod quality;
+pub mod report;
 pub mod run;
+pub mod store;
 pub mod summary;
+pub mod trend;

@@ -41,8 +41,8 @@ pub use figure::{Aspect, Cell, Figure, Grid, Inset, Kind, Panel, Size};
 pub use image::{ColourRange, ColourScale, ImagePlot, MaskStyle, RowOrigin};
 pub use overlay::{Arrows, DataText, Direction, Guide, Polygon, Strip};
 pub use render::{
-    Format, Pixels, RenderError, ReportSection, TextColours, render, render_all, render_html, render_pages,
-    render_pixels, render_report, render_text,
+    Format, Paragraph, Pixels, RenderError, ReportSection, Reprint, TextColours, render, render_all, render_html,
+    render_pages, render_pixels, render_report, render_text,
 };
 pub use series::{Band, Contours, Errors, Histogram, Line, Points, Series};
 pub use show::{

@@ -9,7 +9,7 @@ use super::distributions::normal_cdf;
 
 /// Lower and upper end for a measurement `x` in units of its standard deviation.
 pub fn unified_interval(x: f64, confidence: f64) -> (f64, f64) {
-    if !x.is_finite() || !(confidence > 0.0 && confidence < 1.0) {
+    if !(x.is_finite() && confidence > 0.0 && confidence < 1.0) {
         return (f64::NAN, f64::NAN);
     }
     let accepted = |mu: f64| acceptance(mu, confidence);

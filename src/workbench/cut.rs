@@ -13,7 +13,7 @@ use super::pcd::unit_of;
 use super::results::{FigureArgs, Results};
 use crate::fits::{Card, FitsWriter, Header};
 use crate::output::images::{TOOL, is_structural};
-use crate::plot::{Colour, Figure, ImagePlot, Marker, Palette, Panel, Points, Shape, render_pixels};
+use crate::plot::{Colour, Figure, ImagePlot, Palette, Panel, Polygon, Stroke, render_pixels};
 
 /// Panels of the picture at most.
 const MOST_PANELS: usize = 36;
@@ -191,11 +191,9 @@ fn panel(args: &CutArgs, one: &Cut, palette: &Palette) -> Panel {
         .palette(palette.clone())
         .range(args.cmap[0], args.cmap[1])
         .colour_label(format!("[{unit}]"));
-    let mark = Marker { face: None, ..Marker::filled(Shape::Square, Colour::RED) }.size(8.0);
-    Panel::image_of(plot)
-        .title(format!("{}: {:.2} {unit}", one.title, one.centre(args)))
-        .equal_aspect()
-        .points(Points::new([args.col[0] as f64], [args.row[0] as f64]).marker(mark))
+    let (x, y) = (args.col[0] as f64, args.row[0] as f64);
+    let mark = Polygon::rectangle(x - 0.5, y - 0.5, x + 0.5, y + 0.5).stroke(Stroke::new(Colour::RED).width(1.6));
+    Panel::image_of(plot).title(format!("{}: {:.2} {unit}", one.title, one.centre(args))).equal_aspect().polygon(mark)
 }
 
 fn picture(args: &CutArgs, cuts: &[Cut], palette: &Palette, name: &str) -> Figure {

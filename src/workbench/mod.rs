@@ -11,6 +11,7 @@ pub mod error;
 pub mod files;
 pub mod header;
 pub mod hotcols;
+pub mod linearity;
 pub mod pcd;
 pub mod results;
 pub mod threshold;

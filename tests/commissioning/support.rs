@@ -34,10 +34,21 @@ pub fn configuration(image: &Path, sequence: &str, blocks: Value) -> Config {
 
 /// Runs a chain on the first HDU of an image.
 pub fn analyse(image: &Path, sequence: &str, blocks: Value) -> RawData {
-    let config = configuration(image, sequence, blocks);
+    run(image, &configuration(image, sequence, blocks))
+}
+
+/// The same with a whole configuration.
+pub fn analyse_with(image: &Path, document: &Value) -> RawData {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("analysis.json");
+    std::fs::write(&path, document.to_string()).unwrap();
+    run(image, &Config::load(Some(&path), &Overrides::default()).unwrap_or_else(|e| panic!("{e}")))
+}
+
+fn run(image: &Path, config: &Config) -> RawData {
     let options = LoadOptions { config: &config.input, options: &config.options, position: 0 };
     let mut raw = load(&FitsInput::open(image).unwrap(), &[0], &options).unwrap();
-    ProcessManager::new(&config).unwrap().run(&mut raw).unwrap_or_else(|e| panic!("{e}"));
+    ProcessManager::new(config).unwrap().run(&mut raw).unwrap_or_else(|e| panic!("{e}"));
     raw
 }
 

@@ -35,7 +35,7 @@ fn cases(extent: Extent) -> Vec<Case> {
             let process = chain(&[
                 ("CompressSkipperProcess", json!({})),
                 ("PedestalSubtractionProcess", json!({"method": "median", "use_mad": false})),
-                ("FitDarkCurrentProcess", json!({"method": "unbinned", "calibration": gain, "n_peaks": 9, "x_min": -gain,
+                ("FitDarkCurrentProcess", json!({"method": "binned", "calibration": gain, "n_peaks": 9, "x_min": -gain,
                     "x_max": 8.5 * gain, "dc_max": 100.0})),
                 ("CalibrationProcess", json!({"gain": gain, "from_dc_fit": from_fit, "gain_round_digits": null})),
             ]);

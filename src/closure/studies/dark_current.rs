@@ -56,7 +56,7 @@ const BIN_CENTRE: &str = "the model is taken at the bin centre (spec 03 §1.6, a
 fn cases(extent: Extent) -> Vec<Case> {
     let mut cases = Vec::new();
     match extent {
-        Extent::Fast => cases.push(case(UNBINNED, 0.5, 0.17, (40, 80))),
+        Extent::Fast => cases.push(case(BINNED, 0.5, 0.17, (40, 80))),
         Extent::Full => {
             for way in [NEYMAN, NEYMAN_INTEGRAL, PEARSON, LIKELIHOOD, LIKELIHOOD_INTEGRAL, BINNED] {
                 cases.push(case(way, 0.5, 0.17, (100, 200)));
@@ -117,7 +117,7 @@ fn rate(extent: Extent) -> Case {
     let (rows, cols) = if extent == Extent::Fast { (40, 80) } else { (100, 200) };
     let simulate = json!({"rows": rows, "active_cols": cols, "prescan_cols": 4, "overscan_cols": 60, "skips": 400, "averaged": true,
         "gain": TRUE_GAIN, "noise": {"sigma1": 3.0}, "dark_current": 0.3, "t_exp": 86400.0, "t_skip": 4e-6});
-    Case::new("unbinned, 0.3 e⁻/pix/day for a day", simulate, process(UNBINNED, 0.3), |image, findings| {
+    Case::new("binned, 0.3 e⁻/pix/day for a day", simulate, process(BINNED, 0.3), |image, findings| {
         let fit = fit(image)?;
         if !fit.is_usable() {
             findings.missing(RATE);

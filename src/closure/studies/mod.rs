@@ -3,6 +3,7 @@
 mod calibration;
 mod clusters;
 mod column_transient;
+mod commissioning;
 mod compress;
 mod dark_current;
 mod gaussian_fit;
@@ -28,6 +29,7 @@ pub static STUDIES: &[Study] = &[
     column_transient::STUDY,
     clusters::STUDY,
     transfer::STUDY,
+    commissioning::STUDY,
     physics::STUDY,
 ];
 

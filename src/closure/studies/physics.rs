@@ -82,8 +82,10 @@ fn cases(extent: Extent) -> Vec<Case> {
         let more = json!({"sources": point(12, 6.0, depth)});
         cases.push(case(format!("6 keV at {depth} µm"), more, diffusion));
     }
-    let strong = json!({"alpha": 5.97e-5, "sources": point(12, 6.0, 400.0)});
-    cases.push(case("6 keV at 400 µm, ten times the energy term".into(), strong, diffusion));
+    if extent == Extent::Full {
+        let strong = json!({"alpha": 5.97e-5, "sources": point(12, 6.0, 400.0)});
+        cases.push(case("6 keV at 400 µm, ten times the energy term".into(), strong, diffusion));
+    }
     let skins: &[f64] = if extent == Extent::Fast { &[672.8] } else { &[674.0, 672.8, 670.0] };
     for &depth in skins {
         let more = json!({"apply_pcc": true, "sources": point(12, 6.0, depth)});

@@ -32,7 +32,7 @@ fn cases(extent: Extent) -> Vec<Case> {
     let line = 4.0 + cols as f64 + 60.0;
     let t_row = line * 400.0 * 4e-5;
     let rate = 0.6 * 86_400.0 / (rows as f64 * t_row);
-    let methods: &[&str] = if extent == Extent::Fast { &["unbinned"] } else { &["unbinned", "binned"] };
+    let methods: &[&str] = if extent == Extent::Fast { &["binned"] } else { &["unbinned", "binned"] };
     let mut cases: Vec<Case> = methods
         .iter()
         .map(|method| {
@@ -54,7 +54,7 @@ fn cases(extent: Extent) -> Vec<Case> {
         ("PedestalSubtractionProcess", json!({"method": "median", "use_mad": false})),
         (
             "FitDarkCurrentPerCol",
-            json!({"method": "unbinned", "col_step": 1, "calibration": GAIN, "n_peaks": 8, "col_end": 12}),
+            json!({"method": "binned", "col_step": 1, "calibration": GAIN, "n_peaks": 8, "col_end": 12}),
         ),
     ]);
     cases.push(Case::new("single columns, one hot", simulate, process, along_columns));

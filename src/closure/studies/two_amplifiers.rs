@@ -45,10 +45,10 @@ fn cases(extent: Extent) -> Vec<Case> {
         ("CompressSkipperProcess", json!({})),
         ("PedestalSubtractionProcess", json!({"method": "median", "use_mad": false})),
     ];
-    let sides = json!({"method": "unbinned", "calibration": {"L": GAINS[0], "U": GAINS[1]}, "n_peaks": 6, "x_min": -7.0, "x_max": 33.0, "dc_max": 100.0});
+    let sides = json!({"method": "binned", "calibration": {"L": GAINS[0], "U": GAINS[1]}, "n_peaks": 6, "x_min": -7.0, "x_max": 33.0, "dc_max": 100.0});
     let mut one = pedestal.to_vec();
     one.push(("FitDarkCurrentProcess", sides));
-    let mut cases = vec![Case::new("each side alone, unbinned", simulate.clone(), chain(&one), each_side)];
+    let mut cases = vec![Case::new("each side alone, binned", simulate.clone(), chain(&one), each_side)];
     if extent == Extent::Full {
         for (label, options) in
             [("both sides together, likelihood (Q R L)", "Q R L"), ("both sides together, χ² (Q R)", "Q R")]

@@ -15,7 +15,8 @@ use layout::{Density, compose};
 
 pub use self::png::Pixels;
 pub use cells::TextColours;
-pub use report::{ReportSection, render_report};
+pub use report::{Paragraph, ReportSection, render_report};
+pub use reprint::Reprint;
 pub use text::render_text;
 
 mod axes;
@@ -37,6 +38,7 @@ mod picture;
 mod png;
 mod raster;
 mod report;
+mod reprint;
 mod scale;
 mod subset;
 mod svg;
@@ -124,6 +126,9 @@ pub enum RenderError {
     /// The PNG encoder refused.
     #[error("the PNG encoder reported: {0}")]
     Png(#[from] ::png::EncodingError),
+    /// A file is not a PNG picture.
+    #[error("this is not a PNG picture: {0}")]
+    NoPng(#[from] ::png::DecodingError),
     /// The font could not be cut down.
     #[error("the embedded font could not be reduced to the glyphs in use: {message}")]
     Font {

@@ -38,11 +38,25 @@ impl Ids {
 
 /// The drawings as the pages of one PDF file.
 pub(crate) fn write(drawings: &[Drawing]) -> Result<Vec<u8>, RenderError> {
+    write_with_bookmarks(drawings, &[])
+}
+
+/// The drawings as pages, with bookmarks: (text, page from 0).
+pub(crate) fn write_with_bookmarks(
+    drawings: &[Drawing],
+    bookmarks: &[(String, usize)],
+) -> Result<Vec<u8>, RenderError> {
     let mut pdf = Pdf::new();
     let mut ids = Ids(0);
     let (catalog, tree) = (ids.next(), ids.next());
     let pages: Vec<Ref> = drawings.iter().map(|_| ids.next()).collect();
-    pdf.catalog(catalog).pages(tree);
+    let outline = (!bookmarks.is_empty()).then(|| write_bookmarks(&mut pdf, &mut ids, &pages, bookmarks));
+    let mut root = pdf.catalog(catalog);
+    root.pages(tree);
+    if let Some(outline) = outline {
+        root.outlines(outline);
+    }
+    root.finish();
     pdf.pages(tree).kids(pages.iter().copied()).count(pages.len() as i32);
     let title = drawings.first().map_or("", |d| d.title.as_str());
     pdf.document_info(ids.next())
@@ -66,6 +80,28 @@ pub(crate) fn write(drawings: &[Drawing]) -> Result<Vec<u8>, RenderError> {
         write_page(&mut pdf, &mut ids, page_id, tree, drawing, page, font);
     }
     Ok(pdf.finish())
+}
+
+fn write_bookmarks(pdf: &mut Pdf, ids: &mut Ids, pages: &[Ref], bookmarks: &[(String, usize)]) -> Ref {
+    let outline = ids.next();
+    let items: Vec<Ref> = bookmarks.iter().map(|_| ids.next()).collect();
+    if let (Some(first), Some(last)) = (items.first(), items.last()) {
+        pdf.outline(outline).first(*first).last(*last).count(items.len() as i32);
+    }
+    for (k, (text, page)) in bookmarks.iter().enumerate() {
+        let mut item = pdf.outline_item(items[k]);
+        item.title(TextStr(text)).parent(outline);
+        if k > 0 {
+            item.prev(items[k - 1]);
+        }
+        if let Some(next) = items.get(k + 1) {
+            item.next(*next);
+        }
+        if let Some(page) = pages.get(*page) {
+            item.dest().page(*page).fit();
+        }
+    }
+    outline
 }
 
 fn write_page(

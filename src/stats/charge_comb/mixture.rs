@@ -13,8 +13,10 @@ const FREE_ITERATIONS: usize = 1000;
 /// Change below which an iteration has converged, in spacings.
 const CONVERGED: f64 = 1e-6;
 
-/// Combs of more components than this may bend: over hundreds of electrons the response is no straight line.
-const STRAIGHT_COMPONENTS: usize = 33;
+/// Combs whose data reach beyond this component may bend: over hundreds of electrons the response is no straight line.
+const STRAIGHT_COMPONENTS: usize = 32;
+/// Values that a component must hold to count for that.
+const POPULATED: f64 = 10.0;
 
 /// Equidistant peaks of one width, in long combs on a slightly bent scale: µᵢ = first + spacing i + bend i².
 #[derive(Debug, Clone, PartialEq)]
@@ -126,11 +128,18 @@ impl Data {
             }));
             share(&densities, from, nearest(number, n), |i, r| sums[i].add(h * r, x - places[i]));
         }
-        // least squares in the shifts of the coefficients from where they are now, in u = i/n
-        let terms = if n > STRAIGHT_COMPONENTS { 3 } else { 2 };
+        let bends = sums.iter().rposition(|sum| sum.n >= POPULATED).is_some_and(|last| last >= STRAIGHT_COMPONENTS);
+        let next = if bends { self.shifted(comb, &sums, 3) } else { None };
+        next.or_else(|| self.shifted(comb, &sums, 2))
+    }
+
+    /// The comb moved by the least-squares shifts of its first two or three coefficients. `None` if they are not
+    /// determined or make no scale.
+    fn shifted(&self, comb: &Comb, sums: &[Sums], terms: usize) -> Option<Comb> {
+        let n = comb.weights.len() as f64;
         let (mut matrix, mut rhs) = ([[0.0; 3]; 3], [0.0; 3]);
         for (i, sum) in sums.iter().enumerate() {
-            let u = i as f64 / n as f64;
+            let u = i as f64 / n;
             let powers = [1.0, u, u * u];
             for row in 0..terms {
                 rhs[row] += powers[row] * sum.d;
@@ -145,25 +154,24 @@ impl Data {
             .iter()
             .enumerate()
             .map(|(i, sum)| {
-                let u = i as f64 / n as f64;
+                let u = i as f64 / n;
                 let shift = shift[0] + u * (shift[1] + u * shift[2]);
                 sum.dd - 2.0 * shift * sum.d + shift * shift * sum.n
             })
             .sum::<f64>()
             / total;
-        let sigma = variance.max((1e-3 * g) * (1e-3 * g)).sqrt();
-        let weights = sums.iter().map(|sum| sum.n / self.total).collect();
-        let scale = n as f64;
+        let smallest = 1e-3 * comb.spacing;
         let next = Comb {
             first: comb.first + shift[0],
-            spacing: g + shift[1] / scale,
-            bend: comb.bend + shift[2] / (scale * scale),
-            sigma,
-            weights,
+            spacing: comb.spacing + shift[1] / n,
+            bend: comb.bend + shift[2] / (n * n),
+            sigma: variance.max(smallest * smallest).sqrt(),
+            weights: sums.iter().map(|sum| sum.n / self.total).collect(),
         };
-        // a scale that turns over is no scale
-        let last_spacing = next.spacing + 2.0 * scale * next.bend;
-        (next.spacing > 0.0 && last_spacing > 0.3 * next.spacing && next.sigma.is_finite()).then_some(next)
+        // a scale whose steps change much is none
+        let last_spacing = next.spacing + 2.0 * n * next.bend;
+        let steady = last_spacing > 0.5 * next.spacing && last_spacing < 2.0 * next.spacing;
+        (next.spacing > 0.0 && steady && next.sigma.is_finite()).then_some(next)
     }
 
     /// Lets every component have its own place and width, near those of the comb.

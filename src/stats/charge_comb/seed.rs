@@ -81,6 +81,22 @@ pub fn find_seed(values: &[f64], options: &CombOptions) -> Result<(Seed, Vec<Str
     Ok((seed, warnings))
 }
 
+/// The first peak of the longest run of neighbours. In a bright image the overscan makes a peak of its own at 0 e⁻, far
+/// below those of the exposed pixels; a comb that started there would find nothing to hold on to.
+fn start_of_comb(peaks: &[SeedPeak], spacing: f64) -> f64 {
+    let (mut best, mut best_length) = (peaks[0].at, 0);
+    let mut start = 0;
+    for i in 0..peaks.len() {
+        if i > 0 && peaks[i].at - peaks[i - 1].at > 1.6 * spacing {
+            start = i;
+        }
+        if i + 1 - start > best_length {
+            (best, best_length) = (peaks[start].at, i + 1 - start);
+        }
+    }
+    best
+}
+
 struct Search<'a> {
     values: &'a [f64],
     median: f64,
@@ -111,8 +127,8 @@ impl Search<'_> {
             let bins = ((self.median + f64::from(n) * self.mad - self.low) / width).ceil() as usize;
             let part = &counts[..bins.min(counts.len())];
             let peaks = self.peaks(part, width, start);
-            let seed = |spacing: f64| Seed {
-                first: peaks[0].at,
+            let seed = |first: f64, spacing: f64| Seed {
+                first,
                 spacing,
                 guided: start.is_some(),
                 peaks: peaks.clone(),
@@ -122,10 +138,11 @@ impl Search<'_> {
             };
             if peaks.len() >= 2 {
                 let spacings: Vec<f64> = peaks.windows(2).map(|p| p[1].at - p[0].at).collect();
-                return Some(seed(robust::median(&spacings)));
+                let spacing = robust::median(&spacings);
+                return Some(seed(start_of_comb(&peaks, spacing), spacing));
             }
             if let (1, Some(c)) = (peaks.len(), start) {
-                single = Some(seed(c));
+                single = Some(seed(peaks[0].at, c));
             }
             if bins >= counts.len() {
                 break;

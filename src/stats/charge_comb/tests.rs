@@ -112,6 +112,16 @@ fn sets_i_and_j_one_peak_is_no_comb() {
 }
 
 #[test]
+fn an_overscan_far_below_the_exposed_pixels_is_left_aside() {
+    // 4000 empty pixels, and peaks from 18 e- on
+    let mut values = comb(0.0, 1.5, &[4000]);
+    values.extend(comb(10.0, 1.5, &[500, 1200, 2500, 3500, 3500, 2500, 1200, 500]).into_iter().map(|x| x + 180.0));
+    let found = fit(&values, 100, None).unwrap();
+    assert!((found.gain() - 10.0).abs() < found.gain_error(), "{}", found.gain());
+    assert!((found.peaks[0].mu - 180.0).abs() < 0.5, "{:?}", found.peaks[0]);
+}
+
+#[test]
 fn a_wrong_start_value_loses_against_the_data_unless_forced() {
     let data = comb(10.0, 1.0, &[10000, 5000, 2500, 1250, 625]);
     let found = fit(&data, 5, Some(20.0)).unwrap();

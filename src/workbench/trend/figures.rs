@@ -35,12 +35,17 @@ pub fn trend(
     fits: &[Option<Fitted>],
     name: &str,
 ) -> Figure {
-    let x = match &parameters.horizontal {
+    let mut x = match &parameters.horizontal {
         Horizontal::Time => Axis::new("time (UTC)").time(),
         Horizontal::Image => Axis::new("image").integer(),
         Horizontal::Exposure => Axis::new("exposure and half of the readout, summed [days]"),
         Horizontal::Key(key) => Axis::new(key.clone()),
     };
+    if let Some([lo, hi]) = args.xlim.as_deref() {
+        let first = series.iter().flat_map(|s| &s.points).map(|p| p.x).fold(f64::INFINITY, f64::min);
+        let place = |v: f64| if parameters.horizontal == Horizontal::Time { first + v * DAY } else { v };
+        x = x.range(place(*lo), place(*hi));
+    }
     let mut y = Axis::new(vertical_label(args, quantity));
     if let Some([lo, hi]) = args.ylim.as_deref() {
         y = y.range(*lo, *hi);
@@ -86,6 +91,7 @@ pub fn distribution(args: &TrendArgs, quantity: &Quantity, series: &[Series], na
     let margin = if hi > lo { 0.05 * (hi - lo) } else { 0.5 * lo.abs().max(1.0) };
     let (lo, hi) = (lo - margin, hi + margin);
     let bins = BinRule::Freedman.bins(&all).clamp(5, 200);
+    panel = panel.x_range(lo - 2.0 * margin, hi + 2.0 * margin);
     for (k, one) in series.iter().enumerate() {
         let values: Vec<f64> = one.points.iter().map(|p| p.y).collect();
         let Ok(counts) = histogram::Histogram::window(&values, lo, hi, bins) else { continue };
@@ -96,7 +102,11 @@ pub fn distribution(args: &TrendArgs, quantity: &Quantity, series: &[Series], na
         if std > 0.0 {
             let area = values.len() as f64 * counts.width();
             panel = panel
-                .line(Line::function(lo, hi, 300, |x| area * gaussian(x, mean, std)).colour(colour).dashed())
+                .line(
+                    Line::function(lo - 2.0 * margin, hi + 2.0 * margin, 300, |x| area * gaussian(x, mean, std))
+                        .colour(colour)
+                        .dashed(),
+                )
                 .guide(Guide::vertical(mean).colour(colour).dotted());
             let n = values.len() as f64;
             panel = panel.note(
@@ -109,7 +119,8 @@ pub fn distribution(args: &TrendArgs, quantity: &Quantity, series: &[Series], na
         }
     }
     Figure::new(format!("{name}_distribution"))
-        .title(format!("Distribution of {} over {:.1} days", quantity.name(), span(series)))
+        .title(format!("Distribution of {}", quantity.name()))
+        .title(format!("{} images within {:.2} days", all.len(), span(series)))
         .size(7.0, 5.0)
         .panel(panel)
 }

@@ -46,10 +46,10 @@ pub struct TrendArgs {
     #[arg(short = 'i', long = "infiles", num_args = 1.., value_name = "INFILE")]
     pub infiles: Vec<String>,
     /// Keywords
-    #[arg(short = 'p', long, value_name = "KEY,...", value_delimiter = ',')]
+    #[arg(short = 'p', long, alias = "ypar", value_name = "KEY,...", value_delimiter = ',')]
     pub par: Vec<String>,
     /// Keywords of the errors, one per keyword
-    #[arg(short = 'e', long, value_name = "KEY,...", value_delimiter = ',')]
+    #[arg(short = 'e', long, alias = "eypar", value_name = "KEY,...", value_delimiter = ',')]
     pub err: Vec<String>,
     /// Extension with the header: number or EXTNAME
     #[arg(long, value_name = "EXT", default_value = "0")]
@@ -78,8 +78,15 @@ pub struct TrendArgs {
     #[arg(long, visible_alias = "ccdnames", value_name = "A,...", value_delimiter = ',')]
     pub amp: Vec<String>,
     /// Horizontal axis: time, image, exposure, or a keyword
-    #[arg(long, value_name = "time|image|exposure|KEY", default_value = "time")]
+    #[arg(long, alias = "xpar", value_name = "time|image|exposure|KEY", default_value = "time")]
     pub x: String,
+    /// The same as --x image
+    #[arg(long, conflicts_with = "x", action = ArgAction::Set, num_args = 0..=1, default_missing_value = "true",
+          default_value_t = false, hide_default_value = true, hide_possible_values = true, value_name = "BOOL")]
+    pub idimg: bool,
+    /// Ends of the horizontal axis; for --x time days since the first image
+    #[arg(long, num_args = 2, value_names = ["LO", "HI"], allow_negative_numbers = true)]
+    pub xlim: Option<Vec<f64>>,
     /// Polynomial to be fitted
     #[arg(short = 'f', long, value_name = "polN")]
     pub fit: Option<String>,
@@ -188,7 +195,15 @@ impl TrendArgs {
         if self.std && !(self.sf.is_finite() && self.sf > 0.0 && (0.0..0.5).contains(&self.cuttail)) {
             return Err(BenchError::option("--std", "--sf > 0 and 0 ≤ --cuttail < 0.5 are expected"));
         }
+        for (option, limits) in [("--xlim", &self.xlim), ("--ylim", &self.ylim)] {
+            if let Some([lo, hi]) = limits.as_deref()
+                && !(lo < hi)
+            {
+                return Err(BenchError::option(option, format!("LO < HI is expected, not {lo} and {hi}")));
+            }
+        }
         let horizontal = match self.x.to_ascii_lowercase().as_str() {
+            _ if self.idimg => Horizontal::Image,
             "time" => Horizontal::Time,
             "image" => Horizontal::Image,
             "exposure" => Horizontal::Exposure,
@@ -273,7 +288,7 @@ fn report(
         }
         let fitted = parameters.degree.and_then(|degree| fit(args, &parameters.horizontal, one, degree));
         if parameters.degree.is_some() && fitted.is_none() {
-            results.warn(format!("{label}: too few points for the fit"));
+            results.warn(format!("{label}: too few different points for the fit"));
         }
         if let Some(found) = &fitted {
             let per = figures::per_unit(&parameters.horizontal);

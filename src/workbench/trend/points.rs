@@ -118,7 +118,7 @@ pub fn read(args: &TrendArgs, files: &[PathBuf], results: &mut Results) -> Bench
         let cards = file.cards(hdu)?;
         let keys: Vec<&str> = begin.as_deref().map_or(DATES.to_vec(), |key| vec![key]);
         let time = cards.date(&keys).unwrap_or(f64::NAN);
-        if time.is_nan() && args.x.eq_ignore_ascii_case("time") {
+        if time.is_nan() && args.x.eq_ignore_ascii_case("time") && !args.idimg {
             results.warn(format!("{}: no date in {}; the image was left out", name_of(path), keys.join(", ")));
             continue;
         }

@@ -40,7 +40,7 @@ fn the_dark_current_of_the_specification() {
     assert!((row[5] - 0.08).abs() < 1e-12, "{row:?}");
     assert!((row[6] - 0.00163).abs() < 5e-6, "{row:?}");
     // Not continuous: half of the readout, twice the dark current.
-    run(&args(&["--dc", "a.fits"]), folder.path()).unwrap();
+    run(&args(&["a.fits", "--dc"]), folder.path()).unwrap();
     assert!((rows(folder.path(), "DC")[0][5] - 0.16).abs() < 1e-12);
 }
 
@@ -112,7 +112,7 @@ fn noise_is_that_of_the_trimmed_region() {
     let pixels = image(10, 10, |r, c| if (r, c) == (0, 0) { 1e6 } else { f64::from(u8::from((r + c) % 2 == 0)) });
     let cards = [card("DATE", "2024-01-01T00:00:00"), card("SSAMP", 30)];
     with_cards(folder.path(), "a.fits", &pixels, &cards);
-    run(&args(&["--std", "a.fits", "--sf", "0.1", "--x", "SSAMP"]), folder.path()).unwrap();
+    run(&args(&["a.fits", "--std", "--sf", "0.1", "--x", "SSAMP"]), folder.path()).unwrap();
     let row = &rows(folder.path(), "STD")[0];
     assert_eq!(row[4], 30.0);
     assert!((row[5] - 0.5 / 3.0).abs() < 1e-9, "{row:?}");

@@ -12,6 +12,9 @@ const CURVES: [Colour; 3] = [Colour::GREEN, Colour::ORANGE, Colour::SKY];
 /// Side of a pane, inches.
 const PANE: f64 = 4.0;
 
+/// One of the curves of an amplifier.
+type Curve = fn(&SkipCurves) -> &Vec<f64>;
+
 /// Images, curves and pixel charge distribution.
 pub(super) fn draw(
     process: &ChargeLossPlot,
@@ -22,7 +25,7 @@ pub(super) fn draw(
     baseline: usize,
 ) {
     let mut panels: Vec<Panel> = shots.iter().map(|shot| image_panel(process, shot)).collect();
-    let means: [(&str, fn(&SkipCurves) -> &Vec<f64>); 3] = [
+    let means: [(&str, Curve); 3] = [
         ("mean(q_{ij}^{skip}) [ADU]", |c| &c.mean),
         ("std(q_{ij}^{skip}) [ADU]", |c| &c.std),
         ("mean(q^{skip=k} − q^{baseline}) [ADU]", |c| &c.difference),

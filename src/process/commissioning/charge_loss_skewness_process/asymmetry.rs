@@ -1,5 +1,6 @@
 //! How symmetric is the distribution of differences between two skips? (Spec 04 §6.2.)
 
+use crate::process::commissioning::moments::Moments;
 use crate::stats::robust::{self, MAD_TO_SIGMA};
 
 /// σ of a Gaussian cut at ±3 σ, in units of the full one: √(1 − 2aφ(a)/(2Φ(a)−1)).
@@ -89,7 +90,9 @@ pub fn core(values: &[f64]) -> (f64, f64) {
 /// in σ. Values that are not finite are left out.
 pub fn asymmetry(skip: usize, differences: &[f64], threshold: f64, cut: f64, total_charge: f64) -> Asymmetry {
     // exact zeros are pixels saturated in both skips
-    let d: Vec<f64> = differences.iter().copied().filter(|x| x.is_finite() && *x != 0.0).collect();
+    let finite = differences.iter().copied().filter(|x| x.is_finite());
+    let mean = Moments::of(finite.clone()).mean();
+    let d: Vec<f64> = finite.filter(|x| *x != 0.0).collect();
     let mut result = Asymmetry {
         skip,
         pixels: d.len(),
@@ -102,7 +105,7 @@ pub fn asymmetry(skip: usize, differences: &[f64], threshold: f64, cut: f64, tot
         skewness: f64::NAN,
         skewness_error: f64::NAN,
         n_skewness: 0,
-        mean: f64::NAN,
+        mean,
         total_charge,
         problem: None,
     };
@@ -115,7 +118,6 @@ pub fn asymmetry(skip: usize, differences: &[f64], threshold: f64, cut: f64, tot
         result.problem = Some("the differences have no spread".into());
         return result;
     }
-    result.mean = robust::mean(&d);
     (result.mu, result.sigma) = (mu, sigma);
     result.n_above = d.iter().filter(|x| **x - mu > threshold * sigma).count();
     result.n_below = d.iter().filter(|x| **x - mu < -threshold * sigma).count();

@@ -157,10 +157,13 @@ pub fn noise_floor(spectrum: &Spectrum, lines: &[SpectralLine]) -> Option<NoiseF
     if simple.chi2_ndf < CONTRADICTED {
         return Some(simple);
     }
-    let exponents = (6..=60).map(|i| 0.05 * f64::from(i));
-    let best = exponents
-        .filter_map(|g| floor_with(spectrum, &free, g))
-        .fold(simple, |best, found| if found.chi2_ndf < best.chi2_ndf { found } else { best });
+    // where the 1/f part reaches over half of the spectrum, the white level cannot be told from it
+    let highest = spectrum.frequency.last().copied().unwrap_or(0.0);
+    let exponents = (10..=60).map(|i| 0.05 * f64::from(i));
+    let found = exponents.filter_map(|g| floor_with(spectrum, &free, g)).filter(|f| f.corner < 0.5 * highest);
+    let Some(best) = found.min_by(|a, b| a.chi2_ndf.total_cmp(&b.chi2_ndf)) else {
+        return plateau(spectrum, &free);
+    };
     // a model that does not fit within the errors is known no better than its residuals
     let scale = best.chi2_ndf.max(1.0).sqrt();
     Some(NoiseFloor {
@@ -169,6 +172,29 @@ pub fn noise_floor(spectrum: &Spectrum, lines: &[SpectralLine]) -> Option<NoiseF
         corner_error: best.corner_error * scale,
         ..best
     })
+}
+
+/// The level of the upper quarter of the frequencies, with the scatter of its bins as error.
+fn plateau(spectrum: &Spectrum, free: &[usize]) -> Option<NoiseFloor> {
+    let from = spectrum.psd.len() * 3 / 4;
+    // the last bin of an even number of samples is half as high
+    let upper = free.iter().filter(|i| **i >= from && 2 * (**i + 1) != spectrum.length);
+    let values: Vec<f64> = upper.map(|i| spectrum.psd[*i]).collect();
+    if values.len() < 3 {
+        return None;
+    }
+    let (white, scatter) = robust::mean_and_std(&values, robust::Ddof::Sample);
+    Some(NoiseFloor {
+        white,
+        white_error: scatter / (values.len() as f64).sqrt(),
+        exponent: 1.0,
+        flicker: 0.0,
+        flicker_error: 0.0,
+        corner: 0.0,
+        corner_error: 0.0,
+        chi2_ndf: f64::NAN,
+    })
+    .filter(|f| f.white > 0.0)
 }
 
 /// The fit with a given exponent: linear in W and K.
@@ -281,6 +307,13 @@ mod tests {
         assert_eq!(find_lines(&exact), []);
         let floor = noise_floor(&exact, &[]).unwrap();
         assert!((floor.corner / 1000.0 - 1.0).abs() < 1e-6 && floor.exponent == 1.0, "{floor:?}");
+        // 1/f all over: the level of the upper quarter is told, and no corner
+        let mut steep = exact.clone();
+        for i in 0..steep.psd.len() {
+            steep.psd[i] = 1e-3 * steep.frequency[i].powf(-0.3) * if i == 127 { 0.5 } else { 1.0 };
+        }
+        let floor = noise_floor(&steep, &[]).unwrap();
+        assert!(floor.corner == 0.0 && floor.white > steep.psd[126] && floor.white < steep.psd[95], "{floor:?}");
         // another slope
         for i in 0..exact.psd.len() {
             exact.psd[i] = 1e-3 * (1.0 + (1000.0 / exact.frequency[i]).powf(1.7)) * if i == 127 { 0.5 } else { 1.0 };

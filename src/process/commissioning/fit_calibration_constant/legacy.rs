@@ -80,7 +80,7 @@ fn seed(values: &[f64], start: Option<f64>) -> Result<Seed, NotResolved> {
     for n in 3..103 {
         let end = median + f64::from(n) * mad;
         let bins = (end - low).floor();
-        if !(bins >= 1.0 && bins < 1e7) {
+        if !(1.0..1e7).contains(&bins) {
             break;
         }
         let mut counts = vec![0.0; bins as usize];

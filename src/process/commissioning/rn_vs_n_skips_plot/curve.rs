@@ -277,31 +277,43 @@ struct PowerLaw {
     sigma_1: (f64, f64),
 }
 
+/// A point of the curve in logarithms.
+struct Point {
+    /// ln N.
+    x: f64,
+    /// ln σ.
+    y: f64,
+    /// Error of ln σ.
+    error: f64,
+    /// N.
+    n: f64,
+}
+
 /// Least-squares line of ln σ against ln N, unweighted, with the errors that the correlated points give it.
 fn power_law(grid: &[usize], sigma: &[f64], error: &[f64]) -> PowerLaw {
-    let points: Vec<(f64, f64, f64, f64)> = grid
+    let points: Vec<Point> = grid
         .iter()
         .zip(sigma.iter().zip(error))
         .filter(|(_, (s, _))| **s > 0.0 && s.is_finite())
-        .map(|(n, (s, e))| ((*n as f64).ln(), s.ln(), e / s, *n as f64))
+        .map(|(n, (s, e))| Point { x: (*n as f64).ln(), y: s.ln(), error: e / s, n: *n as f64 })
         .collect();
     let nothing = (f64::NAN, f64::NAN);
     let count = points.len() as f64;
-    let centre = points.iter().map(|p| p.0).sum::<f64>() / count;
-    let spread: f64 = points.iter().map(|p| (p.0 - centre) * (p.0 - centre)).sum();
+    let centre = points.iter().map(|p| p.x).sum::<f64>() / count;
+    let spread: f64 = points.iter().map(|p| (p.x - centre) * (p.x - centre)).sum();
     if !(spread > 0.0) {
         return PowerLaw { slope: nothing, sigma_1: nothing };
     }
     // slope and intercept are weighted sums of the ln σ
-    let slope_weight = |p: &(f64, f64, f64, f64)| (p.0 - centre) / spread;
-    let intercept_weight = |p: &(f64, f64, f64, f64)| 1.0 / count - centre * slope_weight(p);
-    let combine = |weight: &dyn Fn(&(f64, f64, f64, f64)) -> f64| {
-        let value: f64 = points.iter().map(|p| weight(p) * p.1).sum();
+    let slope_weight = |p: &Point| (p.x - centre) / spread;
+    let intercept_weight = |p: &Point| 1.0 / count - centre * slope_weight(p);
+    let combine = |weight: &dyn Fn(&Point) -> f64| {
+        let value: f64 = points.iter().map(|p| weight(p) * p.y).sum();
         let mut variance = 0.0;
         for p in &points {
             for q in &points {
-                let correlation = p.3.min(q.3) / p.3.max(q.3);
-                variance += weight(p) * weight(q) * p.2 * q.2 * correlation;
+                let correlation = p.n.min(q.n) / p.n.max(q.n);
+                variance += weight(p) * weight(q) * p.error * q.error * correlation;
             }
         }
         (value, variance.max(0.0).sqrt())

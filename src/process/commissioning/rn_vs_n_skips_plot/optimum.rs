@@ -96,8 +96,8 @@ pub fn sensitivity(conditions: &Conditions, skips: f64, sigma: f64) -> (f64, f64
         let background = dark * efficiency + normal_survival(x / sigma) + 1.0 / conditions.pixels;
         conditions.exposure * efficiency / ((conditions.exposure + readout) * background).sqrt()
     };
-    (0..=150)
-        .map(|i| 0.3 + 0.01 * f64::from(i))
+    (0..=250)
+        .map(|i| -0.5 + 0.01 * f64::from(i))
         .map(|x| (at(x), x))
         .fold((f64::NEG_INFINITY, f64::NAN), |best, v| if v.0 > best.0 { v } else { best })
 }

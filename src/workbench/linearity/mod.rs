@@ -1,0 +1,369 @@
+//! `panaSKImg linearity`: gain and linearity from the single-electron peaks, up to more than a thousand electrons
+//! (spec 04 §8.8).
+//!
+//! The first peaks are fitted as a comb ([`crate::stats::charge_comb`]); from there each next peak is looked for where the
+//! last ones predict it ([`track`]). A weighted straight line through the positions gives the gain; a parabola the
+//! non-linearity q in μ = b + k n (1 + q n).
+
+mod figures;
+mod track;
+
+use std::path::Path;
+
+use clap::{ArgAction, Args};
+
+use super::error::{BenchError, BenchResult};
+use super::files::{Extension, FitsFile, expand, range_of, stem_of};
+use super::results::{FigureArgs, Results, plus_minus};
+use super::{pcd, topology};
+use crate::image::report::Table;
+use crate::stats::charge_comb::{CombFit, CombOptions, NotResolved, fit_comb};
+use crate::stats::polynomial::{PolynomialFit, fit_polynomial};
+pub use track::{Peak, track};
+
+/// Peaks of the comb from which the search goes on.
+const COMB_PEAKS: usize = 8;
+/// Shares of the lowest values in which the first peaks are looked for.
+const LOWEST_SHARES: [f64; 6] = [1.0, 0.5, 0.2, 0.1, 0.05, 0.02];
+/// Peaks in a group of the averaged residuals.
+const GROUP: usize = 10;
+
+/// Options of `panaSKImg linearity`.
+#[derive(Debug, Clone, PartialEq, Args)]
+pub struct LinearityArgs {
+    /// Images, or patterns (quoted)
+    #[arg(value_name = "INFILE")]
+    pub files: Vec<String>,
+    /// The same
+    #[arg(short = 'f', long = "fits", num_args = 1.., value_name = "INFILE")]
+    pub fits: Vec<String>,
+    /// ROOT files with clusters (pixels_E of the tree clustersRec) instead of images
+    #[arg(short = 'r', long = "root", num_args = 1.., value_name = "ROOT")]
+    pub root: Vec<String>,
+    /// The pixels are in ADU [default: what the header says]
+    #[arg(long, action = ArgAction::Set, num_args = 0..=1, default_missing_value = "true", default_value_t = false,
+          hide_default_value = true, hide_possible_values = true, value_name = "BOOL")]
+    pub inadu: bool,
+    /// Gain: start value for pixels in ADU; gain with which pixels in e- were calibrated
+    #[arg(short = 'k', long, value_name = "ADU/e-")]
+    pub gain: Option<f64>,
+    /// First and last peak, e-
+    #[arg(long, num_args = 2, value_names = ["A", "B"], allow_negative_numbers = true, default_values_t = [0.0, 1350.0])]
+    pub ne: Vec<f64>,
+    /// Bins of the figure of the peaks, e-
+    #[arg(long, value_name = "E", default_value_t = 0.05)]
+    pub de: f64,
+    /// Pixels that a peak must hold
+    #[arg(long, value_name = "N", default_value_t = 30.0)]
+    pub min_counts: f64,
+    /// Columns A to B (excluded; -1: to the last)
+    #[arg(long, num_args = 2, value_names = ["A", "B"], allow_negative_numbers = true)]
+    pub cols: Option<Vec<i64>>,
+    /// Rows A to B (excluded; -1: to the last)
+    #[arg(long, num_args = 2, value_names = ["A", "B"], allow_negative_numbers = true)]
+    pub rows: Option<Vec<i64>>,
+    /// Window of the fit of older programs; not needed any more
+    #[arg(long, num_args = 2, value_names = ["LO", "HI"], allow_negative_numbers = true, hide = true)]
+    pub erange: Option<Vec<f64>>,
+    /// Extension with the data, number or EXTNAME [default: CALIBRATED, else the first image]
+    #[arg(long, value_name = "EXT")]
+    pub ext: Option<Extension>,
+    /// Name of the results [default: that of the first file]
+    #[arg(short = 'o', long = "output", value_name = "NAME")]
+    pub name: Option<String>,
+    /// Output.
+    #[command(flatten)]
+    pub output: FigureArgs,
+}
+
+/// What was found.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Linearity {
+    /// Peaks by electron number, ascending.
+    pub peaks: Vec<Peak>,
+    /// Line through positions against electron number.
+    pub line: PolynomialFit,
+    /// Parabola, with at least four peaks.
+    pub parabola: Option<PolynomialFit>,
+    /// Unit of the values: ADU or e-.
+    pub unit: String,
+}
+
+impl Linearity {
+    /// Unit per electron.
+    pub fn gain(&self) -> f64 {
+        self.line.coefficients[1]
+    }
+
+    /// Residual of a peak in electrons, and its error.
+    pub fn residual(&self, peak: &Peak) -> (f64, f64) {
+        let k = self.gain();
+        ((peak.mu - self.line.at(peak.electrons as f64)) / k, peak.mu_error() / k)
+    }
+
+    /// q in μ = b + k n (1 + q n), per electron, with its error; larger by √(χ²/ndf) where the parabola does not fit.
+    pub fn nonlinearity(&self) -> Option<(f64, f64)> {
+        let fit = self.parabola.as_ref()?;
+        let scale = fit.chi2_per_ndf().max(1.0).sqrt();
+        Some((fit.coefficients[2] / fit.coefficients[1], scale * fit.error(2) / fit.coefficients[1].abs()))
+    }
+
+    /// Weighted mean residuals of groups of peaks: electron number, residual, error.
+    pub fn grouped(&self) -> Vec<(f64, f64, f64)> {
+        let groups = self.peaks.chunks(GROUP);
+        groups
+            .map(|group| {
+                let (mut weight, mut sum, mut place) = (0.0, 0.0, 0.0);
+                for peak in group {
+                    let (residual, error) = self.residual(peak);
+                    let w = error.powi(-2);
+                    weight += w;
+                    sum += w * residual;
+                    place += w * peak.electrons as f64;
+                }
+                (place / weight, sum / weight, weight.sqrt().recip())
+            })
+            .collect()
+    }
+
+    /// Weighted mean width of the peaks, with its error.
+    pub fn noise(&self) -> (f64, f64) {
+        let weights: Vec<f64> = self.peaks.iter().map(|p| p.sigma_error().powi(-2)).collect();
+        let total: f64 = weights.iter().sum();
+        let sum: f64 = self.peaks.iter().zip(&weights).map(|(p, w)| p.sigma * w).sum();
+        (sum / total, total.sqrt().recip())
+    }
+}
+
+/// Fits the peaks of the pixels.
+///
+/// # Errors
+/// Files that cannot be read, peaks that are not resolved.
+pub fn run(args: &LinearityArgs, base: &Path) -> BenchResult<Results> {
+    let (a, b) = (args.ne[0], args.ne[1]);
+    if !(a >= 0.0 && b > a + 1.0 && b <= 100_000.0) {
+        return Err(BenchError::option("--ne", format!("0 ≤ A < B ≤ 100000 is expected, not {a} and {b}")));
+    }
+    if !(args.de > 0.0 && args.de < 1.0) {
+        return Err(BenchError::option("--de", "a number between 0 and 1 is expected"));
+    }
+    if !(args.min_counts >= 3.0) {
+        return Err(BenchError::option("--min-counts", "at least 3 pixels are needed"));
+    }
+    if args.gain.is_some_and(|k| !(k > 0.0 && k.is_finite())) {
+        return Err(BenchError::option("--gain", "it must be positive"));
+    }
+    let (values, unit, stem) = read(args, base)?;
+    let mut results = Results::new(&args.output, base)?;
+    if args.erange.is_some() {
+        results.warn("--erange is not needed any more: neighbouring peaks are fitted together");
+    }
+    let start = if unit == "ADU" { args.gain } else { Some(1.0) };
+    let found = measure(values.clone(), start, &unit, (a, b), args.min_counts, &mut results)?;
+    let name = args.name.clone().unwrap_or(stem);
+    report(args, &found, &mut results);
+    table(&name, args, &found, &mut results)?;
+    results.figure(figures::linearity(&name, &found));
+    results.figure(figures::peaks(&name, &values, &found, args.de));
+    Ok(results)
+}
+
+/// The values of all pixels, their unit, and the name of the first file.
+fn read(args: &LinearityArgs, base: &Path) -> BenchResult<(Vec<f64>, String, String)> {
+    let mut values = Vec::new();
+    if !args.root.is_empty() {
+        let files = expand(&args.root, base)?;
+        for path in &files {
+            for cluster in topology::read_clusters(path)? {
+                values.extend(cluster.charge);
+            }
+        }
+        let stem = stem_of(&files[0]);
+        let stem = stem.strip_suffix(".root").unwrap_or(&stem).to_owned();
+        return Ok((values, "e-".into(), stem));
+    }
+    let patterns: Vec<String> = args.files.iter().chain(&args.fits).cloned().collect();
+    let files = expand(&patterns, base)?;
+    let mut unit: Option<String> = None;
+    for path in &files {
+        let file = FitsFile::open(path)?;
+        let hdu = file.find_data(args.ext.as_ref(), &["CALIBRATED"])?;
+        let own = if args.inadu { "ADU".to_owned() } else { pcd::unit_of(&file, hdu)? };
+        if unit.get_or_insert_with(|| own.clone()) != &own {
+            return Err(BenchError::Data(format!(
+                "{}: its pixels are in {own}, those of others are not",
+                path.display()
+            )));
+        }
+        let image = file.image(hdu)?;
+        let rows = args.rows.as_ref().map_or(Ok(0..image.nrows()), |v| range_of(v, image.nrows(), "--rows"))?;
+        let cols = args.cols.as_ref().map_or(Ok(0..image.ncols()), |v| range_of(v, image.ncols(), "--cols"))?;
+        for row in rows {
+            values.extend(cols.clone().map(|col| image[[row, col]]).filter(|q| q.is_finite()));
+        }
+    }
+    Ok((values, unit.unwrap_or_else(|| "ADU".into()), stem_of(&files[0])))
+}
+
+/// Comb, further peaks, lines.
+fn measure(
+    mut values: Vec<f64>,
+    start: Option<f64>,
+    unit: &str,
+    (first, last): (f64, f64),
+    min_counts: f64,
+    results: &mut Results,
+) -> BenchResult<Linearity> {
+    values.sort_unstable_by(f64::total_cmp);
+    if let Some(k) = start.filter(|_| first > 0.0) {
+        values.retain(|x| *x > (first - 0.5) * k);
+    }
+    let comb = first_peaks(&values, start, first, min_counts).map_err(|e| BenchError::Data(e.to_string()))?;
+    comb.warnings.iter().for_each(|w| results.warn(w.clone()));
+    let zero = (comb.peaks[0].mu / comb.gain()).round().max(0.0) as usize;
+    let beyond = last.min(1e6) as usize;
+    let peaks = track(&values, &comb.peaks, zero, beyond, min_counts);
+    let x: Vec<f64> = peaks.iter().map(|p| p.electrons as f64).collect();
+    let mu: Vec<f64> = peaks.iter().map(|p| p.mu).collect();
+    let errors: Vec<f64> = peaks.iter().map(Peak::mu_error).collect();
+    let fit = |degree| fit_polynomial(&x, &mu, &errors, degree).map_err(|e| BenchError::Data(e.to_string()));
+    let parabola = if peaks.len() >= 4 { Some(fit(2)?) } else { None };
+    Ok(Linearity { line: fit(1)?, parabola, peaks, unit: unit.to_owned() })
+}
+
+/// The comb of the lowest peaks. Its seed looks at the bulk of the values; where they reach over hundreds of electrons the
+/// bulk has no peaks to be seen, so that the values are cut to the lowest peaks first: with a start value to where they
+/// are expected, without one to several shares of the values, of which the finest comb counts.
+fn first_peaks(sorted: &[f64], start: Option<f64>, first: f64, min_counts: f64) -> Result<CombFit, NotResolved> {
+    let fit = |values: &[f64], start: Option<f64>| {
+        fit_comb(values, &CombOptions { n_peaks: COMB_PEAKS, start, force_start: false, min_counts })
+    };
+    let window = |low: f64, spacing: f64| {
+        let from = sorted.partition_point(|x| *x < low - 2.0 * spacing);
+        let to = sorted.partition_point(|x| *x < low + (COMB_PEAKS as f64 + 1.5) * spacing);
+        &sorted[from..to.max(from)]
+    };
+    if let Some(k) = start
+        && let Ok(comb) = fit(window(first * k, k), start)
+        && (0.7..1.3).contains(&(comb.gain() / k))
+    {
+        return Ok(comb);
+    }
+    let mut finest: Option<CombFit> = None;
+    let mut error = None;
+    for share in LOWEST_SHARES {
+        let part = &sorted[..(share * sorted.len() as f64) as usize];
+        match fit(part, start) {
+            Ok(comb) if finest.as_ref().is_none_or(|f| comb.gain() < 0.9 * f.gain()) => finest = Some(comb),
+            Ok(_) => {}
+            Err(reason) => error = error.or(Some(reason)),
+        }
+    }
+    let Some(found) = finest else {
+        return Err(error.unwrap_or_else(|| NotResolved { reason: "there are no pixels".into() }));
+    };
+    // The last peaks of a share are cut; all values around them are not.
+    Ok(fit(window(found.peaks[0].mu, found.gain()), Some(found.gain())).unwrap_or(found))
+}
+
+fn report(args: &LinearityArgs, found: &Linearity, results: &mut Results) {
+    let (line, unit) = (&found.line, &found.unit);
+    let (k, error) = (found.gain(), line.error(1));
+    let scale = line.chi2_per_ndf().max(1.0).sqrt();
+    let (first, last) = (found.peaks[0].electrons, found.peaks[found.peaks.len() - 1].electrons);
+    results.line(format!("{} peaks, {first} to {last} e-", found.peaks.len()));
+    results.line(format!(
+        "gain {} {unit}/e-, offset {} {unit}, χ²/ndf {:.1}/{}",
+        plus_minus(k, error),
+        plus_minus(line.coefficients[0], line.error(0)),
+        line.chi2,
+        line.ndf
+    ));
+    if scale > 1.0 {
+        results.line(format!("gain {} {unit}/e- with the error scaled by √(χ²/ndf)", plus_minus(k, error * scale)));
+    }
+    if let Some(calibrated) = args.gain.filter(|_| unit == "e-") {
+        results.line(format!("gain of the pixels {} ADU/e-", plus_minus(k * calibrated, error * calibrated)));
+    }
+    if let Some((q, error)) = found.nonlinearity() {
+        results.line(format!("non-linearity {} per e- (μ = b + k n (1 + q n))", plus_minus(q, error)));
+    }
+    let (sigma, error) = found.noise();
+    results.line(format!("noise {} {unit} = {} e-", plus_minus(sigma, error), plus_minus(sigma / k, error / k)));
+    let groups = found.grouped();
+    let worst = groups.iter().max_by(|a, b| a.1.abs().total_cmp(&b.1.abs()));
+    if let Some((n, residual, error)) = worst.filter(|_| groups.len() > 2) {
+        results.line(format!(
+            "largest residual of {GROUP} peaks together: {} e- at {n:.0} e-",
+            plus_minus(*residual, *error)
+        ));
+    }
+}
+
+fn table(name: &str, args: &LinearityArgs, found: &Linearity, results: &mut Results) -> BenchResult<()> {
+    let u = found.unit.trim_end_matches('-');
+    let columns: Vec<String> = [
+        "n_e".to_owned(),
+        format!("mu_{u}"),
+        "mu_err".into(),
+        format!("sigma_{u}"),
+        "sigma_err".into(),
+        "counts".into(),
+        format!("fit_{u}"),
+        format!("residual_{u}"),
+        "residual_e".into(),
+        format!("spacing_{u}"),
+        "spacing_err".into(),
+    ]
+    .to_vec();
+    let spacings = track::spacings(&found.peaks);
+    let rows = found
+        .peaks
+        .iter()
+        .enumerate()
+        .map(|(i, p)| {
+            let fit = found.line.at(p.electrons as f64);
+            let (_, spacing, spacing_error) = match i.checked_sub(1) {
+                Some(before) => spacings[before],
+                None => (0.0, f64::NAN, f64::NAN),
+            };
+            vec![
+                p.electrons as f64,
+                p.mu,
+                p.mu_error(),
+                p.sigma,
+                p.sigma_error(),
+                p.counts,
+                fit,
+                p.mu - fit,
+                found.residual(p).0,
+                spacing,
+                spacing_error,
+            ]
+        })
+        .collect();
+    let (q, q_error) = found.nonlinearity().unwrap_or((f64::NAN, f64::NAN));
+    let (sigma, sigma_error) = found.noise();
+    let line = &found.line;
+    let mut scalars = vec![
+        ("unit", found.unit.clone()),
+        ("gain", found.gain().to_string()),
+        ("gain_err", line.error(1).to_string()),
+        ("gain_err_scaled", (line.error(1) * line.chi2_per_ndf().max(1.0).sqrt()).to_string()),
+        ("offset", line.coefficients[0].to_string()),
+        ("offset_err", line.error(0).to_string()),
+        ("chi2", line.chi2.to_string()),
+        ("ndf", line.ndf.to_string()),
+        ("nonlinearity_per_e", q.to_string()),
+        ("nonlinearity_err", q_error.to_string()),
+        ("sigma", sigma.to_string()),
+        ("sigma_err", sigma_error.to_string()),
+    ];
+    if let Some(k) = args.gain.filter(|_| found.unit == "e-") {
+        scalars.push(("gain_ADU_per_e", (k * found.gain()).to_string()));
+    }
+    results.csv(&Table { name: format!("{name}_linearity"), columns, rows }, &scalars)
+}
+
+#[cfg(test)]
+mod tests;

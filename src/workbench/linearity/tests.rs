@@ -1,0 +1,105 @@
+use clap::FromArgMatches as _;
+
+use super::*;
+use crate::stats::random::Stream;
+use crate::workbench::test_files::{extensions, image};
+
+fn args(words: &[&str]) -> LinearityArgs {
+    let command = LinearityArgs::augment_args(clap::Command::new("linearity"));
+    LinearityArgs::from_arg_matches(
+        &command.get_matches_from(std::iter::once("linearity").chain(words.iter().copied())),
+    )
+    .unwrap()
+}
+
+/// Pixels in ADU: `counts(n)` with n electrons, at k n (1 + q n), noise `sigma`·k.
+fn pixels(k: f64, q: f64, sigma: f64, last: usize, counts: impl Fn(usize) -> usize) -> Vec<f64> {
+    let mut stream = Stream::from_seed(31);
+    let mut values = Vec::new();
+    for n in 0..=last {
+        let at = n as f64;
+        values.extend((0..counts(n)).map(|_| k * (at * (1.0 + q * at) + sigma * stream.normal())));
+    }
+    values
+}
+
+fn found(values: Vec<f64>, start: Option<f64>) -> Linearity {
+    let folder = tempfile::tempdir().unwrap();
+    let mut results = Results::new(&FigureArgs::default(), folder.path()).unwrap();
+    measure(values, start, "ADU", (0.0, 1350.0), 30.0, &mut results).unwrap()
+}
+
+/// 700 peaks of a chain that is 2 % off at 700 e⁻: every peak has its number, gain and non-linearity within errors.
+#[test]
+fn peaks_are_followed_to_several_hundred_electrons() {
+    let (k, q, sigma) = (1.354, -3e-5, 0.17);
+    let values = pixels(k, q, sigma, 700, |n| if n < 10 { 20_000 >> n.min(6) } else { 110 });
+    let found = found(values, None);
+    assert!(found.peaks.len() >= 690, "{} peaks", found.peaks.len());
+    let mut chi2 = 0.0;
+    for peak in &found.peaks {
+        let n = peak.electrons as f64;
+        let pull = (peak.mu - k * n * (1.0 + q * n)) / peak.mu_error();
+        assert!(pull.abs() < 6.0, "peak {n}: {pull}");
+        chi2 += pull * pull;
+    }
+    let per_peak = chi2 / found.peaks.len() as f64;
+    // χ² of 700 peaks: 1 ± 0.053, and the fit of overlapping tails adds a little
+    assert!((0.8..1.25).contains(&per_peak), "{per_peak}");
+    let (measured, error) = found.nonlinearity().unwrap();
+    assert!((measured - q).abs() < 4.0 * error && error < 1e-7, "{measured} ± {error}");
+    let parabola = found.parabola.as_ref().unwrap();
+    assert!((parabola.coefficients[1] - k).abs() < 4.0 * parabola.error(1));
+    let (noise, noise_error) = found.noise();
+    assert!((noise / k - sigma).abs() < 4.0 * noise_error / k + 0.002, "{noise}");
+    // the line misses the ends of the parabola by q N²/6 = 2.4 e⁻
+    let largest = found.grouped().iter().map(|g| g.1.abs()).fold(0.0, f64::max);
+    assert!((1.5..4.0).contains(&largest), "{largest}");
+}
+
+#[test]
+fn gains_of_all_set_ups_are_found_and_gaps_crossed() {
+    for (k, sigma) in [(1.3, 0.2), (10.0, 0.16), (43.0, 0.12)] {
+        // nothing between 60 and 70 electrons
+        let values = pixels(k, 0.0, sigma, 150, |n| if (60..70).contains(&n) { 0 } else { 400 });
+        for start in [None, Some(1.1 * k)] {
+            let found = found(values.clone(), start);
+            let gain = found.gain();
+            assert!((gain - k).abs() < 4.0 * found.line.error(1), "{gain} for {k}");
+            assert_eq!(found.peaks.len(), 141);
+            assert!(found.line.chi2_per_ndf() < 1.6, "{}", found.line.chi2_per_ndf());
+            let steps = track::spacings(&found.peaks);
+            let gap = steps.iter().find(|s| s.0 == 70.0).unwrap();
+            assert!((gap.1 - k).abs() < 5.0 * gap.2, "{gap:?}");
+        }
+    }
+}
+
+#[test]
+fn a_smooth_tail_is_no_comb() {
+    let mut values = pixels(1.0, 0.0, 0.15, 12, |_| 500);
+    let mut stream = Stream::from_seed(9);
+    values.extend((0..20_000).map(|_| 13.0 + 200.0 * stream.uniform()));
+    let found = found(values, Some(1.0));
+    // A straight slope can be taken for peaks of any place; their width gives most of them away.
+    let beyond = found.peaks.iter().filter(|p| p.electrons > 16).count();
+    assert!(beyond < 40, "{beyond} peaks in a smooth distribution");
+}
+
+#[test]
+fn images_and_options() {
+    let folder = tempfile::tempdir().unwrap();
+    let values = pixels(1.01, 0.0, 0.15, 9, |_| 400);
+    let data = image(40, 100, |r, c| values[100 * r + c]);
+    extensions(folder.path(), "a.fits", &[("CALIBRATED", &data, &[])]);
+    let results = run(&args(&["a.fits", "-k", "5"]), folder.path()).unwrap();
+    assert!(results.text.iter().any(|l| l.starts_with("gain of the pixels 5.0")), "{:?}", results.text);
+    let csv = std::fs::read_to_string(folder.path().join("a_linearity.csv")).unwrap();
+    assert!(csv.contains("n_e,mu_e,mu_err,sigma_e,sigma_err,counts,fit_e,residual_e,residual_e"), "{csv}");
+    assert_eq!(results.figures.len(), 2);
+    let message = |words: &[&str]| run(&args(words), folder.path()).unwrap_err().to_string();
+    assert!(message(&["a.fits", "--ne", "5", "2"]).contains("--ne"));
+    let flat = image(10, 10, |_, _| 1.0);
+    extensions(folder.path(), "flat.fits", &[("", &flat, &[])]);
+    assert!(message(&["flat.fits"]).contains("not resolved"), "{}", message(&["flat.fits"]));
+}
