@@ -136,10 +136,8 @@ impl Elements {
             let is_active = block.get("active").and_then(truth).unwrap_or(false);
             match catalogue::find(name) {
                 Some(description) => given.push((description, name, block)),
-                None if name.starts_with("MEColTransient") => {
-                    if is_active {
-                        elements.warnings.push(format!("{name} is not implemented"));
-                    }
+                None if is_active && name.starts_with("MEColTransient") => {
+                    elements.warnings.push(format!("{name} is not implemented"));
                 }
                 None if is_active => {
                     let hint = crate::dqm::elements::config::nearest(name);

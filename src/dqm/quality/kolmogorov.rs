@@ -49,7 +49,8 @@ fn probability(n1: usize, n2: usize, steps: u64) -> f64 {
         return asymptotic(n1, n2, steps as f64 / (n1 as f64 * n2 as f64));
     }
     // The same few distances come again and again when a run is compared image by image.
-    static KNOWN: LazyLock<Mutex<HashMap<(usize, usize, u64), f64>>> = LazyLock::new(Mutex::default);
+    type Probabilities = HashMap<(usize, usize, u64), f64>;
+    static KNOWN: LazyLock<Mutex<Probabilities>> = LazyLock::new(Mutex::default);
     let key = (n1.min(n2), n1.max(n2), steps);
     let known = |key| KNOWN.lock().unwrap_or_else(|e| e.into_inner()).get(key).copied();
     if let Some(p) = known(&key) {

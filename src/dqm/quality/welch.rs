@@ -36,7 +36,7 @@ pub fn student_quantile(p: f64, nu: f64) -> f64 {
     while student_two_sided(high, nu) > p && high < 1e9 {
         high *= 2.0;
     }
-    for _ in 0..200 {
+    for _ in 0..60 {
         let middle = 0.5 * (low + high);
         if student_two_sided(middle, nu) > p {
             low = middle;

@@ -356,7 +356,7 @@ mod tests {
     fn counts_come_back_and_can_be_added_in_parts() {
         let amplifier = crate::image::Amplifier::whole_image("L", 0, 3, 4);
         let outliers = |k: usize| Outliers {
-            pixels: Array2::from_shape_fn((3, 4), |(r, c)| (r * 4 + c + k) % 3 == 0),
+            pixels: Array2::from_shape_fn((3, 4), |(r, c)| (r * 4 + c + k).is_multiple_of(3)),
             amplifiers: vec![amplifier.clone()],
         };
         let mut whole = MaskAccumulator::default();
