@@ -13,9 +13,13 @@
 #![warn(missing_docs)]
 
 #[forbid(unsafe_code)]
+pub mod atomic_file;
+#[forbid(unsafe_code)]
 pub mod batch;
 #[forbid(unsafe_code)]
 pub mod cli;
+#[forbid(unsafe_code)]
+pub mod closure;
 #[forbid(unsafe_code)]
 pub mod config;
 #[forbid(unsafe_code)]

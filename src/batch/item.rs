@@ -1,5 +1,6 @@
 //! One item from file to outputs.
 
+use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
@@ -7,13 +8,15 @@ use std::time::{Duration, Instant};
 
 use rayon::prelude::*;
 
-use super::{Interrupt, Options, items_of};
+use super::{Interrupt, Options, items_of, resume};
+use crate::atomic_file;
 use crate::fits::{FitsInput, Header};
 use crate::image::{LogRecord, RawData};
 use crate::output::images::{OutputHdu, final_images, hdu_header, output_header};
 use crate::output::root_files::{self, ImageTrees};
 use crate::output::summary::{Headlines, headlines, summary};
-use crate::output::{ItemNames, atomic, figures, images};
+use crate::output::{ItemNames, Provenance, figures, images, pixel_trees, root_objects};
+use crate::plot::Figure;
 use crate::process::ProcessManager;
 use crate::process::manager::Execution;
 
@@ -45,6 +48,15 @@ pub struct ItemOutcome {
     pub headlines: Vec<Headlines>,
     /// Entry for the common ROOT file.
     pub trees: Option<Box<ImageTrees>>,
+    /// Figures to be shown, with the files they were written to (`--display`).
+    pub figures: Vec<(Figure, Vec<PathBuf>)>,
+}
+
+/// What the outputs of an item are.
+struct Outputs {
+    files: Vec<String>,
+    trees: Option<Box<ImageTrees>>,
+    figures: Vec<(Figure, Vec<PathBuf>)>,
 }
 
 /// An item that failed.
@@ -56,6 +68,7 @@ pub(super) fn failed(label: String, log: Vec<LogRecord>, reason: String) -> Item
         outputs: Vec::new(),
         headlines: Vec::new(),
         trees: None,
+        figures: Vec::new(),
     }
 }
 
@@ -63,7 +76,7 @@ pub(super) fn failed(label: String, log: Vec<LogRecord>, reason: String) -> Item
 pub(super) struct Job<'a> {
     pub options: &'a Options,
     pub manager: &'a ProcessManager,
-    pub config_text: &'a str,
+    pub provenance: &'a Provenance,
     pub interrupt: &'a Interrupt,
 }
 
@@ -96,6 +109,11 @@ impl Job<'_> {
 
     fn item(&self, input: &FitsInput, position: usize, hdus: &[usize], shares_file: bool, label: &str) -> ItemOutcome {
         let start = Instant::now();
+        let names = ItemNames::new(&self.options.output, input.path(), hdus, shares_file);
+        let can_resume = self.options.resume && self.options.combined_root.is_none();
+        if can_resume && resume::is_up_to_date(input, hdus, &names, self.provenance) {
+            return ItemOutcome { outcome: Outcome::UpToDate, ..failed(label.to_owned(), Vec::new(), String::new()) };
+        }
         let mut raw = match crate::image::load(input, hdus, &self.load_options(position)) {
             Ok(raw) => raw,
             Err(error) => return failed(label.to_owned(), Vec::new(), error.to_string()),
@@ -106,19 +124,22 @@ impl Job<'_> {
             Ok(execution) => execution,
             Err(error) => return failed(label.to_owned(), std::mem::take(&mut raw.report.log), error.to_string()),
         };
+        if let Err(error) = crate::image::identify(&mut raw) {
+            return failed(label.to_owned(), std::mem::take(&mut raw.report.log), error.to_string());
+        }
         if self.interrupt.load(Ordering::Relaxed) {
             let log = std::mem::take(&mut raw.report.log);
             return ItemOutcome { outcome: Outcome::Interrupted, ..failed(label.to_owned(), log, String::new()) };
         }
-        let names = ItemNames::new(&self.options.output, &raw.source.path, hdus, shares_file);
         raw.report.enter(usize::MAX, "", None);
         match self.write(&mut raw, &execution, &names, loaded) {
-            Ok((outputs, trees)) => ItemOutcome {
+            Ok(Outputs { files, trees, figures }) => ItemOutcome {
                 label: label.to_owned(),
                 headlines: headlines(&raw),
                 log: std::mem::take(&mut raw.report.log),
                 outcome: Outcome::Done,
-                outputs,
+                outputs: files,
+                figures,
                 trees,
             },
             Err(reason) => failed(label.to_owned(), std::mem::take(&mut raw.report.log), reason),
@@ -140,23 +161,37 @@ impl Job<'_> {
         execution: &Execution,
         names: &ItemNames,
         loaded: Duration,
-    ) -> Result<(Vec<String>, Option<Box<ImageTrees>>), String> {
+    ) -> Result<Outputs, String> {
         let start = Instant::now();
+        // While its summary is missing an item is not complete.
+        let summary_path = names.summary();
+        match std::fs::remove_file(&summary_path) {
+            Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
+                return Err(format!("{}: {e}", summary_path.display()));
+            }
+            _ => {}
+        }
         let has_clusters = self.manager.contains("ClusterFinder");
         let trees = has_clusters.then(|| ImageTrees::of(raw, self.options.combined_root.is_some()));
         let own_root = self.options.combined_root.is_none();
         let view: &RawData = raw;
         let (pictures, (fits, root)) = rayon::join(
-            || figures::write_all(&view.report, self.manager, names),
+            || {
+                let mut written = figures::write_all(&view.report, self.manager, names);
+                written.extend(root_objects::write_all(&view.report, self.manager, names));
+                written
+            },
             || {
                 rayon::join(
                     || self.write_fits(view, execution, names),
-                    || match &trees {
-                        Some(trees) if own_root => {
+                    || {
+                        let mut paths = pixel_trees::write_all(view, names)?;
+                        if let Some(trees) = trees.as_ref().filter(|_| own_root) {
                             let path = names.clusters();
-                            root_files::write_one(&path, trees, self.manager, &self.options.config).map(|()| vec![path])
+                            root_files::write_one(&path, trees, self.manager, &self.options.config)?;
+                            paths.push(path);
                         }
-                        _ => Ok(Vec::new()),
+                        Ok::<_, String>(paths)
                     },
                 )
             },
@@ -172,26 +207,38 @@ impl Job<'_> {
         }
         outputs.extend(fits.iter().chain(&root).map(|p| file_name(p)));
         let mut drawn = 0;
+        let mut files_of_figures: HashMap<String, Vec<PathBuf>> = HashMap::new();
         for written in pictures {
             for problem in written.problems {
                 raw.report.warn(format!("figure not written: {problem}"));
             }
             drawn += written.paths.len();
             outputs.extend(written.paths.iter().map(|p| file_name(p)));
+            files_of_figures.extend(written.figure.map(|name| (name, written.paths)));
         }
         if drawn > 0 {
             raw.report.result(format!("wrote {drawn} figure files {}_*", names.stem()));
         }
-        let summary_path = names.summary();
         outputs.push(file_name(&summary_path));
         let mut timings = vec![("load".to_owned(), loaded)];
         timings.extend(execution.timings.iter().map(|(tag, t)| ((*tag).to_owned(), *t)));
         timings.push(("write".to_owned(), start.elapsed()));
-        let value = summary(raw, &self.options.config.to_json(), &outputs, &timings);
+        let value = summary(raw, &self.provenance.config, &self.provenance.options, &outputs, &timings);
         let text = serde_json::to_string_pretty(&value).map_err(|e| e.to_string())? + "\n";
-        atomic::write(&summary_path, text.as_bytes()).map_err(|e| format!("{}: {e}", summary_path.display()))?;
+        atomic_file::write(&summary_path, text.as_bytes()).map_err(|e| format!("{}: {e}", summary_path.display()))?;
         raw.report.result(format!("wrote {}", file_name(&summary_path)));
-        Ok((outputs, trees.filter(|_| !own_root).map(Box::new)))
+        let figures = if self.options.display { self.shown(raw, files_of_figures) } else { Vec::new() };
+        Ok(Outputs { files: outputs, trees: trees.filter(|_| !own_root).map(Box::new), figures })
+    }
+
+    /// The final figures of the processes with `__display__`, and the intermediate ones with `__verbose__`.
+    fn shown(&self, raw: &mut RawData, mut files: HashMap<String, Vec<PathBuf>>) -> Vec<(Figure, Vec<PathBuf>)> {
+        let figures = std::mem::take(&mut raw.report.figures).into_iter();
+        figures
+            .filter(|f| self.manager.common(f.step).display)
+            .map(|f| (files.remove(&f.figure.name).unwrap_or_default(), f.figure))
+            .map(|(paths, figure)| (figure, paths))
+            .collect()
     }
 
     /// The `_waders` file and the images of single steps; returns the paths and what to say about them.
@@ -203,6 +250,7 @@ impl Job<'_> {
     ) -> Result<(Vec<PathBuf>, Vec<String>), String> {
         let mut paths = Vec::new();
         let mut log = Vec::new();
+        let (mut image_paths, mut image_log) = (Vec::new(), Vec::new());
         let mut write = |path: PathBuf, header: &Header, hdus: &[OutputHdu<'_>], bzip2: bool| -> Result<(), String> {
             if hdus.is_empty() {
                 return Ok(());
@@ -214,15 +262,31 @@ impl Job<'_> {
             Ok(())
         };
         for snapshot in &execution.snapshots {
-            let header = output_header(raw, snapshot.cards, &snapshot.chain, self.config_text);
+            let header = output_header(raw, snapshot.cards, &snapshot.chain, self.provenance);
             let hdus = images::intermediate(raw, snapshot);
             write(names.intermediate(&images::intermediate_name(snapshot)), &header, &hdus, false)?;
         }
+        for file in &raw.report.image_files {
+            let header = output_header(raw, usize::MAX, &file.chain, self.provenance);
+            let mut writer = crate::fits::FitsWriter::new();
+            for (position, (extname, cards, pixels)) in file.hdus.iter().enumerate() {
+                let hdu = OutputHdu { extname: extname.clone(), unit: "adu", pixels: images::Pixels::Real(pixels) };
+                let mut header = hdu_header(&header, position, &hdu);
+                cards.iter().for_each(|card| header.set(card.clone()));
+                writer.push(header, std::borrow::Cow::Borrowed(pixels));
+            }
+            let path = names.intermediate(&file.name);
+            writer.write(&path, false).map_err(|e| format!("{}: {e}", path.display()))?;
+            image_log.push(format!("wrote {} ({} images)", file_name(&path), file.hdus.len()));
+            image_paths.push(path);
+        }
         if self.options.config.input.image.save_images {
-            let header = output_header(raw, usize::MAX, &raw.chain, self.config_text);
+            let header = output_header(raw, usize::MAX, &raw.chain, self.provenance);
             let bzip2 = self.options.config.input.image.bz2;
             write(names.waders(bzip2), &header, &final_images(raw), bzip2)?;
         }
+        paths.extend(image_paths);
+        log.extend(image_log);
         Ok((paths, log))
     }
 }

@@ -5,7 +5,9 @@
 
 mod item;
 mod options;
+mod present;
 mod report;
+mod resume;
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -19,9 +21,11 @@ pub use report::Totals;
 
 use crate::fits::FitsInput;
 use crate::image::Level;
+use crate::output::Provenance;
 use crate::output::console::Console;
 use crate::output::root_files::CombinedRoot;
 use item::{Job, failed};
+use present::Presenter;
 
 /// Files that are worked on together; bounds the memory of a long batch and keeps its messages in order.
 const FILES_PER_THREAD: usize = 4;
@@ -38,8 +42,17 @@ pub fn run(options: &Options, console: &Console, interrupt: &Interrupt) -> Resul
     let start = Instant::now();
     let manager = options.manager()?;
     options.check_names()?;
-    let config_text = serde_json::to_string(&options.config.to_json()).unwrap_or_default();
-    let job = Job { options, manager: &manager, config_text: &config_text, interrupt };
+    let provenance = Provenance::of(&options.config);
+    let job = Job { options, manager: &manager, provenance: &provenance, interrupt };
+    if options.resume {
+        let removed = crate::atomic_file::remove_leftovers(&options.output);
+        if removed > 0 {
+            console.say(Level::Info, format!("removed {removed} unfinished file(s) of a run that was killed"));
+        }
+    }
+    if options.resume && options.combined_root.is_some() {
+        console.say(Level::Warning, "--resume: the common ROOT file of --oroot needs every image; all are done again");
+    }
 
     let combined = match &options.combined_root {
         Some(name) if manager.contains("ClusterFinder") => {
@@ -47,7 +60,10 @@ pub fn run(options: &Options, console: &Console, interrupt: &Interrupt) -> Resul
         }
         _ => None,
     };
-    let sequencer = Mutex::new(Sequencer { next: 0, waiting: Vec::new(), totals: Totals::default(), combined });
+    let presenter = options.display.then(Presenter::new);
+    let sequencer =
+        Mutex::new(Sequencer { next: 0, waiting: Vec::new(), totals: Totals::default(), combined, presenter });
+    console.begin_progress(options.inputs.len());
     for missing in &options.unmatched {
         let outcome = failed(missing.clone(), Vec::new(), "no such file, and the pattern matches nothing".into());
         lock(&sequencer).totals.add_file(vec![outcome], console, &mut None);
@@ -70,6 +86,7 @@ pub fn run(options: &Options, console: &Console, interrupt: &Interrupt) -> Resul
         }
     });
 
+    console.end_progress();
     let Sequencer { mut totals, combined, waiting, .. } = sequencer.into_inner().unwrap_or_else(|e| e.into_inner());
     let mut combined = combined;
     // After an interrupt, files before the ones done may be missing: what was done is reported all the same.
@@ -102,14 +119,20 @@ struct Sequencer {
     waiting: Vec<(usize, Vec<ItemOutcome>)>,
     totals: Totals,
     combined: Option<CombinedRoot>,
+    presenter: Option<Presenter>,
 }
 
 impl Sequencer {
     fn done(&mut self, position: usize, items: Vec<ItemOutcome>, console: &Console) {
         self.waiting.push((position, items));
         while let Some(index) = self.waiting.iter().position(|(p, _)| *p == self.next) {
-            let (_, items) = self.waiting.swap_remove(index);
+            let (_, mut items) = self.waiting.swap_remove(index);
+            let figures: Vec<_> = items.iter_mut().map(|i| (i.label.clone(), std::mem::take(&mut i.figures))).collect();
             self.totals.add_file(items, console, &mut self.combined);
+            if let Some(presenter) = &mut self.presenter {
+                figures.iter().for_each(|(label, figures)| presenter.show(label, figures, console));
+            }
+            console.progress(1);
             self.next += 1;
         }
     }

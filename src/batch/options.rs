@@ -22,6 +22,10 @@ pub struct Options {
     pub threads: usize,
     /// One ROOT file for all items (`--oroot`): its name in the output directory.
     pub combined_root: Option<PathBuf>,
+    /// Whether final figures are shown.
+    pub display: bool,
+    /// Whether items whose outputs are complete are left out.
+    pub resume: bool,
 }
 
 /// Why a run is impossible. All are usage or configuration errors (exit code 2).

@@ -24,9 +24,6 @@ pub fn run(options: &AnalysisOptions) -> Result<u8, UsageError> {
     options.config.warnings.iter().for_each(|w| console.say(Level::Warning, w.to_string()));
     options.understood().into_iter().for_each(|line| console.say(Level::Info, line));
 
-    if options.display {
-        console.say(Level::Warning, "--display: this version does not show figures; write them with --save-plots");
-    }
     let interrupt = Arc::new(AtomicBool::new(false));
     let flag = Arc::clone(&interrupt);
     // Without a handler an interrupt ends the program at once; complete files stay complete all the same.
@@ -40,6 +37,8 @@ pub fn run(options: &AnalysisOptions) -> Result<u8, UsageError> {
         output: options.output.clone(),
         threads: options.threads,
         combined_root: options.one_root_file.clone(),
+        display: options.display || options.config.displays_figures(),
+        resume: options.resume,
     };
     let totals = batch::run(&batch, &console, &interrupt).map_err(|e| UsageError::Other(e.to_string()))?;
     Ok(totals.exit_code())

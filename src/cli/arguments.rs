@@ -103,6 +103,12 @@ pub(crate) struct General {
     #[arg(long)]
     pub(crate) lenient: bool,
 
+    /// Leave out images whose outputs are complete.
+    ///
+    /// That is: made by this version with the same configuration from the same input, as their summaries say.
+    #[arg(long)]
+    pub(crate) resume: bool,
+
     /// Number of threads [default: all cores]
     ///
     /// Results do not depend on it.

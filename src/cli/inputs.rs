@@ -91,6 +91,11 @@ pub fn select(infiles: &[OsString], skip: &[String], base: &Path) -> Result<Sele
     Ok(selection)
 }
 
+/// The files that one input, a literal name or a pattern relative to `base`, stands for.
+pub fn matching(infile: &OsStr, base: &Path) -> Vec<PathBuf> {
+    match_infile(infile, base)
+}
+
 /// Two ways to write the same path are one file; a link is a file of its own.
 fn identity(absolute: &Path) -> PathBuf {
     match (absolute.parent().and_then(|p| p.canonicalize().ok()), absolute.file_name()) {

@@ -41,6 +41,8 @@ pub struct AnalysisOptions {
     pub lenient: bool,
     /// Whether final figures are shown.
     pub display: bool,
+    /// Whether items whose outputs are complete are left out.
+    pub resume: bool,
     /// What may be a mistake on the command line (the configuration has its own list).
     pub warnings: Vec<String>,
 }
@@ -104,6 +106,7 @@ impl AnalysisOptions {
             verbosity,
             lenient: a.general.lenient,
             display: a.all_processes.display,
+            resume: a.general.resume,
             warnings,
         })
     }

@@ -2,11 +2,23 @@
 //! [`SUBCOMMANDS`].
 
 mod activity;
+mod bench;
+mod closure;
 mod completions;
+mod compose;
 mod crosstalk;
+mod cut;
+mod header;
+mod hotcols;
 mod man;
+mod pcd;
 mod response;
 mod simulate;
+mod threshold;
+mod topology;
+mod transient;
+mod trend;
+mod view;
 
 use std::ffi::{OsStr, OsString};
 
@@ -35,8 +47,25 @@ impl std::fmt::Debug for Subcommand {
 }
 
 /// All tools, in the order of the help.
-pub static SUBCOMMANDS: &[Subcommand] =
-    &[simulate::TOOL, response::TOOL, crosstalk::TOOL, activity::TOOL, completions::TOOL, man::TOOL];
+pub static SUBCOMMANDS: &[Subcommand] = &[
+    simulate::TOOL,
+    response::TOOL,
+    closure::TOOL,
+    crosstalk::TOOL,
+    compose::TOOL,
+    hotcols::TOOL,
+    pcd::TOOL,
+    view::TOOL,
+    trend::TOOL,
+    header::TOOL,
+    threshold::TOOL,
+    transient::TOOL,
+    topology::TOOL,
+    cut::TOOL,
+    activity::TOOL,
+    completions::TOOL,
+    man::TOOL,
+];
 
 /// The tool of this name or older name.
 pub fn find(name: &OsStr) -> Option<&'static Subcommand> {
@@ -67,8 +96,9 @@ impl Subcommand {
     /// # Errors
     /// What makes it impossible to begin.
     pub fn run(&self, words: Vec<OsString>) -> Result<u8, UsageError> {
-        let words = std::iter::once(OsString::from(self.name)).chain(words);
-        match self.named_command().try_get_matches_from(words) {
+        let command = self.named_command();
+        let words = std::iter::once(OsString::from(self.name)).chain(bench::separate_flags(&command, words));
+        match command.try_get_matches_from(words) {
             Ok(matches) => (self.work)(&matches, &Surroundings::real()),
             Err(error) if error.use_stderr() => Err(UsageError::Clap(Box::new(error))),
             Err(error) => {

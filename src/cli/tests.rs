@@ -181,12 +181,13 @@ const IN_THE_CONFIGURATION: &[Case] = &[
 ];
 
 /// Every other option, each with a test of its own in this file.
-const ELSEWHERE: [&str; 16] = [
+const ELSEWHERE: [&str; 17] = [
     "--skip",
     "--output",
     "--json",
     "--dump-config",
     "--lenient",
+    "--resume",
     "--ncpus",
     "--seed",
     "--acm",
@@ -315,6 +316,7 @@ fn options_beside_the_configuration() {
         "--mask",
         "mask.fits",
         "--lenient",
+        "--resume",
         "--display",
         "--debug",
     ];
@@ -323,7 +325,7 @@ fn options_beside_the_configuration() {
     let r = o.config.options;
     assert_eq!((r.acm, r.mct, r.run, r.ccd, r.seed), (true, Some(3), Some(0), Some(109), 7));
     assert_eq!(r.mask.as_deref(), Some(Path::new("mask.fits")));
-    assert!(o.lenient && o.display && o.one_root_file.is_some());
+    assert!(o.lenient && o.display && o.resume && o.one_root_file.is_some());
     assert!(!world.analysis(&["img.fits", "--acm", "--no-acm"]).config.options.acm);
     assert!(world.analysis(&["img.fits", "--no-acm", "--acm"]).config.options.acm);
     assert_eq!(world.analysis(&["img.fits", "--ouptut", "x"]).output.to_str(), Some("x"));

@@ -129,6 +129,11 @@ impl Config {
         self.json(|entry| self.sequence.iter().any(|e| e.name == entry.name))
     }
 
+    /// Whether a process of the sequence shows figures.
+    pub fn displays_figures(&self) -> bool {
+        self.sequence.iter().filter_map(|entry| self.block(entry)).any(|block| block.common.display)
+    }
+
     fn json(&self, wanted: impl Fn(&ProcessEntry) -> bool) -> Value {
         let mut process = Map::new();
         process.insert("sequence".into(), sequence::Sequence::to_text(&self.sequence).into());

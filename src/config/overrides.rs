@@ -70,6 +70,22 @@ impl Default for RunOptions {
     }
 }
 
+impl RunOptions {
+    /// The options as JSON, for provenance: keys as on the command line. A mask is named with its size and the time of
+    /// its last change, POSIX seconds.
+    pub fn to_json(&self) -> Value {
+        let mask = self.mask.as_ref().map(|path| {
+            let metadata = std::fs::metadata(path).ok();
+            let changed = metadata.as_ref().and_then(|m| m.modified().ok());
+            let seconds = changed.and_then(|t| t.duration_since(std::time::UNIX_EPOCH).ok()).map(|d| d.as_secs());
+            serde_json::json!({"file": path, "bytes": metadata.map(|m| m.len()), "changed": seconds})
+        });
+        serde_json::json!({
+            "acm": self.acm, "mask": mask, "MCT": self.mct, "run": self.run, "ccd": self.ccd, "seed": self.seed,
+        })
+    }
+}
+
 impl Overrides {
     /// Adds a value.
     pub fn set(&mut self, option: &'static str, targets: &'static [Target], value: impl Into<Value>) {

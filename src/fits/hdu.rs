@@ -6,6 +6,7 @@ use super::bytes::Bytes;
 use super::cards::{CARD, parse_header};
 use super::error::FitsError;
 use super::header::{Card, CardValue, Header};
+use super::writer::checksum;
 
 /// FITS files are made of blocks of this many bytes.
 pub(super) const BLOCK: u64 = 2880;
@@ -54,6 +55,8 @@ pub struct Hdu {
     pub(super) data_offset: u64,
     /// Bytes of the data, without the padding to whole blocks.
     pub(super) data_bytes: u64,
+    /// Sum of the header as stored, as `CHECKSUM` counts it.
+    pub(super) header_sum: u32,
 }
 
 impl Hdu {
@@ -117,7 +120,7 @@ pub(super) fn scan(bytes: &Bytes) -> Result<Scan, FitsError> {
         let stored = match read_header(bytes, offset, index)? {
             HeaderBytes::Complete(text) => {
                 let length = text.len() as u64;
-                (parse_header(&text), length)
+                (parse_header(&text), length, checksum(&text))
             }
             HeaderBytes::Cut(expected) => {
                 let error = FitsError::Truncated { hdu: index, part: "header", expected, found: bytes.len() };
@@ -133,7 +136,8 @@ pub(super) fn scan(bytes: &Bytes) -> Result<Scan, FitsError> {
                 break;
             }
         };
-        let hdu = describe(index, stored.0, offset + stored.1)?;
+        let mut hdu = describe(index, stored.0, offset + stored.1)?;
+        hdu.header_sum = stored.2;
         let end = hdu.data_offset.saturating_add(hdu.data_bytes);
         let padded = hdu.data_offset.saturating_add(hdu.data_bytes.div_ceil(BLOCK).saturating_mul(BLOCK));
         scan.hdus.push(hdu);
@@ -260,8 +264,18 @@ fn describe(index: usize, stored: Header, data_offset: u64) -> Result<Hdu, FitsE
         "BINTABLE" | "A3DTABLE" | "TABLE" => HduKind::Table,
         _ => HduKind::Other,
     };
-    let mut hdu =
-        Hdu { index, extname, kind, axes: stored_axes, bitpix, compression: None, stored, data_offset, data_bytes };
+    let mut hdu = Hdu {
+        index,
+        extname,
+        kind,
+        axes: stored_axes,
+        bitpix,
+        compression: None,
+        stored,
+        data_offset,
+        data_bytes,
+        header_sum: 0,
+    };
     if kind == HduKind::CompressedImage {
         describe_compressed(&mut hdu)?;
     }

@@ -159,13 +159,13 @@ impl FitsInput {
         Ok(image)
     }
 
-    /// Identifies the content: `SHA-256 <hex>` of the file, or, above 64 MiB, `HEADER-SHA-256 <hex>` of the headers of
-    /// these HDUs.
+    /// `SHA-256 <hex>` of the file on disk if it has at most 16 MiB; larger files are identified by the sums of their
+    /// data ([`Plane::data_sum`]).
     ///
     /// # Errors
     /// If the file cannot be read.
-    pub fn content_checksum(&self, hdus: &[usize]) -> Result<String, FitsError> {
-        super::content::identify(self, hdus)
+    pub fn hash_if_small(&self) -> Result<Option<String>, FitsError> {
+        super::content::hash_if_small(self)
     }
 
     pub(super) fn bytes(&self) -> &Bytes {
@@ -273,6 +273,58 @@ impl Plane {
         self.read_stored(&rows, &cols, scratch)?;
         decode_f64(scratch, &self.encoding, out);
         Ok(())
+    }
+
+    /// The sum of all data of its HDU as stored: what a `DATASUM` card holds. Reads them once more.
+    ///
+    /// # Errors
+    /// If the data cannot be read.
+    pub fn data_sum(&self) -> Result<u32, FitsError> {
+        super::content::data_sum(&self.input, self.hdu)
+    }
+
+    /// Whether the header says what the sum of the data is (`DATASUM`).
+    pub fn states_data_sum(&self) -> bool {
+        self.stated_data_sum().is_some()
+    }
+
+    fn stated_data_sum(&self) -> Option<u32> {
+        let text = self.input.hdu(self.hdu).ok()?.stored.text("DATASUM")?;
+        text.trim().parse().ok()
+    }
+
+    /// What `DATASUM` and `CHECKSUM` cards say against these data, whose sum is `data_sum`: a sentence if they do not
+    /// agree. A header edited without new sums disagrees only with `CHECKSUM`.
+    pub fn contradicted_sums(&self, data_sum: u32) -> Option<String> {
+        let stated = self.stated_data_sum()?;
+        let hdu = self.hdu;
+        if stated != data_sum {
+            return Some(format!(
+                "the data of HDU {hdu} do not agree with its DATASUM card ({stated}; their sum is {data_sum}): they were \
+                 damaged or changed"
+            ));
+        }
+        let found = self.input.hdu(hdu).ok()?;
+        let has_checksum = found.stored.text("CHECKSUM").is_some_and(|c| c.trim().len() == 16);
+        // with a correct CHECKSUM card all bytes of the HDU add up to −0
+        let whole = super::writer::add(found.header_sum, data_sum);
+        (has_checksum && whole != u32::MAX && whole != 0).then(|| {
+            format!(
+                "the header of HDU {hdu} does not agree with its CHECKSUM card: it was changed after it was written"
+            )
+        })
+    }
+
+    /// What a rectangle adds to the sum of the data. `stored` holds its bytes, as the reading functions leave them in
+    /// `scratch` for an image that is not compressed.
+    pub fn part_of_data_sum(&self, rows: &Range<usize>, cols: &Range<usize>, stored: &[u8]) -> u32 {
+        let width = self.encoding.width();
+        let offset = |row: usize| ((row * self.cols + cols.start) * width) as u64;
+        if cols.len() == self.cols {
+            return super::content::sum_at(stored, offset(rows.start));
+        }
+        let lines = rows.clone().zip(stored.chunks_exact((cols.len() * width).max(1)));
+        lines.fold(0, |sum, (row, line)| super::writer::add(sum, super::content::sum_at(line, offset(row))))
     }
 
     /// Whether the image is stored in compressed tiles.

@@ -25,3 +25,5 @@ pub use writer::FitsWriter;
 
 #[cfg(test)]
 pub(crate) mod test_files;
+#[cfg(test)]
+mod tests;

@@ -66,6 +66,12 @@ impl TestHdu {
         self.cards.push(Card::new(keyword, value, ""));
         self
     }
+
+    /// With a card that has a comment.
+    pub(crate) fn commented(mut self, keyword: &str, value: impl Into<super::CardValue>, comment: &str) -> Self {
+        self.cards.push(Card::new(keyword, value, comment));
+        self
+    }
 }
 
 /// The bytes of a header with these cards.

@@ -13,7 +13,7 @@ use rayon::prelude::*;
 use super::cards::{CARD, format_card};
 use super::error::FitsError;
 use super::header::{Card, Header};
-use crate::output::atomic::AtomicFile;
+use crate::atomic_file::AtomicFile;
 
 /// FITS files consist of blocks of this many bytes.
 const BLOCK: usize = 2880;
@@ -21,7 +21,7 @@ const BLOCK: usize = 2880;
 /// A FITS file to be: images with their headers, in order.
 #[derive(Debug, Default)]
 pub struct FitsWriter<'a> {
-    hdus: Vec<(Header, Pixels<'a>)>,
+    hdus: Vec<(Header, Pixels<'a>, Option<usize>)>,
 }
 
 /// The pixels of an HDU, `[row, col]`.
@@ -40,19 +40,28 @@ impl<'a> FitsWriter<'a> {
     /// Appends an image (`[row, col]`); the first one becomes the primary HDU. Structural cards are added, the header
     /// must not hold any.
     pub fn push(&mut self, header: Header, pixels: Cow<'a, Array2<f64>>) {
-        self.hdus.push((header, Pixels::Real(pixels)));
+        self.hdus.push((header, Pixels::Real(pixels), None));
+    }
+
+    /// Appends a stack of `planes` images of equal size, one below the other in `pixels`, as an image with three axes
+    /// (plane, row, column). Without planes, or if the rows cannot be divided among them, it is a plain image.
+    pub fn push_stack(&mut self, header: Header, pixels: Cow<'a, Array2<f64>>, planes: usize) {
+        let divides = planes > 0 && pixels.nrows().is_multiple_of(planes);
+        self.hdus.push((header, Pixels::Real(pixels), divides.then_some(planes)));
     }
 
     /// Appends an image of bytes (`[row, col]`, BITPIX 8): masks and their bits.
     pub fn push_bytes(&mut self, header: Header, pixels: Cow<'a, Array2<u8>>) {
-        self.hdus.push((header, Pixels::Bytes(pixels)));
+        self.hdus.push((header, Pixels::Bytes(pixels), None));
     }
 
     /// The bytes of the HDUs, in order.
     fn parts(&self) -> Vec<Vec<u8>> {
         let extensions = self.hdus.len() > 1;
         let numbered = self.hdus.par_iter().enumerate();
-        numbered.map(|(position, (header, pixels))| hdu_bytes(position, extensions, header, pixels)).collect()
+        numbered
+            .map(|(position, (header, pixels, planes))| hdu_bytes(position, extensions, header, pixels, *planes))
+            .collect()
     }
 
     /// The bytes of the file.
@@ -75,11 +84,17 @@ impl<'a> FitsWriter<'a> {
         } else {
             parts.iter().try_for_each(|bytes| file.write_all(bytes)).map_err(error)?;
         }
-        file.finish().map_err(error)
+        file.commit().map_err(error)
     }
 }
 
-fn hdu_bytes(position: usize, extensions: bool, header: &Header, pixels: &Pixels<'_>) -> Vec<u8> {
+fn hdu_bytes(
+    position: usize,
+    extensions: bool,
+    header: &Header,
+    pixels: &Pixels<'_>,
+    planes: Option<usize>,
+) -> Vec<u8> {
     let ((rows, cols), bitpix, data) = match pixels {
         Pixels::Real(pixels) => {
             let mut data = vec![0; (pixels.len() * 8).next_multiple_of(BLOCK)];
@@ -100,10 +115,11 @@ fn hdu_bytes(position: usize, extensions: bool, header: &Header, pixels: &Pixels
             Card::new("XTENSION", "IMAGE", "image extension")
         },
         bitpix,
-        Card::new("NAXIS", 2, "number of axes"),
+        Card::new("NAXIS", if planes.is_some() { 3 } else { 2 }, "number of axes"),
         Card::new("NAXIS1", cols, "columns"),
-        Card::new("NAXIS2", rows, "rows"),
+        Card::new("NAXIS2", rows / planes.unwrap_or(1), "rows"),
     ];
+    structural.extend(planes.map(|n| Card::new("NAXIS3", n, "images")));
     if position > 0 {
         structural.push(Card::new("PCOUNT", 0, "no group parameters"));
         structural.push(Card::new("GCOUNT", 1, "one group"));
@@ -218,7 +234,7 @@ mod tests {
             let pixels = Array2::from_shape_fn((2, 3), |(r, c)| f64::from(seed) * 1.7 + (r * 7 + c) as f64);
             let flags = pixels.mapv(|x| x as u8);
             for pixels in [Pixels::Real(Cow::Borrowed(&pixels)), Pixels::Bytes(Cow::Borrowed(&flags))] {
-                let bytes = hdu_bytes(0, false, &header(), &pixels);
+                let bytes = hdu_bytes(0, false, &header(), &pixels, None);
                 assert_eq!(bytes.len() % BLOCK, 0);
                 assert_eq!(checksum(&bytes), u32::MAX, "FITS 4.0 appendix J: all ones");
             }

@@ -12,13 +12,14 @@ pub mod raw_data;
 pub mod reduce;
 pub mod regions;
 pub mod report;
+pub mod root_objects;
 pub mod times;
 pub mod user_region;
 
 pub use amplifier::{Amplifier, Region, Side};
 pub use cube::SkipCube;
 pub use error::ImageError;
-pub use load::{LoadOptions, data_hdus, load};
+pub use load::{LoadOptions, content_checksum, data_hdus, identify, load};
 pub use product::Products;
 pub use raw_data::RawData;
 pub use report::{Level, LogRecord, Report};

@@ -19,7 +19,8 @@ pub struct Source {
     pub position: usize,
     /// Size of the file in bytes.
     pub bytes: u64,
-    /// How the content was identified: `SHA-256 …`, or `DATASUM …` for large files.
+    /// How the content was identified: `SHA-256 …`, or `DATASUM …` for files above 16 MiB (empty until their data have been
+    /// read: [`super::identify`]).
     pub checksum: String,
     /// File name with its HDUs for messages, e.g. `name.fz[1]`.
     pub label: String,

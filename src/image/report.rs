@@ -2,7 +2,9 @@
 //! and messages. Processes write here; the `output` module brings it to files and to the terminal.
 
 use indexmap::IndexMap;
+use ndarray::Array2;
 
+use super::root_objects::RootObjects;
 use crate::fits::{Card, CardValue};
 use crate::plot::Figure;
 use crate::process::Measurement;
@@ -66,6 +68,34 @@ pub struct Table {
     pub rows: Vec<Vec<f64>>,
 }
 
+/// What stands in a CSV file besides the numbers of its [`Table`].
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct TableHead {
+    /// Lines `# key=value` before the column names.
+    pub scalars: Vec<(String, String)>,
+    /// A first column of texts: its name and one text per row.
+    pub row_labels: Option<(String, Vec<String>)>,
+}
+
+impl TableHead {
+    /// With a line `# key=value`.
+    pub fn scalar(mut self, key: impl Into<String>, value: impl ToString) -> Self {
+        self.scalars.push((key.into(), value.to_string()));
+        self
+    }
+}
+
+/// Images that a process makes for a file of their own (`save_image`), not for later processes.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ImageFile {
+    /// File-name part, as for the images of single steps.
+    pub name: String,
+    /// The HDUs: EXTNAME, further cards, pixels `[row, col]`.
+    pub hdus: Vec<(String, Vec<Card>, Array2<f64>)>,
+    /// Tags of the processes executed, the one that made the file included.
+    pub chain: Vec<String>,
+}
+
 /// Figures and tables with the process that made them.
 #[derive(Debug, Clone)]
 pub struct FigureRecord {
@@ -90,6 +120,12 @@ pub struct Report {
     pub figures: Vec<FigureRecord>,
     /// Tables, with the position of the process in the sequence.
     pub tables: Vec<(usize, Table)>,
+    /// ROOT objects, with the position of the process in the sequence.
+    pub root_objects: Vec<(usize, RootObjects)>,
+    /// What the CSV files of some tables hold besides, by name of the table.
+    pub table_heads: IndexMap<String, TableHead>,
+    /// Files of images.
+    pub image_files: Vec<ImageFile>,
     /// Messages.
     pub log: Vec<LogRecord>,
     step: usize,
@@ -154,6 +190,22 @@ impl Report {
     /// Adds a table, written as CSV.
     pub fn table(&mut self, table: Table) {
         self.tables.push((self.step, table));
+    }
+
+    /// Adds ROOT objects, written with `save_plots` if `format_figures` names `root`.
+    pub fn root_objects(&mut self, objects: RootObjects) {
+        self.root_objects.push((self.step, objects));
+    }
+
+    /// Adds a table with scalars or labels of its rows.
+    pub fn table_with(&mut self, table: Table, head: TableHead) {
+        self.table_heads.insert(table.name.clone(), head);
+        self.table(table);
+    }
+
+    /// Adds a file of images.
+    pub fn image_file(&mut self, file: ImageFile) {
+        self.image_files.push(file);
     }
 
     /// Adds a message.

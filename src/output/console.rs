@@ -3,6 +3,8 @@
 use std::io::{self, IsTerminal, Write};
 use std::sync::Mutex;
 
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
 use crate::image::{Level, LogRecord};
 
 /// The terminal. Lines of one item stay together; colours only on a terminal and never with `NO_COLOR`.
@@ -12,6 +14,7 @@ pub struct Console {
     colour_out: bool,
     colour_err: bool,
     lock: Mutex<()>,
+    progress: Mutex<Option<ProgressBar>>,
 }
 
 impl Console {
@@ -24,6 +27,7 @@ impl Console {
             colour_out: colours && io::stdout().is_terminal(),
             colour_err: colours && io::stderr().is_terminal(),
             lock: Mutex::new(()),
+            progress: Mutex::new(None),
         }
     }
 
@@ -40,6 +44,10 @@ impl Console {
     /// Shows messages about an item, without letting others in between.
     pub fn show_all(&self, label: &str, records: &[LogRecord]) {
         let _guard = self.lock.lock();
+        self.paused(|| self.write_records(label, records));
+    }
+
+    fn write_records(&self, label: &str, records: &[LogRecord]) {
         let mut out = String::new();
         let mut err = String::new();
         for record in records.iter().filter(|r| r.level >= self.threshold) {
@@ -66,11 +74,49 @@ impl Console {
         self.show("", &LogRecord { level, process: String::new(), text: text.into() });
     }
 
+    /// Begins a bar that counts files, if standard error is a terminal and there are several.
+    pub fn begin_progress(&self, files: usize) {
+        if files < 2 || !io::stderr().is_terminal() {
+            return;
+        }
+        let template = "{wide_bar} {pos}/{len} files, {elapsed} elapsed, about {eta} to go";
+        let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
+        let bar = ProgressBar::with_draw_target(Some(files as u64), ProgressDrawTarget::stderr()).with_style(style);
+        bar.enable_steady_tick(std::time::Duration::from_millis(500));
+        *self.bar() = Some(bar);
+    }
+
+    /// This many more files are done.
+    pub fn progress(&self, files: u64) {
+        if let Some(bar) = &*self.bar() {
+            bar.inc(files);
+        }
+    }
+
+    /// Removes the bar.
+    pub fn end_progress(&self) {
+        if let Some(bar) = self.bar().take() {
+            bar.finish_and_clear();
+        }
+    }
+
+    /// Does something to the terminal while the bar is out of the way.
+    pub fn paused<T>(&self, work: impl FnOnce() -> T) -> T {
+        match &*self.bar() {
+            Some(bar) => bar.suspend(work),
+            None => work(),
+        }
+    }
+
+    fn bar(&self) -> std::sync::MutexGuard<'_, Option<ProgressBar>> {
+        self.progress.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
     /// A line on stdout as it is.
     pub fn print(&self, text: &str) {
         let _guard = self.lock.lock();
         let mut text = format!("{text}\n");
-        flush(&mut text, false);
+        self.paused(|| flush(&mut text, false));
     }
 }
 

@@ -4,9 +4,10 @@ use std::path::PathBuf;
 
 use rayon::prelude::*;
 
-use super::{ItemNames, atomic};
+use super::ItemNames;
+use crate::atomic_file;
 use crate::image::Report;
-use crate::image::report::Table;
+use crate::image::report::{Table, TableHead};
 use crate::plot::{self, Figure, Format};
 use crate::process::ProcessManager;
 use crate::process::common::FigureFormat;
@@ -14,6 +15,8 @@ use crate::process::common::FigureFormat;
 /// What was written for one figure or table.
 #[derive(Debug)]
 pub struct Written {
+    /// Name of the figure; `None` for tables and ROOT objects.
+    pub figure: Option<String>,
     /// Files, in the order of the formats.
     pub paths: Vec<PathBuf>,
     /// What went wrong: a figure that cannot be drawn or written is a warning, not a failure.
@@ -29,10 +32,14 @@ pub fn write_all(report: &Report, manager: &ProcessManager, names: &ItemNames) -
     let mut written: Vec<Written> = figures.collect();
     for (_, table) in report.tables.iter().filter(|(step, _)| manager.common(*step).save_plots) {
         let path = names.figure(&table.name, "csv");
-        written.push(match atomic::write(&path, csv(table).as_bytes()) {
-            Ok(()) => Written { paths: vec![path], problems: Vec::new() },
-            Err(error) => Written { paths: Vec::new(), problems: vec![format!("{}: {error}", path.display())] },
-        });
+        written.push(
+            match atomic_file::write(&path, csv_with(table, report.table_heads.get(&table.name)).as_bytes()) {
+                Ok(()) => Written { figure: None, paths: vec![path], problems: Vec::new() },
+                Err(error) => {
+                    Written { figure: None, paths: Vec::new(), problems: vec![format!("{}: {error}", path.display())] }
+                }
+            },
+        );
     }
     written
 }
@@ -49,12 +56,13 @@ fn drawn_formats(formats: &[FigureFormat]) -> Vec<Format> {
 }
 
 fn write_figure(figure: &Figure, formats: &[Format], names: &ItemNames) -> Written {
-    let mut written = Written { paths: Vec::new(), problems: Vec::new() };
+    let mut written = Written { figure: Some(figure.name.clone()), paths: Vec::new(), problems: Vec::new() };
     // Only a PDF holds several pages.
     let formats = if figure.more_pages.is_empty() { formats } else { &[Format::Pdf] };
     for (format, bytes) in formats.iter().zip(plot::render_all(figure, formats)) {
         let path = names.figure(&figure.name, format.extension());
-        let result = bytes.map_err(|e| e.to_string()).and_then(|b| atomic::write(&path, &b).map_err(|e| e.to_string()));
+        let result =
+            bytes.map_err(|e| e.to_string()).and_then(|b| atomic_file::write(&path, &b).map_err(|e| e.to_string()));
         match result {
             Ok(()) => written.paths.push(path),
             Err(error) => written.problems.push(format!("{}: {error}", path.display())),
@@ -65,14 +73,24 @@ fn write_figure(figure: &Figure, formats: &[Format], names: &ItemNames) -> Writt
 
 /// A table as CSV: a line with the column names, then the rows. NaN is an empty field.
 pub fn csv(table: &Table) -> String {
-    let quoted = |name: &String| {
-        if name.contains([',', '"', '\n']) { format!("\"{}\"", name.replace('"', "\"\"")) } else { name.clone() }
+    csv_with(table, None)
+}
+
+/// A table as CSV, with lines `# key=value` before it and a column of labels if it has them.
+pub fn csv_with(table: &Table, head: Option<&TableHead>) -> String {
+    let quoted = |name: &str| {
+        if name.contains([',', '"', '\n']) { format!("\"{}\"", name.replace('"', "\"\"")) } else { name.to_owned() }
     };
-    let mut text = table.columns.iter().map(quoted).collect::<Vec<_>>().join(",");
+    let mut text: String =
+        head.iter().flat_map(|h| &h.scalars).map(|(key, value)| format!("# {key}={value}\n")).collect();
+    let labels = head.and_then(|h| h.row_labels.as_ref());
+    let names = labels.iter().map(|(name, _)| name).chain(&table.columns);
+    text.push_str(&names.map(|name| quoted(name)).collect::<Vec<_>>().join(","));
     text.push('\n');
-    for row in &table.rows {
-        let fields: Vec<String> = row.iter().map(|x| if x.is_nan() { String::new() } else { x.to_string() }).collect();
-        text.push_str(&fields.join(","));
+    for (number, row) in table.rows.iter().enumerate() {
+        let label = labels.map(|(_, texts)| texts.get(number).map(|t| quoted(t)).unwrap_or_default());
+        let numbers = row.iter().map(|x| if x.is_nan() { String::new() } else { x.to_string() });
+        text.push_str(&label.into_iter().chain(numbers).collect::<Vec<_>>().join(","));
         text.push('\n');
     }
     text
@@ -81,6 +99,14 @@ pub fn csv(table: &Table) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn scalars_and_labels_stand_before_the_numbers() {
+        let table = Table { name: "x".into(), columns: vec!["skip".into()], rows: vec![vec![0.0], vec![1.0]] };
+        let labels = Some(("amp".to_owned(), vec!["U".to_owned(), "a,b".to_owned()]));
+        let head = TableHead { row_labels: labels, ..TableHead::default() }.scalar("baseline", 63);
+        assert_eq!(csv_with(&table, Some(&head)), "# baseline=63\namp,skip\nU,0\n\"a,b\",1\n");
+    }
 
     #[test]
     fn a_table_is_written_with_full_precision_and_empty_fields_for_missing_numbers() {

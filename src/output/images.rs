@@ -2,6 +2,7 @@
 
 use ndarray::Array2;
 
+use super::Provenance;
 use crate::fits::{Card, CardValue, Header};
 use crate::image::RawData;
 use crate::process::manager::Snapshot;
@@ -151,8 +152,8 @@ pub const TOOL: &str = concat!("panaSKImg ", env!("CARGO_PKG_VERSION"));
 
 /// The header of an output file: the input header, the cards of the first `cards` reports, and the provenance.
 ///
-/// `config` is the merged configuration as compact JSON.
-pub fn output_header(raw: &RawData, cards: usize, chain: &[String], config: &str) -> Header {
+/// `provenance`: configuration and options as compact JSON.
+pub fn output_header(raw: &RawData, cards: usize, chain: &[String], provenance: &Provenance) -> Header {
     let mut header = raw.header.clone();
     header.remove_if(|card| is_structural(&card.keyword));
     if !raw.skip_keyword.is_empty() {
@@ -170,7 +171,8 @@ pub fn output_header(raw: &RawData, cards: usize, chain: &[String], config: &str
     header.set(Card::new("PCHAIN", chain.join("/"), "processes executed"));
     header.push(Card::history(format!("Made by {TOOL}")));
     header.push(Card::history(format!("Input: {file} ({} bytes, {})", raw.source.bytes, raw.source.checksum)));
-    header.push(Card::history(format!("Configuration: {config}")));
+    header.push(Card::history(format!("Configuration: {}", provenance.config_text)));
+    header.push(Card::history(format!("Options: {}", provenance.options_text)));
     header
 }
 
@@ -235,11 +237,24 @@ mod tests {
         raw.header.push(Card::new("NDCM", 500, "skips"));
         raw.header.push(Card::new("ZPOSITION", 3, "a user's card"));
         raw.header.push(Card::history("calibrated elsewhere"));
-        let header = output_header(&raw, 0, &["CompressSkipsProcess".into(), "ClusterFinder".into()], "{}");
+        let header =
+            output_header(&raw, 0, &["CompressSkipsProcess".into(), "ClusterFinder".into()], &Provenance::default());
         let kept: Vec<_> = header.cards().iter().map(|c| c.keyword.as_str()).collect();
         assert_eq!(
             kept,
-            ["NDCM", "ZPOSITION", "HISTORY", "FILE", "FILEEXT", "PVERSION", "PCHAIN", "HISTORY", "HISTORY", "HISTORY"]
+            [
+                "NDCM",
+                "ZPOSITION",
+                "HISTORY",
+                "FILE",
+                "FILEEXT",
+                "PVERSION",
+                "PCHAIN",
+                "HISTORY",
+                "HISTORY",
+                "HISTORY",
+                "HISTORY",
+            ]
         );
         assert_eq!(header.integer("NDCM"), Some(1));
         assert_eq!(header.text("PCHAIN").unwrap(), "CompressSkipsProcess/ClusterFinder");

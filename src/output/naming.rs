@@ -35,6 +35,11 @@ impl ItemNames {
         Self { directory: directory.to_owned(), stem: stem(&name).to_owned(), hdus: hdus.to_vec(), shares_file }
     }
 
+    /// The output directory.
+    pub fn directory(&self) -> &Path {
+        &self.directory
+    }
+
     /// File name without its suffixes.
     pub fn stem(&self) -> &str {
         &self.stem

@@ -10,8 +10,15 @@ use crate::process::Measurement;
 /// Name and version of the format.
 pub const SCHEMA: (&str, u32) = ("panaskimg-summary", 1);
 
-/// The summary as JSON. `outputs` are file names in the output directory, `config` the merged configuration.
-pub fn summary(raw: &RawData, config: &Value, outputs: &[String], timings: &[(String, Duration)]) -> Value {
+/// The summary as JSON. `outputs` are file names in the output directory, `config` the merged configuration,
+/// `options` what the command line says beside it ([`crate::config::RunOptions::to_json`]).
+pub fn summary(
+    raw: &RawData,
+    config: &Value,
+    options: &Value,
+    outputs: &[String],
+    timings: &[(String, Duration)],
+) -> Value {
     let file = raw.source.path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
     let range = |r: &std::ops::Range<usize>| json!([r.start, r.end]);
     let region = |r: &crate::image::Region| json!({"rows": range(&r.rows), "cols": range(&r.cols)});
@@ -39,6 +46,7 @@ pub fn summary(raw: &RawData, config: &Value, outputs: &[String], timings: &[(St
         "image": raw.numbers.image,
         "ccd": raw.numbers.ccd,
         "config": config,
+        "options": options,
         "chain": raw.chain,
         "geometry": {
             "rows": raw.rows, "cols": raw.cols, "skips": raw.nskips, "ndcm": raw.ndcm,
@@ -149,7 +157,7 @@ mod tests {
         raw.report.measure(Measurement::new("gain", 1.35, "ADU/e-").error(f64::NAN));
         raw.report.measure(Measurement::integer("status", 2));
         raw.source.checksum = "SHA-256 abc".into();
-        let value = summary(&raw, &json!({}), &["a.fits".into()], &[]);
+        let value = summary(&raw, &json!({}), &json!({}), &["a.fits".into()], &[]);
         assert_eq!(value["measurements"][0]["error"], Value::Null);
         assert_eq!(value["measurements"][0]["amplifier"], "EXT1");
         assert_eq!(value["measurements"][1]["value"], json!(2));

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use super::commissioning::survey::Surveys;
 use super::{CommonParameters, Context, ProcessEntry, ProcessError, SKImageProcess, Scope};
 use crate::config::{Block, Config};
 use crate::image::{Amplifier, Level, RawData};
@@ -142,6 +143,7 @@ impl ProcessManager {
     /// step that fails.
     pub fn run(&self, raw: &mut RawData) -> Result<Execution, ChainError> {
         let mut execution = Execution::default();
+        self.book_surveys(raw);
         for (index, step) in self.steps.iter().enumerate() {
             let start = Instant::now();
             let before = raw.images.len();
@@ -182,6 +184,31 @@ impl ProcessManager {
             execution.timings.push((step.entry.tag, start.elapsed()));
         }
         Ok(execution)
+    }
+}
+
+impl ProcessManager {
+    /// Books what the processes want to see of the samples.
+    fn book_surveys(&self, raw: &mut RawData) {
+        if raw.cube.is_none() {
+            return;
+        }
+        let mut surveys = Surveys::default();
+        for step in &self.steps {
+            let amplifiers = match step.entry.scope {
+                Scope::Image => 1,
+                Scope::Amplifier => raw.amplifiers.len(),
+            };
+            for amplifier in 0..amplifiers {
+                let context = Context { entry: step.entry, common: &step.common, amplifier, seed: self.seed };
+                let survey = step.process.with(&raw.amplifiers[amplifier], |p| Ok(p.survey(raw, &context)));
+                // parameters without a value for this amplifier are reported when the process runs
+                if let Ok(Some(survey)) = survey {
+                    surveys.book(&context, survey);
+                }
+            }
+        }
+        raw.products.set(surveys);
     }
 }
 

@@ -4,6 +4,7 @@
 //! and one row to the table in [`registry`].
 
 pub mod analysis;
+pub mod commissioning;
 pub mod common;
 pub mod digitize;
 pub mod manager;
@@ -40,6 +41,11 @@ impl Context<'_> {
         self.common.save_plots || self.common.display
     }
 
+    /// Whether the process should offer its ROOT objects: they are saved (`root` in `format_figures`).
+    pub fn wants_root_objects(&self) -> bool {
+        self.common.save_plots && self.common.format_figures.contains(&common::FigureFormat::Root)
+    }
+
     /// Whether intermediate figures are wanted (`__verbose__` or `__DEBUG__`).
     pub fn wants_intermediate_figures(&self) -> bool {
         self.common.verbose || self.common.debug
@@ -51,6 +57,13 @@ impl Context<'_> {
 pub trait SKImageProcess: Send + Sync + fmt::Debug {
     /// Runs on one amplifier (`context.amplifier`) or on the whole image, as the registry says.
     fn execute(&self, raw: &mut RawData, context: &Context<'_>) -> Result<(), ProcessError>;
+
+    /// What the process wants to see of the samples: asked before the chain starts, so that all of them share one pass
+    /// over the file ([`commissioning::survey`]). `None`: nothing, or the parameters do not fit the image, which
+    /// `execute` will say.
+    fn survey(&self, _raw: &RawData, _context: &Context<'_>) -> Option<Box<dyn commissioning::survey::BookedSurvey>> {
+        None
+    }
 
     /// Values that make no sense together; each text is one sentence that begins with the key, e.g.
     /// "`hist_nbins` is 0; method `manual` needs a positive number of bins".

@@ -11,6 +11,7 @@ use serde_json::{Map, Value};
 
 use super::SKImageProcess;
 use super::analysis::*;
+use super::commissioning::*;
 use super::reconstruction::signal_pattern_recognition::feed_cluster_finder;
 use super::reconstruction::*;
 use crate::config::shape::schema_of;
@@ -205,6 +206,13 @@ use OldKey::*;
 use Scope::{Amplifier, Image};
 
 static TABLE: &[ProcessEntry] = &[
+    row::<AbsoluteChargeProcess>(
+        "AbsoluteChargeProcess",
+        Analysis,
+        Amplifier,
+        "counts the electrons of every pixel, with the probability that the number is right",
+    ),
+    row::<AddBKGComponent>("AddBKGComponent", Analysis, Amplifier, "adds background to simulated or blank images"),
     row::<ApplySelectionCuts>(
         "ApplySelectionCuts",
         Reconstruction,
@@ -219,6 +227,18 @@ static TABLE: &[ProcessEntry] = &[
     )
     .after(&["ClusterFinder"]),
     row::<CalibrationProcess>("CalibrationProcess", Analysis, Image, "converts ADU to electrons"),
+    row::<ChargeLossPlot>(
+        "ChargeLossPlot",
+        Commissioning,
+        Image,
+        "shows single skips and their differences: is charge lost between skips?",
+    ),
+    row::<ChargeLossSkewnessProcess>(
+        "ChargeLossSkewnessProcess",
+        Commissioning,
+        Amplifier,
+        "measures charge loss: tails of differences between skips, probability per transfer",
+    ),
     row::<ClusterFinder>(
         "ClusterFinder",
         Reconstruction,
@@ -247,6 +267,12 @@ static TABLE: &[ProcessEntry] = &[
         Amplifier,
         "fits and removes the offset that decays along the first columns of each row",
     ),
+    row::<CorrelatedNoiseProcess>(
+        "CorrelatedNoiseProcess",
+        Analysis,
+        Image,
+        "removes the noise that amplifiers read at the same time have in common",
+    ),
     simulation_only("CreateFitsImage", "writes simulated images as FITS"),
     row::<CrossTalkProcess>(
         "CrossTalkProcess",
@@ -266,6 +292,18 @@ static TABLE: &[ProcessEntry] = &[
     .after(&["ClusterFinder"]),
     row::<EvalHaloProcess>("EvalHaloProcess", Analysis, Image, "rate of single electrons read before each cluster")
         .after(&["ClusterFinder"]),
+    row::<FFTNoisePlot>(
+        "FFTNoisePlot",
+        Commissioning,
+        Amplifier,
+        "noise spectrum along skips and rows: pick-up lines, 1/f and white noise",
+    ),
+    row::<FitCalibrationConstant>(
+        "FitCalibrationConstant",
+        Commissioning,
+        Amplifier,
+        "fits the single-electron peaks: gain and linearity",
+    ),
     row::<FitDarkCurrentPerCol>(
         "FitDarkCurrentPerCol",
         Analysis,
@@ -291,6 +329,18 @@ static TABLE: &[ProcessEntry] = &[
         "fits a Gaussian to the pixels of a region: the readout noise",
     )
     .old_keys(&[("show_outliers", Ignored), ("n_sigma_win_fit", Ignored)]),
+    row::<GaussianNoiseProcess>(
+        "GaussianNoiseProcess",
+        Analysis,
+        Image,
+        "adds Gaussian noise to simulated images that have none",
+    ),
+    row::<MeanPixelChargePerAxis>(
+        "MeanPixelChargePerAxis",
+        Analysis,
+        Amplifier,
+        "mean, median, … of the pixels of every column or row",
+    ),
     simulation_only("PasteClusterProcess", "pastes simulated clusters into real images"),
     row::<PedestalSubtractionProcess>(
         "PedestalSubtractionProcess",
@@ -307,6 +357,14 @@ static TABLE: &[ProcessEntry] = &[
     ]),
     simulation_only("PixelSaturation", "limits the charge of simulated pixels"),
     simulation_only("PixelizeSignal", "collects simulated charges in pixels"),
+    row::<RNvsNskipsPlot>(
+        "RNvsNskipsPlot",
+        Commissioning,
+        Amplifier,
+        "readout noise against the number of skips averaged, and the best number of skips",
+    )
+    .tag("NoiseVSSkipPlot")
+    .old_keys(&[("include_row_dependency", Silent)]),
     row::<SignalPatternRecognition>(
         "SignalPatternRecognition",
         Reconstruction,

@@ -52,7 +52,7 @@ impl EventDisplay {
             let failed = |reason: String| ResponseRunError::Write { path: path.clone(), reason };
             let bytes =
                 crate::plot::render(&self.figure(collection, ccd), Format::Pdf).map_err(|e| failed(e.to_string()))?;
-            crate::output::atomic::write(&path, &bytes).map_err(|e| failed(e.to_string()))?;
+            crate::atomic_file::write(&path, &bytes).map_err(|e| failed(e.to_string()))?;
             files.push(path);
         }
         Ok(files)

@@ -7,7 +7,6 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use rayon::prelude::*;
 
-use super::atomic_file::AtomicFile;
 use super::buffer::Buffer;
 use super::error::{Result, RootError};
 use super::objects::{Graph, Histogram};
@@ -18,6 +17,7 @@ use super::streamer_info::{
     self, ClassInfo, FUNCTION_CLASSES, GRAPH_CLASSES, HISTOGRAM_CLASSES, LEAF_FLOAT, TREE_CLASSES, VECTOR_DOUBLE,
 };
 use super::tree::{self, Basket, BranchType, Cell, Column, Tree};
+use crate::atomic_file::AtomicFile;
 
 /// Closed baskets are collected until they hold this many bytes, then compressed together, in parallel.
 const PENDING_BYTES: usize = 4 << 20;

@@ -61,7 +61,6 @@
 //! The layout is written down in spec 05 §10, and was checked against files that ROOT wrote.
 #![allow(rustdoc::private_intra_doc_links)]
 
-mod atomic_file;
 mod buffer;
 mod compression;
 mod error;
@@ -74,7 +73,6 @@ mod record;
 mod streamer_info;
 mod tree;
 
-pub use atomic_file::AtomicFile;
 pub use compression::Compression;
 pub use error::{Result, RootError};
 pub use file::{RootFile, TreeId};

@@ -60,21 +60,50 @@ pub struct ChargeMaker<'a> {
     particles: &'a [Contribution],
     /// Charge that the last row left behind for the next one.
     deferred: Vec<u32>,
+    /// Traps of this amplifier with the electrons they hold: row, readout column, size, release, electrons.
+    traps: Vec<HeldTrap>,
+}
+
+/// A trap and what is in it.
+#[derive(Debug, Clone, Copy)]
+struct HeldTrap {
+    row: usize,
+    col: usize,
+    size: u64,
+    release: f64,
+    held: u64,
 }
 
 impl<'a> ChargeMaker<'a> {
     /// For amplifier number `amplifier` of the file, whose particles leave `particles`.
     pub fn new(setup: &'a Setup, image: u64, amplifier: usize, particles: &'a [Contribution]) -> Self {
         let deferred = if setup.config.cti_v > 0.0 { vec![0; setup.geometry.line()] } else { Vec::new() };
-        Self { setup, image, amplifier, particles, deferred }
+        let (geometry, per_ext) = (&setup.geometry, setup.geometry.amplifiers_per_extension());
+        let here = |ext: Option<usize>| ext.is_none_or(|e| e == amplifier / per_ext);
+        let traps = setup.config.traps.iter().filter(|t| here(t.ext)).filter_map(|trap| {
+            let (side, col) = geometry.readout_col(trap.col);
+            (side == amplifier % per_ext).then_some(HeldTrap {
+                row: trap.row,
+                col,
+                size: u64::from(trap.size),
+                release: trap.release,
+                held: 0,
+            })
+        });
+        Self { setup, image, amplifier, particles, deferred, traps: traps.collect() }
     }
 
     /// Charge of the rows of the next block, `[row][readout column]`. Blocks must come in order.
     pub fn block(&mut self, rows: std::ops::Range<usize>) -> Vec<Vec<u32>> {
         let mut block: Vec<Vec<u32>> = rows.clone().into_par_iter().map(|row| self.row(row)).collect();
         if self.setup.config.cti_v > 0.0 {
-            for (row, charge) in rows.zip(&mut block) {
+            for (row, charge) in rows.clone().zip(&mut block) {
                 self.defer_to_next_row(row, charge);
+            }
+        }
+        if !self.traps.is_empty() {
+            for (row, charge) in rows.zip(&mut block) {
+                self.pass_traps(row, charge);
             }
         }
         if self.setup.config.full_well > 0.0 {
@@ -99,6 +128,8 @@ impl<'a> ChargeMaker<'a> {
         add_poisson(&mut charge[geometry.active_cols()], self.setup.lambda(row), || self.stream(Tag::Dark, row));
         add_poisson(&mut charge, config.spurious, || self.stream(Tag::Spurious, row));
         self.add_hot(row, &mut charge);
+        self.add_hot_pixels(row, &mut charge);
+        self.add_light(row, &mut charge);
         if config.cti_h > 0.0 {
             defer(&mut charge, config.cti_h, &mut self.stream(Tag::Cti, row));
         }
@@ -134,6 +165,55 @@ impl<'a> ChargeMaker<'a> {
             for q in &mut charge[geometry.active_cols()] {
                 add(q, poisson.draw(&mut stream));
             }
+        }
+    }
+
+    fn add_hot_pixels(&self, row: usize, charge: &mut [u32]) {
+        let (geometry, per_ext) = (&self.setup.geometry, self.setup.geometry.amplifiers_per_extension());
+        let here = |ext: Option<usize>| ext.is_none_or(|e| e == self.amplifier / per_ext);
+        let mut pixels = self.setup.config.hot_pixels.iter().filter(|p| p.row == row && here(p.ext)).peekable();
+        if pixels.peek().is_none() {
+            return;
+        }
+        // Not the numbers of the hot columns: rows after those of the image.
+        let mut stream = self.stream(Tag::Hot, 2 * geometry.rows() + row);
+        for pixel in pixels {
+            let (side, col) = geometry.readout_col(pixel.col);
+            if side == self.amplifier % per_ext {
+                let mean = self.setup.hot_mean(row, pixel.rate, pixel.lambda);
+                add(&mut charge[col], Poisson::new(mean).draw(&mut stream));
+            }
+        }
+    }
+
+    /// Light of the amplifier in the active pixels: falls with the distance from the active pixel that is read first.
+    fn add_light(&self, row: usize, charge: &mut [u32]) {
+        let geometry = &self.setup.geometry;
+        let light = &self.setup.config.amplifier_light;
+        if (light.rate == 0.0 && light.lambda == 0.0) || !geometry.is_active_row(row) {
+            return;
+        }
+        let corner = self.setup.hot_mean(row, light.rate, light.lambda);
+        let from_first_row = (row - geometry.prescan_rows) as f64;
+        let mut stream = self.stream(Tag::Hot, geometry.rows() + row);
+        for (col, q) in charge[geometry.active_cols()].iter_mut().enumerate() {
+            let mean = corner * libm::exp(-libm::hypot(from_first_row, col as f64) / light.length);
+            add(q, Poisson::new(mean).draw(&mut stream));
+        }
+    }
+
+    /// The packets of a row pass through the traps of their columns: each takes as much of their charge as it can
+    /// hold, and gives them what it has released since the packet before.
+    fn pass_traps(&mut self, row: usize, charge: &mut [u32]) {
+        let rows = self.setup.geometry.rows();
+        let mut stream = self.stream(Tag::Cti, 2 * rows + row);
+        for trap in self.traps.iter_mut().filter(|t| t.row <= row) {
+            let released = Binomial::new(trap.release).draw(trap.held, &mut stream);
+            let own = u64::from(charge[trap.col]);
+            let held = trap.held - released;
+            let taken = own.min(trap.size - held);
+            trap.held = held + taken;
+            charge[trap.col] = clamp(own - taken + released);
         }
     }
 
@@ -195,6 +275,72 @@ mod tests {
     fn charge(setup: &Setup, blocks: &[std::ops::Range<usize>]) -> Vec<Vec<u32>> {
         let mut maker = ChargeMaker::new(setup, 0, 0, &[]);
         blocks.iter().flat_map(|rows| maker.block(rows.clone())).collect()
+    }
+
+    /// Sums over 400 images against the law: λ exp(−d/length) in active pixels, nothing elsewhere.
+    #[test]
+    fn light_falls_with_the_distance_from_the_amplifier() {
+        let setup = setup(
+            json!({"rows": 4, "prescan_rows": 1, "active_cols": 6, "prescan_cols": 2, "overscan_cols": 2, "skips": 1,
+            "lambda_image": 0.0, "amplifier_light": {"lambda": 5.0, "length": 3.0}}),
+        );
+        let images = 400;
+        let mut sums = vec![vec![0.0; 10]; 5];
+        for image in 0..images {
+            let made = ChargeMaker::new(&setup, image, 0, &[]).block(0..5);
+            for (sum, q) in sums.iter_mut().flatten().zip(made.iter().flatten()) {
+                *sum += f64::from(*q);
+            }
+        }
+        for (row, sums) in sums.iter().enumerate() {
+            for (col, &sum) in sums.iter().enumerate() {
+                let active = row >= 1 && (2..8).contains(&col);
+                if !active {
+                    assert_eq!(sum, 0.0);
+                    continue;
+                }
+                let distance = ((row as f64 - 1.0).powi(2) + (col as f64 - 2.0).powi(2)).sqrt();
+                let expected = images as f64 * 5.0 * (-distance / 3.0).exp();
+                assert!((sum - expected).abs() < 5.0 * expected.sqrt(), "[{row}, {col}]: {sum}, {expected}");
+            }
+        }
+    }
+
+    /// A trap of 3 electrons in row 1: the packet of row 1 loses 3, later empty packets get them back, none is lost.
+    #[test]
+    fn traps_hold_charge_back_and_release_it_later() {
+        let json = json!({"rows": 60, "active_cols": 3, "prescan_cols": 0, "overscan_cols": 1, "skips": 1, "lambda_image": 0.0,
+            "traps": [{"row": 1, "col": 1, "size": 3, "release": 0.25}]});
+        let setup = setup(json);
+        let put = |row, electrons| Contribution { row, col: 1, id: 1, electrons };
+        let made = ChargeMaker::new(&setup, 0, 0, &[put(0, 9), put(1, 10)]).block(0..60);
+        let column: Vec<u32> = made.iter().map(|row| row[1]).collect();
+        // the packet of row 0 is read on the near side of the trap
+        assert_eq!((column[0], column[1]), (9, 7));
+        assert!(column[2..].iter().all(|q| *q <= 3));
+        assert_eq!(column.iter().sum::<u32>(), 19);
+        // in blocks as at once
+        let mut maker_charge = Vec::new();
+        let list = [put(0, 9), put(1, 10)];
+        let mut maker = ChargeMaker::new(&setup, 0, 0, &list);
+        (0..60).step_by(7).for_each(|r| maker_charge.extend(maker.block(r..(r + 7).min(60))));
+        assert_eq!(maker_charge, made);
+    }
+
+    #[test]
+    fn hot_pixels_are_where_they_are_put() {
+        let setup = setup(
+            json!({"layout": "dual", "rows": 3, "active_cols": 8, "prescan_cols": 1, "overscan_cols": 1, "skips": 1,
+            "lambda_image": 0.0, "hot_pixels": [{"row": 1, "col": 2, "lambda": 50.0}, {"row": 2, "col": 9, "lambda": 80.0}]}),
+        );
+        let left = ChargeMaker::new(&setup, 0, 0, &[]).block(0..3);
+        let right = ChargeMaker::new(&setup, 0, 1, &[]).block(0..3);
+        // column 9 of 12 is the third that U reads
+        for (q, mean) in [(left[1][2], 50.0_f64), (right[2][2], 80.0)] {
+            assert!((f64::from(q) - mean).abs() < 5.0 * mean.sqrt(), "{q} {mean}");
+        }
+        let sum = |rows: &[Vec<u32>]| rows.iter().flatten().sum::<u32>();
+        assert_eq!((sum(&left), sum(&right)), (left[1][2], right[2][2]));
     }
 
     /// Mean of the active pixels within five standard errors of λ; nothing elsewhere.

@@ -215,6 +215,65 @@ pub struct HotRow {
     pub ext: Option<usize>,
 }
 
+/// A hot pixel.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct HotPixel {
+    /// Image row.
+    pub row: usize,
+    /// Image column.
+    pub col: usize,
+    /// Charge rate, e⁻/pix/day.
+    #[serde(default)]
+    pub rate: f64,
+    /// Mean charge, e⁻/pix.
+    #[serde(default)]
+    pub lambda: f64,
+    /// Extension (from 0) that has it; null: all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ext: Option<usize>,
+}
+
+/// A trap: it takes charge from the packets of its column that pass through it, and gives it back to later ones.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Trap {
+    /// Image row; packets of this and later rows pass through it.
+    pub row: usize,
+    /// Image column.
+    pub col: usize,
+    /// Electrons that it holds when it is full.
+    pub size: u32,
+    /// Probability that a trapped electron is released into the next packet.
+    #[serde(default = "half")]
+    pub release: f64,
+    /// Extension (from 0) that has it; null: all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ext: Option<usize>,
+}
+
+fn half() -> f64 {
+    0.5
+}
+
+/// Light of the amplifiers: charge that falls off exponentially with the distance from the corner that is read first.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct AmplifierLight {
+    /// Charge rate of an image pixel in the corner, e⁻/pix/day.
+    pub rate: f64,
+    /// Mean charge of an image pixel in the corner, e⁻/pix.
+    pub lambda: f64,
+    /// Distance over which the light falls by the factor e, image pixels.
+    pub length: f64,
+}
+
+impl Default for AmplifierLight {
+    fn default() -> Self {
+        Self { rate: 0.0, lambda: 0.0, length: 50.0 }
+    }
+}
+
 fn one() -> usize {
     1
 }
@@ -281,6 +340,12 @@ pub struct SimulationConfig {
     pub hot_cols: Vec<HotColumn>,
     /// Hot rows.
     pub hot_rows: Vec<HotRow>,
+    /// Hot pixels.
+    pub hot_pixels: Vec<HotPixel>,
+    /// Light of the amplifiers.
+    pub amplifier_light: AmplifierLight,
+    /// Traps.
+    pub traps: Vec<Trap>,
     /// Bits of the ADC: values are clipped to 0 … 2^bits − 1.
     pub adc_bits: u32,
     /// Largest charge of a pixel, e⁻; 0: no limit.
@@ -356,6 +421,9 @@ impl Default for SimulationConfig {
             crosstalk: CrossTalk::All(0.0),
             hot_cols: Vec::new(),
             hot_rows: Vec::new(),
+            hot_pixels: Vec::new(),
+            amplifier_light: AmplifierLight::default(),
+            traps: Vec::new(),
             adc_bits: 16,
             full_well: 0.0,
             e2ev: defaults::E2EV,

@@ -16,6 +16,9 @@ pub enum SimulateError {
         /// Reason.
         reason: String,
     },
+    /// A Geant4 file cannot be used.
+    #[error("{0}")]
+    Geant4(String),
     /// A file cannot be written.
     #[error("cannot write {}: {source}", path.display())]
     Write {

@@ -9,8 +9,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::error::{Result, SimulateError};
+use crate::atomic_file::temporary_name;
 use crate::fits::{Card, format_card};
-use crate::output::atomic::temporary_name;
 
 const BLOCK: u64 = 2880;
 

@@ -11,7 +11,7 @@
 //! | [`config`], [`presets`], [`load`] | what a user may ask for |
 //! | [`setup`], [`geometry`], [`sources`] | the same, checked and complete |
 //! | [`detector`] | pair creation, partial collection, diffusion (shared with the detector response) |
-//! | [`particles`], [`charge`] | electrons in pixels |
+//! | [`particles`], [`geant4_source`], [`charge`] | electrons in pixels |
 //! | [`readout`], [`flicker`] | from electrons to ADC values |
 //! | [`fits_file`], [`header`], [`truth`], [`geant4_output`] | the files |
 //! | [`image`], [`series`] | one image; several of them |
@@ -26,6 +26,7 @@ mod error;
 pub mod fits_file;
 pub mod flicker;
 pub mod geant4_output;
+pub mod geant4_source;
 pub mod geometry;
 pub mod header;
 pub mod image;

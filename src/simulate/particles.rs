@@ -5,6 +5,7 @@
 
 use rayon::prelude::*;
 
+use super::geant4_source::Geant4Event;
 use super::setup::Setup;
 use super::sources::{CcdSide, Count, Model, PhaseConfig, Source, SourceType, Straggling, XRayLine, Zenith};
 use crate::simulate::detector::collection_probability;
@@ -81,29 +82,44 @@ pub struct Particle {
 pub fn particles(setup: &Setup, image: u64, ext: usize, keep_deposits: bool) -> Vec<Particle> {
     let seed = setup.config.seed;
     let mut counts = Stream::new(seed, Tag::Particles, image, ext as u64, 0);
-    let mut list: Vec<&Source> = Vec::new();
+    let mut list: Vec<(&Source, usize)> = Vec::new();
     for source in &setup.sources {
-        let n = match source.count {
-            Count::Exact(n) => n,
-            Count::Mean(mean) => Poisson::new(mean).draw(&mut counts),
+        let events = setup.geant4.by_extension.get(ext).map_or(0, Vec::len) as u64;
+        // Images take the events of Geant4 files in turn.
+        let (first, n) = match (source.count, &source.model) {
+            (Count::Exact(n), Model::Geant4) => {
+                let first = image.saturating_mul(n).min(events);
+                (first, n.min(events - first))
+            }
+            (Count::All, _) => (0, events),
+            (Count::Exact(n), _) => (0, n),
+            (Count::Mean(mean), _) => (0, Poisson::new(mean).draw(&mut counts)),
         };
-        list.extend(std::iter::repeat_n(source, n as usize));
+        list.extend((first..first + n).map(|event| (source, event as usize)));
     }
     list.into_par_iter()
         .enumerate()
-        .map(|(i, source)| {
+        .map(|(i, (source, event))| {
             let mut stream = Stream::new(seed, Tag::Particles, image, ext as u64, i as u64 + 1);
-            particle(setup, source, ext, i as u32 + 1, keep_deposits, &mut stream)
+            particle(setup, source, (ext, event), i as u32 + 1, keep_deposits, &mut stream)
         })
         .collect()
 }
 
-fn particle(setup: &Setup, source: &Source, ext: usize, id: u32, keep_deposits: bool, stream: &mut Stream) -> Particle {
+fn particle(
+    setup: &Setup,
+    source: &Source,
+    (ext, event): (usize, usize),
+    id: u32,
+    keep_deposits: bool,
+    stream: &mut Stream,
+) -> Particle {
     let arrival = arrival(setup, source.phase, stream);
-    if let Model::Pixels(charges) = &source.model {
-        return exact_charges(setup, id, arrival, &charges[ext]);
-    }
-    let track = track(setup, source, stream);
+    let track = match &source.model {
+        Model::Pixels(charges) => return exact_charges(setup, id, arrival, &charges[ext]),
+        Model::Geant4 => recorded(&setup.geant4.by_extension[ext][event]),
+        _ => track(setup, source, stream),
+    };
     let energy = track.deposits.iter().map(|d| d.energy).sum();
     let mut cloud = Cloud::default();
     for deposit in &track.deposits {
@@ -209,7 +225,20 @@ fn track(setup: &Setup, source: &Source, stream: &mut Stream) -> Track {
             electron([x, y, z], *energy, setup, stream)
         }
         Model::Muon { dedx, straggling, zenith } => muon([x, y, 0.0], *dedx, *straggling, *zenith, setup, stream),
-        Model::Pixels(_) => Track { pdg: 0, start: [x, y, 0.0], end: [x, y, 0.0], deposits: Vec::new() },
+        Model::Pixels(_) | Model::Geant4 => {
+            Track { pdg: 0, start: [x, y, 0.0], end: [x, y, 0.0], deposits: Vec::new() }
+        }
+    }
+}
+
+/// The deposits of a Geant4 event.
+fn recorded(event: &Geant4Event) -> Track {
+    let place = |deposit: Option<&Deposit>| deposit.map_or([f64::NAN; 3], |d| d.position);
+    Track {
+        pdg: event.pdg,
+        start: place(event.deposits.first()),
+        end: place(event.deposits.last()),
+        deposits: event.deposits.clone(),
     }
 }
 
@@ -304,7 +333,7 @@ fn longest_track(setup: &Setup) -> f64 {
     (x * x + y * y + setup.config.thickness * setup.config.thickness).sqrt()
 }
 
-fn inside(position: [f64; 3], setup: &Setup) -> bool {
+pub(super) fn inside(position: [f64; 3], setup: &Setup) -> bool {
     let pixel = setup.config.pixel_size;
     let [x, y, z] = position;
     (0.0..setup.geometry.phys_cols as f64 * pixel).contains(&x)

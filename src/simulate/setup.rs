@@ -1,13 +1,15 @@
 //! The checked, complete parameters of a simulation: everything derived once, nothing optional left.
 
 use std::f64::consts::PI;
+use std::sync::Arc;
 
 use super::config::{CrossTalk, HotColumn, HotRow, Layout, LineConfig, PerAmp, SimulationConfig};
 use super::detector::diffusion::{Diffusion, DiffusionParameters};
 use super::detector::pair_creation::PairCreation;
 use super::error::{Result, SimulateError};
+use super::geant4_source::Geant4Events;
 use super::geometry::Geometry;
-use super::sources::{Limits, Source};
+use super::sources::{Count, Limits, Model, Source};
 
 /// Seconds per day.
 pub const DAY: f64 = 86_400.0;
@@ -36,6 +38,8 @@ pub struct Setup {
     pub flicker_corners: Vec<f64>,
     /// Particles.
     pub sources: Vec<Source>,
+    /// Events of Geant4 files, for sources of that type.
+    pub geant4: Arc<Geant4Events>,
     /// Pair creation.
     pub pairs: PairCreation,
     /// Diffusion.
@@ -57,6 +61,7 @@ impl Setup {
         let flicker_corners = check.flicker(&config, t_read);
         check.lines(&config.noise.lines);
         check.hot(&config.hot_cols, &config.hot_rows, &geometry);
+        check.defects(&config, &geometry);
         let sources = check.sources(&config, &geometry);
         let diffusion = check.diffusion(&config);
         let start = match config.start_time.trim().trim_end_matches('Z').parse() {
@@ -80,12 +85,43 @@ impl Setup {
                 crosstalk,
                 flicker_corners,
                 sources,
+                geant4: Arc::default(),
                 diffusion,
                 start,
                 config,
             }),
             _ => Err(SimulateError::Parameters(check.problems)),
         }
+    }
+
+    /// Takes the events for sources of type `geant4` from these files, and with `images` images makes sure that there are
+    /// enough.
+    ///
+    /// # Errors
+    /// If there are files without such a source or the other way round, a file is unusable, or the events do not suffice.
+    pub fn with_geant4(mut self, files: &[std::path::PathBuf], images: u64) -> Result<Self> {
+        let mut wanted = self.sources.iter().filter(|s| s.model == Model::Geant4).peekable();
+        let problem = |text: String| Err(SimulateError::Parameters(vec![text]));
+        match (wanted.peek().is_some(), files.is_empty()) {
+            (false, true) => return Ok(self),
+            (true, true) => return problem("a source of type `geant4` needs files: --g4file FILE…".into()),
+            (false, false) => return problem("--g4file is given, but there is no source of type `geant4`".into()),
+            (true, false) => {}
+        }
+        let events = Geant4Events::read(files, &self)?;
+        let largest = events.by_extension.iter().map(Vec::len).max().unwrap_or(0) as u64;
+        for source in wanted {
+            if let Count::Exact(n) = source.count
+                && n.saturating_mul(images) > largest
+            {
+                return problem(format!(
+                    "{images} image(s) of n = {n} Geant4 events need {}, but the files have {largest}",
+                    n.saturating_mul(images)
+                ));
+            }
+        }
+        self.geant4 = Arc::new(events);
+        Ok(self)
     }
 
     /// Mean thermal charge of a pixel in the active columns of an image row, e⁻ (spec 07 §8.3 step 1).
@@ -362,6 +398,32 @@ impl Checker {
         }
     }
 
+    /// Hot pixels, traps and light of the amplifiers.
+    fn defects(&mut self, config: &SimulationConfig, geometry: &Geometry) {
+        let (rows, cols, extensions) = (geometry.rows(), geometry.cols(), geometry.extensions());
+        let pixels = config.hot_pixels.iter().map(|p| ("hot_pixels", p.row, p.col, p.ext));
+        for (key, row, col, ext) in pixels.chain(config.traps.iter().map(|t| ("traps", t.row, t.col, t.ext))) {
+            if row >= rows || col >= cols {
+                self.fail(format!(
+                    "{key}: pixel [{row}, {col}] does not lie in the image of {rows} rows and {cols} columns"
+                ));
+            }
+            if let Some(ext) = ext.filter(|e| *e >= extensions) {
+                self.fail(format!("{key}: extension {ext} does not exist, there are {extensions}"));
+            }
+        }
+        let light = &config.amplifier_light;
+        self.within("amplifier_light.length", light.length, 1e-3..=1e9, "pixels");
+        let charges = config.hot_pixels.iter().map(|p| ("hot_pixels", p.rate, p.lambda));
+        for (key, rate, lambda) in charges.chain([("amplifier_light", light.rate, light.lambda)]) {
+            self.within(&format!("{key}: rate"), rate, 0.0..=1e12, "e⁻/pix/day");
+            self.within(&format!("{key}: lambda"), lambda, 0.0..=LARGEST_MEAN, "e⁻/pix");
+        }
+        for trap in &config.traps {
+            self.within("traps: release", trap.release, 0.0..=1.0, "(a probability)");
+        }
+    }
+
     fn sources(&mut self, config: &SimulationConfig, geometry: &Geometry) -> Vec<Source> {
         let limits = Limits {
             phys_rows: geometry.phys_rows,
@@ -405,7 +467,9 @@ impl Checker {
         if largest > LARGEST_MEAN && config.lambda_image.is_none() {
             self.fail(format!("the dark current would make {largest:.3e} e⁻ per pixel, more than {LARGEST_MEAN:e}"));
         }
-        for rate in config.hot_cols.iter().map(|c| c.rate).chain(config.hot_rows.iter().map(|r| r.rate)) {
+        let hot = config.hot_cols.iter().map(|c| c.rate).chain(config.hot_rows.iter().map(|r| r.rate));
+        let hot = hot.chain(config.hot_pixels.iter().map(|p| p.rate)).chain([config.amplifier_light.rate]);
+        for rate in hot {
             if rate * longest > LARGEST_MEAN {
                 self.fail(format!("a hot pixel of rate {rate} e⁻/pix/day would collect more than {LARGEST_MEAN:e} e⁻"));
             }

@@ -21,6 +21,8 @@ pub enum SourceType {
     Electron,
     /// Muons through the whole thickness.
     Muon,
+    /// Events of the Geant4 files given with --g4file.
+    Geant4,
 }
 
 impl SourceType {
@@ -34,6 +36,7 @@ impl SourceType {
             Self::Am241 => "am241",
             Self::Electron => "electron",
             Self::Muon => "muon",
+            Self::Geant4 => "geant4",
         }
     }
 }
@@ -168,6 +171,8 @@ pub enum Count {
     Exact(u64),
     /// Poisson with this mean.
     Mean(f64),
+    /// All that there are.
+    All,
 }
 
 /// An X-ray line.
@@ -223,6 +228,8 @@ pub enum Model {
         /// Zenith angle.
         zenith: Zenith,
     },
+    /// Events of Geant4 files.
+    Geant4,
 }
 
 /// A checked source.
@@ -273,6 +280,28 @@ pub struct Limits {
 }
 
 impl SourceConfig {
+    /// An entry with this type and nothing else.
+    pub fn of_kind(kind: SourceType) -> Self {
+        Self {
+            kind,
+            n: None,
+            rate: None,
+            phase: PhaseConfig::default(),
+            region: None,
+            energy_kev: None,
+            depth_um: None,
+            list: None,
+            emin_kev: None,
+            emax_kev: None,
+            side: None,
+            escape: None,
+            lines: None,
+            dedx_kev_um: None,
+            straggling: None,
+            zenith: None,
+        }
+    }
+
     /// Checks the entry; every problem becomes a sentence without the position of the entry.
     pub fn check(&self, limits: &Limits) -> Result<Source, Vec<String>> {
         let mut problems = Vec::new();
@@ -294,12 +323,12 @@ impl SourceConfig {
 
     /// Key, whether it is given, whether this type uses it.
     fn keys(&self) -> [(&'static str, bool, bool); 14] {
-        use SourceType::{Am241, Electron, Fe55, Muon, Pixels, Point, Uniform};
+        use SourceType::{Am241, Electron, Fe55, Geant4, Muon, Pixels, Point, Uniform};
         let kind = self.kind;
         [
             ("n", self.n.is_some(), kind != Pixels),
-            ("rate", self.rate.is_some(), kind != Pixels),
-            ("region", self.region.is_some(), kind != Pixels),
+            ("rate", self.rate.is_some(), !matches!(kind, Pixels | Geant4)),
+            ("region", self.region.is_some(), !matches!(kind, Pixels | Geant4)),
             ("energy_keV", self.energy_kev.is_some(), matches!(kind, Point | Electron)),
             ("depth_um", self.depth_um.is_some(), kind == Point),
             ("list", self.list.is_some(), kind == Pixels),
@@ -317,6 +346,7 @@ impl SourceConfig {
     fn count(&self, problems: &mut Vec<String>) -> Count {
         match (self.n, self.rate) {
             _ if self.kind == SourceType::Pixels => Count::Exact(1),
+            (None, None) if self.kind == SourceType::Geant4 => Count::All,
             (Some(n), None) => {
                 if n > u64::from(u32::MAX) {
                     problems.push(format!("n = {n} is too large, at most {} particles are possible", u32::MAX));
@@ -389,6 +419,7 @@ impl SourceConfig {
                 Model::Uniform { min, max }
             }
             SourceType::Pixels => Model::Pixels(self.pixels(limits, problems)),
+            SourceType::Geant4 => Model::Geant4,
             SourceType::Fe55 => {
                 let escape = self.escape.unwrap_or(FE55_ESCAPE);
                 if !(0.0..=1.0).contains(&escape) {

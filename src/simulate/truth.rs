@@ -303,5 +303,5 @@ fn particle_fields(setup: &Setup, ext: usize, p: &Particle) -> String {
 
 /// Writes a whole file under a temporary name, then renames it.
 pub fn write_file(path: PathBuf, bytes: &[u8]) -> Result<()> {
-    crate::output::atomic::write(&path, bytes).map_err(|source| SimulateError::Write { path, source })
+    crate::atomic_file::write(&path, bytes).map_err(|source| SimulateError::Write { path, source })
 }

@@ -9,11 +9,13 @@
 //! | [`histogram`] | uniform histograms, bin-index rules, rules for the number of bins |
 //! | [`peak_finder`] | peaks of binned distributions |
 //! | [`gaussian_fit`] | Gaussian fit of a pedestal row, and the older windowed estimate |
+//! | [`charge_comb`] | the comb of single-electron peaks: gain and linearity |
 //! | [`dark_current`] | Poisson⊗Gaussian fit of the pixel-charge distribution: noise, dark current, gain |
 //! | [`profile_fit`] | Gaussian fit of a cluster's profile |
 //! | [`polynomial`] | weighted straight lines and polynomials |
 //! | [`minimise`] | any other model: named parameters, limits, errors, profile intervals |
 //! | [`bounded_search`], [`small_matrix`] | the engine below: Levenberg–Marquardt in a box, Hessian, profiles |
+//! | [`unified_interval`] | interval for a quantity that cannot be negative |
 //! | [`random`] | seeded streams of random numbers and their distributions |
 //! | [`small_matrix`] | positive-definite matrices on the stack |
 //!
@@ -21,6 +23,7 @@
 //! Results depend on the input alone, bit for bit, never on the number of threads.
 
 pub mod bounded_search;
+pub mod charge_comb;
 pub mod dark_current;
 pub mod distributions;
 mod error;
@@ -34,6 +37,7 @@ pub mod random;
 pub mod robust;
 pub mod small_matrix;
 pub mod status;
+pub mod unified_interval;
 
 pub use error::StatsError;
 pub use histogram::{BinRule, Histogram};

@@ -9,7 +9,6 @@ use panaskimg::root::{BranchType, Cell, Options, RootFile};
 #[derive(Debug)]
 pub struct Run {
     pub code: i32,
-    pub out: String,
     pub err: String,
 }
 
@@ -22,11 +21,7 @@ pub fn run(folder: &Path, arguments: &[&str]) -> Run {
         .args(arguments)
         .output()
         .unwrap();
-    Run {
-        code: output.status.code().unwrap_or(-1),
-        out: String::from_utf8_lossy(&output.stdout).into_owned(),
-        err: String::from_utf8_lossy(&output.stderr).into_owned(),
-    }
+    Run { code: output.status.code().unwrap_or(-1), err: String::from_utf8_lossy(&output.stderr).into_owned() }
 }
 
 /// Files written by ROOT itself.

@@ -16,6 +16,12 @@ fn impossible_parameters_are_refused() {
         ("noise.sigma=3", "noise.sigma = 3: unknown field `sigma`"),
         ("noise=3", "noise = 3"),
         ("layout=quad", "layout = \"quad\""),
+        (
+            r#"hot_pixels=[{"row": 100, "col": 3}]"#,
+            "pixel [100, 3] does not lie in the image of 100 rows and 250 columns",
+        ),
+        (r#"traps=[{"row": 1, "col": 3, "size": 2, "release": 1.5}]"#, "traps: release = 1.5 must be from 0.0 to 1.0"),
+        ("amplifier_light.length=0", "amplifier_light.length = 0 must be from"),
         (r#"hot_cols=[{"col": 250}]"#, "column 250 with width 1 does not lie in the image of 250 columns"),
         (
             r#"sources=[{"type": "pixels", "list": [[100, 0, 5]]}]"#,

@@ -3,5 +3,6 @@
 mod bad_input;
 mod determinism;
 mod example;
+mod geant4;
 mod layouts;
 mod support;

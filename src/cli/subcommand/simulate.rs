@@ -10,6 +10,7 @@ use super::Subcommand;
 use crate::simulate::load::{Origins, load};
 use crate::simulate::presets::PRESETS;
 use crate::simulate::series::Series;
+use crate::simulate::sources::{SourceConfig, SourceType};
 use crate::simulate::{Setup, SimulateError};
 
 pub(super) const TOOL: Subcommand = Subcommand {
@@ -50,6 +51,10 @@ struct SimulateArgs {
     /// Append the true energies (eV) and particle numbers as extensions of the image, for analysis with --MCT 1
     #[arg(long)]
     embed_truth: bool,
+    /// Geant4 files whose events are put into the images; without a source of type `geant4` in the configuration all
+    /// events go into every image
+    #[arg(long, value_name = "FILE", num_args = 1..)]
+    g4file: Vec<PathBuf>,
     /// Write the particles as Geant4 trees, the input of `panaSKImg response`
     #[arg(long, value_name = "FILE")]
     g4_out: Option<PathBuf>,
@@ -81,14 +86,22 @@ fn command() -> Command {
 fn work(matches: &ArgMatches, _: &Surroundings<'_>) -> Result<u8, UsageError> {
     let args = SimulateArgs::from_arg_matches(matches).map_err(|e| UsageError::Clap(Box::new(e)))?;
     let unacceptable = |error: SimulateError| UsageError::Other(error.to_string());
-    let config = load(&Origins {
+    let mut config = load(&Origins {
         preset: args.preset.as_deref(),
         file: args.json.as_deref(),
         settings: &args.settings,
         seed: args.seed,
     })
     .map_err(unacceptable)?;
-    let setup = Setup::new(config).map_err(unacceptable)?;
+    let geant4 = |source: &SourceConfig| source.kind == SourceType::Geant4;
+    if !args.g4file.is_empty() && !config.sources.iter().any(geant4) {
+        config.sources.push(SourceConfig::of_kind(SourceType::Geant4));
+    }
+    let setup =
+        Setup::new(config).and_then(|setup| setup.with_geant4(&args.g4file, args.n_images)).map_err(unacceptable)?;
+    if setup.geant4.outside > 0 {
+        say("warning", format!("{} Geant4 deposits lie outside of the CCD and are left out", setup.geant4.outside));
+    }
     let output = args.output.as_deref();
     let series =
         Series::new(setup, output, args.n_images, args.embed_truth, args.g4_out.as_deref()).map_err(unacceptable)?;

@@ -11,7 +11,7 @@ pub mod style;
 
 use std::path::Path;
 
-use crate::output::atomic;
+use crate::atomic_file;
 use crate::plot::{self, Figure, Format};
 
 /// Writes a figure as PNG, atomically.
@@ -20,7 +20,7 @@ use crate::plot::{self, Figure, Format};
 /// A sentence with the path.
 pub fn write_png(figure: &Figure, path: &Path) -> Result<(), String> {
     let bytes = plot::render(figure, Format::Png).map_err(|e| format!("{}: {e}", path.display()))?;
-    atomic::write(path, &bytes).map_err(|e| format!("{}: {e}", path.display()))
+    atomic_file::write(path, &bytes).map_err(|e| format!("{}: {e}", path.display()))
 }
 
 /// The standard size: 2000 × 1000 pixels, 10 × 5 inches.

@@ -111,5 +111,10 @@ pub(super) fn stacked_counts(me: &MonitorElement) -> Option<Figure> {
         base.iter_mut().zip(&counts).for_each(|(b, n)| *b += n);
         panel = panel.histogram(bars.label(format!("amp {}", run.amplifier)));
     }
+    let highest = base.iter().fold(0.0f64, |a, b| a.max(*b));
+    panel = panel.y_range(0.0, if highest > 0.0 { 1.08 * highest } else { 1.0 });
+    if highest == 0.0 {
+        panel = panel.note(Note::new(Anchor::Top, ["no such pixel in any image"]).grey());
+    }
     Some(titled(wide(&figure_name(me)), me).panel(panel))
 }

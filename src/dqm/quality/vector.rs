@@ -5,10 +5,15 @@ use super::settings::{Model, TestSettings, Tests};
 use super::{fit_line, kolmogorov, not_applicable, short, verdict, welch};
 use crate::dqm::catalogue::Description;
 use crate::dqm::model::{Flag, LineFit, QualityTest};
+use crate::stats::distributions::{chi2_survival, normal_survival, poisson_probability};
 use crate::stats::robust::{self, Ddof};
 
 /// Number of reference images from which on every position has a spread of its own.
 const OWN_SPREAD: usize = 20;
+/// Probability below which something is not chance. A run of 60 images has some two thousand vectors.
+const CHANCE: f64 = 1e-5;
+/// Distance in standard deviations at which a single position is no chance.
+const GROSS: f64 = 5.0;
 
 /// The vectors of a reference run for one monitor element, amplifier and CCD.
 #[derive(Debug, Clone)]
@@ -84,6 +89,36 @@ impl Reference {
         if count >= self.vectors.len() { self.mean.clone() } else { mean_profile(&self.vectors[..count]) }
     }
 
+    /// Fraction of the positions of the reference images themselves that lie outside of the limit.
+    fn usual_fraction(&self, expected: &[f64], centre: f64, limit: f64) -> f64 {
+        let residuals = || {
+            self.vectors
+                .iter()
+                .flat_map(|v| v.iter().zip(expected).map(|(y, m)| y - m - centre))
+                .filter(|d| d.is_finite())
+        };
+        residuals().filter(|d| d.abs() > limit).count() as f64 / residuals().count().max(1) as f64
+    }
+
+    /// Whether a shift of the mean over `images` images is no larger than the means of the reference images scatter:
+    /// what all positions of an image have in common does not show in the scatter of single positions.
+    fn is_usual_shift(&self, shift: f64, expected: &[f64], images: usize) -> bool {
+        let means: Vec<f64> = self
+            .vectors
+            .iter()
+            .map(|v| v.iter().zip(expected).map(|(y, m)| y - m).filter(|d| d.is_finite()).collect::<Vec<_>>())
+            .filter(|d| !d.is_empty())
+            .map(|d| robust::mean(&d))
+            .collect();
+        if means.len() < 3 {
+            return false;
+        }
+        let n = means.len() as f64;
+        let spread = robust::std_deviation(&means, Ddof::Sample);
+        let limit = welch::student_quantile(2.0 * normal_survival(GROSS), n - 1.0);
+        shift.abs() <= limit * spread * (1.0 / images.max(1) as f64 + 1.0 / n).sqrt()
+    }
+
     /// Whether positions are the same.
     fn comparable(&self, x: &[f64], y: &[f64]) -> bool {
         y.len() == self.x.len() && x.iter().zip(&self.x).all(|(a, b)| (a - b).abs() < 0.5)
@@ -157,7 +192,7 @@ pub fn image(tests: &Tests, description: &Description, x: &[f64], y: &[f64], r: 
             _ => {
                 let model = tests.model(name, description);
                 let sigma = finite_mean(&r.sigma);
-                positions(name, settings, model, x, y, r, sigma)
+                positions(name, settings, model, (x, y), r, sigma, 1)
             }
         });
     }
@@ -204,7 +239,7 @@ pub fn run(
             _ => {
                 let model = tests.model(name, description);
                 let sigma = run_sigma(settings, model, vectors.len(), r);
-                positions(name, settings, model, x, &mean, r, sigma)
+                positions(name, settings, model, (x, &mean), r, sigma, vectors.len())
             }
         });
     }
@@ -234,20 +269,54 @@ fn run_sigma(settings: &TestSettings, model: Model, images: usize, r: &Reference
     }
 }
 
+/// Whether `count` of `n` positions beyond `n_std` standard deviations may be chance, if the fraction `usual` of the
+/// reference lies there. A position that is far away is none.
+fn is_chance(count: usize, n: usize, usual: f64, n_std: f64, farthest: f64) -> bool {
+    if farthest > GROSS.max(n_std) {
+        return count == 0;
+    }
+    let expected = n as f64 * usual.max(2.0 * normal_survival(n_std));
+    let below: f64 = (0..count as u64).map(|k| poisson_probability(k, expected)).sum();
+    1.0 - below > CHANCE
+}
+
+/// The cut of χ²/ndf, not below what chance exceeds with the probability [`CHANCE`].
+fn chi2_cut(cut: f64, ndf: f64) -> f64 {
+    let degrees = ndf.max(1.0) as u64;
+    let (mut low, mut high) = (cut, cut.max(1.0) * 64.0);
+    if chi2_survival(cut * ndf, degrees) <= CHANCE {
+        return cut;
+    }
+    for _ in 0..60 {
+        let middle = 0.5 * (low + high);
+        if chi2_survival(middle * ndf, degrees) > CHANCE {
+            low = middle;
+        } else {
+            high = middle;
+        }
+    }
+    high
+}
+
 fn finite_mean(values: &[f64]) -> f64 {
     let finite: Vec<f64> = values.iter().copied().filter(|x| x.is_finite()).collect();
     if finite.is_empty() { f64::NAN } else { robust::mean(&finite) }
 }
 
-/// `QTChi2` and `QTresiduals`: position by position against the model; `s` is the spread for the residuals.
+/// `QTChi2` and `QTresiduals`: position by position against the model; `s` is the spread for the residuals, `images` the
+/// number of images whose mean is tested.
+///
+/// A cut that holds for hundreds of positions flags short vectors by chance: one of twenty blocks alone is 5 %, and
+/// χ²/ndf of 18 degrees of freedom exceeds 2 in one case of 130. So a violation must also be one that chance does not
+/// make: see [`is_chance`], [`chi2_cut`], [`Reference::is_usual_shift`].
 fn positions(
     name: &'static str,
     settings: &TestSettings,
     model: Model,
-    x: &[f64],
-    y: &[f64],
+    (x, y): (&[f64], &[f64]),
     r: &Reference,
     s: f64,
+    images: usize,
 ) -> QualityTest {
     let none = |why: &str| not_applicable(name, Some(r.run), why);
     let Some(expected) = r.model(model, settings.n_std) else { return none("the reference defines no line") };
@@ -266,7 +335,7 @@ fn positions(
             return none("no position has a spread in the reference");
         }
         let value = terms.iter().sum::<f64>() / ndf;
-        let cut = settings.cut.unwrap_or(2.0);
+        let cut = settings.cut.unwrap_or_else(|| chi2_cut(2.0, ndf));
         let mut test = verdict(name, !(value < cut), settings.severity.unwrap_or(Flag::Warn), value, cut);
         test.reason = format!("χ²/ndf = {} to {what} run {}, limit {}", short(value), r.run, short(cut));
         test
@@ -283,9 +352,15 @@ fn positions(
         let outside: Vec<usize> =
             used.iter().zip(&residuals).filter(|(_, d)| (*d - centre).abs() > limit).map(|(j, _)| *j).collect();
         let percent = 100.0 * outside.len() as f64 / used.len() as f64;
-        let displaced = mean - std > centre + width || mean + std < centre - width;
+        let displaced = (mean - std > centre + width || mean + std < centre - width)
+            && !r.is_usual_shift(mean - centre, &expected, images);
         let cut = settings.cut.unwrap_or(5.0);
-        let violated = percent > cut || displaced;
+        let farthest = residuals.iter().fold(0.0f64, |z, d| z.max((d - centre).abs() / s));
+        let too_many = percent > cut && {
+            let usual = if images == 1 { r.usual_fraction(&expected, centre, limit) } else { 0.0 };
+            !is_chance(outside.len(), used.len(), usual, settings.n_std, farthest)
+        };
+        let violated = too_many || displaced;
         let mut test = verdict(name, violated, settings.severity.unwrap_or(Flag::Fail), percent, cut);
         test.mean_ref = centre;
         test.x = outside.iter().map(|&j| x[j]).collect();
@@ -299,7 +374,13 @@ fn positions(
             short(settings.n_std),
             r.run,
             short(s),
-            if displaced { format!("; the whole is displaced by {}", short(mean - centre)) } else { String::new() },
+            if displaced {
+                format!("; the whole is displaced by {}", short(mean - centre))
+            } else if percent > cut && !too_many {
+                "; so few may be chance".to_owned()
+            } else {
+                String::new()
+            },
         );
         test
     };
@@ -374,6 +455,19 @@ mod tests {
         let residuals = named(&made, "QTresiduals");
         assert!((residuals.std_ref - 0.00244686).abs() < 5e-9);
         assert_eq!((residuals.value, residuals.flag, residuals.x.clone()), (50.0, Flag::Fail, vec![2.0, 5.0, 6.0]));
+    }
+
+    #[test]
+    fn chance_is_not_flagged_and_more_than_chance_is() {
+        // two of twenty blocks just outside happen in two thousand vectors; three just outside of 6 do not
+        assert!(is_chance(2, 20, 0.0, 3.0, 3.5) && is_chance(1, 6, 0.0, 3.0, 4.0));
+        assert!(!is_chance(3, 6, 0.0, 3.0, 3.5) && !is_chance(1, 6, 0.0, 3.0, 18.0));
+        // a reference with 4 % outside makes 11 of 200 ordinary, 40 not
+        assert!(is_chance(11, 200, 0.04, 3.0, 4.0) && !is_chance(40, 200, 0.04, 3.0, 4.0));
+        // χ²(18) > 52.4 with probability 3.4e-5, > 55.7 with 1e-5 (tables: 0.001 at 42.3)
+        assert_eq!(chi2_cut(2.0, 198.0), 2.0);
+        let cut = chi2_cut(2.0, 18.0);
+        assert!((chi2_survival(18.0 * cut, 18) / 1e-5 - 1.0).abs() < 1e-6 && (2.8..3.2).contains(&cut), "{cut}");
     }
 
     #[test]

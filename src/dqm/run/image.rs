@@ -7,6 +7,7 @@ use std::time::UNIX_EPOCH;
 
 use super::options::{RunOptions, RunTree};
 use super::reference::ReferenceRun;
+use crate::atomic_file;
 use crate::dqm::elements::{self, ImageFacts, Measured, Outliers};
 use crate::dqm::model::{Entry, Flag, ImageRecord, NumberOrigin, Pair};
 use crate::dqm::plots;
@@ -14,7 +15,7 @@ use crate::fits::{Card, FitsInput, FitsWriter, Header};
 use crate::image::{Level, LogRecord, RawData};
 use crate::output::images::{final_images, hdu_header, output_header};
 use crate::output::root_files::{self, ImageTrees};
-use crate::output::{ItemNames, atomic, figures, images, naming};
+use crate::output::{ItemNames, Provenance, figures, images, naming};
 use crate::process::ProcessManager;
 use crate::process::analysis::products::{DEFAULT_GAIN, Gain};
 use crate::process::manager::Execution;
@@ -46,8 +47,8 @@ pub struct Job<'a> {
     pub manager: &'a ProcessManager,
     /// Configuration of that chain.
     pub config: &'a crate::config::Config,
-    /// The same as text.
-    pub config_text: &'a str,
+    /// What outputs say about it.
+    pub provenance: &'a Provenance,
     /// Gains of the run by amplifier; empty without a high-resolution image.
     pub run_gains: &'a BTreeMap<String, Pair>,
     /// Reference run.
@@ -242,14 +243,14 @@ impl Job<'_> {
         let (avgimg, recon, others) = (names("avgimg"), names("recon"), names("others"));
         let mut outputs = Vec::new();
         for snapshot in &execution.snapshots {
-            let header = output_header(raw, snapshot.cards, &snapshot.chain, self.config_text);
+            let header = output_header(raw, snapshot.cards, &snapshot.chain, self.provenance);
             let path = others.intermediate(&images::intermediate_name(snapshot));
             write_fits(&path, &header, &images::intermediate(raw, snapshot), false)?;
             outputs.push(path);
         }
         let finals = final_images(raw);
         if !finals.is_empty() {
-            let header = output_header(raw, usize::MAX, &raw.chain, self.config_text);
+            let header = output_header(raw, usize::MAX, &raw.chain, self.provenance);
             let bzip2 = self.config.input.image.bz2;
             let path = avgimg.waders(bzip2);
             write_fits(&path, &header, &finals, bzip2)?;
@@ -268,9 +269,15 @@ impl Job<'_> {
             outputs.iter().filter_map(|p| Some(p.file_name()?.to_string_lossy().into_owned())).collect();
         let timings: Vec<_> = execution.timings.iter().map(|(tag, t)| ((*tag).to_owned(), *t)).collect();
         let path = others.summary();
-        let value = crate::output::summary::summary(raw, &self.config.to_json(), &file_names, &timings);
+        let value = crate::output::summary::summary(
+            raw,
+            &self.provenance.config,
+            &self.provenance.options,
+            &file_names,
+            &timings,
+        );
         let text = serde_json::to_string_pretty(&value).map_err(|e| e.to_string())? + "\n";
-        atomic::write(&path, text.as_bytes()).map_err(|e| format!("{}: {e}", path.display()))?;
+        atomic_file::write(&path, text.as_bytes()).map_err(|e| format!("{}: {e}", path.display()))?;
         outputs.push(path);
         let relative = |p: &std::path::PathBuf| {
             p.strip_prefix(&self.tree.root).unwrap_or(p).to_string_lossy().replace(std::path::MAIN_SEPARATOR, "/")
@@ -296,7 +303,7 @@ impl Job<'_> {
         text.push_str(&format!("status {}\n", result.record.status));
         let path = self.tree.at(&format!("logs/{}.log", naming::stem(&result.record.file)));
         // The log repeats what is in the summary; without it the image is no worse.
-        let _ = atomic::write(&path, text.as_bytes());
+        let _ = atomic_file::write(&path, text.as_bytes());
     }
 }
 

@@ -40,10 +40,11 @@ use super::elements::config::Elements;
 use super::model::{Entry, Flag, ImageRecord, Pair, RunRecord, Summary};
 use super::plots::{self, run::RunPlot};
 use super::summary::{self, SummaryError};
+use crate::atomic_file;
 use crate::config::{Config, Overrides};
 use crate::fits::Header;
 use crate::image::{Level, LogRecord};
-use crate::output::{Console, atomic};
+use crate::output::{Console, Provenance};
 use crate::process::{ProcessManager, registry};
 
 /// Images that are worked on together, per thread: bounds the memory of a long run.
@@ -150,7 +151,7 @@ pub fn run(
         tag: options.tag.clone(),
         data_dir: options.data_dir.display().to_string(),
         output_dir: options.output.display().to_string(),
-        config: chain.text.clone(),
+        config: chain.provenance.config_text.clone(),
         me_config: options.elements.to_json().to_string(),
         ..RunRecord::default()
     };
@@ -332,15 +333,15 @@ fn closing_line(console: &Console, summary: &Summary, ok: bool) {
 struct Chain {
     config: Config,
     manager: ProcessManager,
-    text: String,
+    provenance: Provenance,
 }
 
 impl Chain {
     fn new(config: Config) -> Result<Self, RunError> {
         let manager =
             ProcessManager::new(&config).map_err(|e| RunError::Chain(e.iter().map(ToString::to_string).collect()))?;
-        let text = config.to_json().to_string();
-        Ok(Self { config, manager, text })
+        let provenance = Provenance::of(&config);
+        Ok(Self { config, manager, provenance })
     }
 
     fn job<'a>(
@@ -355,7 +356,7 @@ impl Chain {
             tree,
             manager: &self.manager,
             config: &self.config,
-            config_text: &self.text,
+            provenance: &self.provenance,
             run_gains,
             reference,
         }
@@ -484,7 +485,7 @@ impl Ending<'_> {
         };
         let write = |path: &&String| {
             let path = self.tree.at(path);
-            atomic::write(&path, &bytes).err().map(|e| format!("{}: {e}", path.display()))
+            atomic_file::write(&path, &bytes).err().map(|e| format!("{}: {e}", path.display()))
         };
         paths.iter().filter_map(write).collect()
     }
@@ -551,7 +552,7 @@ impl<'a> Journal<'a> {
 
     fn write(&self, tree: &RunTree) {
         // What is in it was shown; the run is no worse without the file.
-        let _ = atomic::write(&tree.at("logs/run.log"), (self.lines.join("\n") + "\n").as_bytes());
+        let _ = atomic_file::write(&tree.at("logs/run.log"), (self.lines.join("\n") + "\n").as_bytes());
     }
 }
 

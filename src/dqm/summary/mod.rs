@@ -11,7 +11,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::model::{SCHEMA, Summary, VERSION};
-use crate::output::atomic;
+use crate::atomic_file;
 
 pub use pickle::to_pickle;
 
@@ -113,7 +113,7 @@ pub fn write(summary: &Summary, directory: &Path) -> Result<(), SummaryError> {
     let (json, pickle) = file_names(summary.run.number);
     let put = |name: &str, bytes: &[u8]| {
         let path = directory.join(name);
-        atomic::write(&path, bytes).map_err(|source| SummaryError::Write { path, source })
+        atomic_file::write(&path, bytes).map_err(|source| SummaryError::Write { path, source })
     };
     put(&json, to_json(summary)?.as_bytes())?;
     put(&pickle, &to_pickle(summary)?)

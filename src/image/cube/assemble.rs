@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use super::Samples;
 use super::layout::{CubeLayout, LeachFix, Piece};
+use crate::fits::writer::add;
 use crate::fits::{FitsError, Plane};
 
 /// Samples at either end of a row that Leach controllers shift.
@@ -87,34 +88,35 @@ impl Sample for f64 {
 }
 
 /// Reads the samples of a rectangle of pixels. `count` sees them before the polarity is inverted, with the number of
-/// samples per column and the rows.
+/// samples per column and the rows. `sums`, if there are any, takes what the bytes add to the sum of each plane.
 pub(super) fn block<'b>(
     layout: &CubeLayout,
     rows: &Range<usize>,
     cols: &Range<usize>,
     buffers: &'b mut Buffers,
+    sums: &mut [u32],
     count: impl FnMut(Samples<'_>, usize, &Range<usize>),
 ) -> Result<Samples<'b>, FitsError> {
     let Buffers { bytes, integers, reals, stored_integers, stored_reals } = buffers;
     let n = rows.len() * cols.len() * layout.skips;
     if layout.is_integer() {
         integers.resize(n, 0);
-        fill(layout, rows, cols, integers, stored_integers, bytes, count)?;
+        fill(layout, (rows, cols), integers, stored_integers, bytes, sums, count)?;
         Ok(Samples::Int(integers))
     } else {
         reals.resize(n, 0.0);
-        fill(layout, rows, cols, reals, stored_reals, bytes, count)?;
+        fill(layout, (rows, cols), reals, stored_reals, bytes, sums, count)?;
         Ok(Samples::Real(reals))
     }
 }
 
 fn fill<T: Sample>(
     layout: &CubeLayout,
-    rows: &Range<usize>,
-    cols: &Range<usize>,
+    (rows, cols): (&Range<usize>, &Range<usize>),
     out: &mut [T],
     stored: &mut Vec<T>,
     bytes: &mut Vec<u8>,
+    sums: &mut [u32],
     mut count: impl FnMut(Samples<'_>, usize, &Range<usize>),
 ) -> Result<(), FitsError> {
     let line = cols.len() * layout.skips;
@@ -122,10 +124,12 @@ fn fill<T: Sample>(
     for piece in layout.pieces(rows) {
         let part = &mut out[done..done + piece.rows.len() * line];
         done += part.len();
-        let as_stored = !layout.along_rows && layout.row_factor == 1 && layout.leach.is_none();
-        if as_stored {
+        if layout.reads_as_stored() {
             let samples = cols.start * layout.skips..cols.end * layout.skips;
-            T::read(piece.plane, piece.rows.clone(), samples, part, bytes)?;
+            T::read(piece.plane, piece.rows.clone(), samples.clone(), part, bytes)?;
+            if let Some(sum) = sums.get_mut(piece.position) {
+                *sum = add(*sum, piece.plane.part_of_data_sum(&piece.rows, &samples, bytes));
+            }
             count(T::samples(part), layout.skips, &piece.image_rows);
             invert(part, piece.maximum);
         } else {

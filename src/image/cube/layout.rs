@@ -130,12 +130,28 @@ impl CubeLayout {
             let shift = i * height;
             let image_rows = rows.start.max(shift)..rows.end.min(shift + height);
             (!image_rows.is_empty()).then(|| Piece {
+                position: i,
                 plane,
                 maximum: self.maxima.get(i).copied(),
                 rows: image_rows.start - shift..image_rows.end - shift,
                 image_rows,
             })
         })
+    }
+
+    /// Whether the samples of a block are what is stored, in the same order.
+    pub(super) fn reads_as_stored(&self) -> bool {
+        !self.along_rows && self.row_factor == 1 && self.leach.is_none()
+    }
+
+    /// Whether one pass over all blocks reads every byte of the data once.
+    pub(super) fn reads_every_byte_once(&self) -> bool {
+        self.reads_as_stored() && !self.planes.iter().any(Plane::is_tiled)
+    }
+
+    /// The extensions the samples come from.
+    pub(super) fn planes(&self) -> &[Plane] {
+        &self.planes
     }
 
     /// Whether part of a row can be read without reading all of it.
@@ -155,6 +171,8 @@ impl CubeLayout {
 
 /// Rows of one extension.
 pub(super) struct Piece<'a> {
+    /// Which of the extensions it is.
+    pub position: usize,
     pub plane: &'a Plane,
     /// Largest sample of the extension, if the polarity is inverted.
     pub maximum: Option<f64>,

@@ -24,12 +24,16 @@ use rayon::prelude::*;
 use self::assemble::Buffers;
 use super::Region;
 use crate::fits::FitsError;
+use crate::fits::writer::add;
 
 pub use counts::{SampleCounts, SaturationLimit};
 pub use layout::{CubeLayout, LeachFix};
 
 /// Samples in a block, about: half a megabyte of integers.
 const BLOCK_SAMPLES: usize = 128 << 10;
+
+/// Blocks whose findings are held at the same time while several consumers look at the cube.
+const BLOCKS_PER_WAVE: usize = 64;
 
 /// Samples, integers where the file holds integers.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -122,6 +126,21 @@ enum Store {
     Real(Vec<f64>),
 }
 
+/// What is counted on the first pass over the samples.
+#[derive(Debug)]
+struct Tally {
+    counts: SampleCounts,
+    /// Sum of the stored data of each extension.
+    data_sums: Vec<u32>,
+}
+
+impl Tally {
+    fn add(&mut self, other: &Self) {
+        self.counts.add(&other.counts);
+        self.data_sums.iter_mut().zip(&other.data_sums).for_each(|(sum, part)| *sum = add(*sum, *part));
+    }
+}
+
 /// The samples of a skipper image.
 #[derive(Debug)]
 pub struct SkipCube {
@@ -133,6 +152,10 @@ pub struct SkipCube {
     amplifiers: Vec<Region>,
     limit: Option<SaturationLimit>,
     counts: OnceLock<SampleCounts>,
+    /// Sum of the stored data of each extension, once all of them have been read.
+    data_sums: OnceLock<Vec<u32>>,
+    /// Whether somebody wants to know them.
+    summing: bool,
     buffers: Mutex<Vec<Buffers>>,
 }
 
@@ -147,6 +170,8 @@ impl SkipCube {
             amplifiers: vec![Region::new(0..rows, 0..cols)],
             limit: None,
             counts: OnceLock::new(),
+            data_sums: OnceLock::new(),
+            summing: false,
             buffers: Mutex::new(Vec::new()),
         }
     }
@@ -165,6 +190,49 @@ impl SkipCube {
         cube.amplifiers = amplifiers;
         cube.limit = limit;
         Ok(cube)
+    }
+
+    /// Sums the data while they are streamed ([`SkipCube::data_sums`]).
+    pub fn summing_data(mut self) -> Self {
+        self.summing = matches!(&self.store, Store::File(layout) if layout.reads_every_byte_once());
+        self
+    }
+
+    /// HDU and `DATASUM` of the extensions the samples come from. Those that were not summed while they were streamed are
+    /// read once more.
+    ///
+    /// # Errors
+    /// If the data cannot be read.
+    pub fn data_sums(&self) -> Result<Vec<(usize, u32)>, FitsError> {
+        let Store::File(layout) = &self.store else { return Ok(Vec::new()) };
+        let known = self.data_sums.get();
+        let sum = |(i, plane): (usize, &crate::fits::Plane)| {
+            let sum = match known.and_then(|sums| sums.get(i)) {
+                Some(&sum) => sum,
+                None => plane.data_sum()?,
+            };
+            Ok((plane.hdu(), sum))
+        };
+        layout.planes().iter().enumerate().map(sum).collect()
+    }
+
+    /// Whether the header of an extension says what the sum of its data is.
+    pub fn states_data_sums(&self) -> bool {
+        matches!(&self.store, Store::File(layout) if layout.planes().iter().any(crate::fits::Plane::states_data_sum))
+    }
+
+    /// Sentences about extensions whose data or header do not agree with their `DATASUM` and `CHECKSUM` cards; see
+    /// [`SkipCube::data_sums`].
+    ///
+    /// # Errors
+    /// If the data cannot be read.
+    pub fn contradicted_sums(&self) -> Result<Vec<String>, FitsError> {
+        let Store::File(layout) = &self.store else { return Ok(Vec::new()) };
+        if !self.states_data_sums() {
+            return Ok(Vec::new());
+        }
+        let sums = self.data_sums()?;
+        Ok(layout.planes().iter().zip(sums).filter_map(|(plane, (_, sum))| plane.contradicted_sums(sum)).collect())
     }
 
     /// A small cube in memory, for tests and simulations.
@@ -259,19 +327,33 @@ impl SkipCube {
         }
     }
 
-    /// Lets several consumers share one pass over the samples.
+    /// Lets several consumers share one pass over the samples, in blocks of whole rows. What they find is collected in
+    /// waves of some blocks, so that the memory needed does not grow with the image.
     ///
     /// # Errors
     /// If the samples cannot be read.
     pub fn stream(&self, consumers: &mut [&mut dyn Consumer]) -> Result<(), FitsError> {
-        let found = {
-            let shared: Vec<&dyn Consumer> = consumers.iter().map(|c| &**c).collect();
-            self.for_each_block(|block| shared.iter().map(|c| c.observe(block)).collect::<Vec<_>>())?
-        };
-        for findings in found {
-            for (consumer, finding) in consumers.iter_mut().zip(findings) {
-                consumer.collect(finding);
+        let step = self.rows_per_block().max(1);
+        let blocks: Vec<_> =
+            (0..self.rows).step_by(step).map(|r| (r..(r + step).min(self.rows), 0..self.cols)).collect();
+        let counting = self.counts.get().is_none();
+        let mut total = self.new_tally();
+        for wave in blocks.chunks(BLOCKS_PER_WAVE) {
+            let found = {
+                let shared: Vec<&dyn Consumer> = consumers.iter().map(|c| &**c).collect();
+                self.run_blocks(wave, counting, |block| shared.iter().map(|c| c.observe(block)).collect::<Vec<_>>())?
+            };
+            for (findings, tally) in found {
+                for (consumer, finding) in consumers.iter_mut().zip(findings) {
+                    consumer.collect(finding);
+                }
+                if let Some(tally) = tally {
+                    total.add(&tally);
+                }
             }
+        }
+        if counting {
+            self.publish(total);
         }
         Ok(())
     }
@@ -323,31 +405,57 @@ impl SkipCube {
         work: impl Fn(&Block<'_>) -> T + Sync,
     ) -> Result<Vec<T>, FitsError> {
         let counting = complete && self.counts.get().is_none();
-        let results: Result<Vec<(T, Option<SampleCounts>)>, FitsError> = blocks
-            .par_iter()
-            .map(|(rows, cols)| {
-                let mut buffers = self.lock_buffers().pop().unwrap_or_default();
-                let mut counts = counting.then(|| SampleCounts::new(self.amplifiers.len(), self.limit));
-                let result = self.with_block(rows, cols, &mut buffers, counts.as_mut(), &work);
-                self.lock_buffers().push(buffers);
-                Ok((result?, counts))
-            })
-            .collect();
-        let mut total = SampleCounts::new(self.amplifiers.len(), self.limit);
-        let values = results?
+        let mut total = self.new_tally();
+        let values = self
+            .run_blocks(blocks, counting, work)?
             .into_iter()
-            .map(|(value, counts)| {
-                if let Some(counts) = counts {
-                    total.add(&counts);
+            .map(|(value, tally)| {
+                if let Some(tally) = tally {
+                    total.add(&tally);
                 }
                 value
             })
             .collect();
         if counting {
-            // another thread may have streamed the cube at the same time, with the same counts
-            let _ = self.counts.set(total);
+            self.publish(total);
         }
         Ok(values)
+    }
+
+    /// Works through blocks in parallel, counting saturated and undefined samples of each if asked for.
+    fn run_blocks<T: Send>(
+        &self,
+        blocks: &[(Range<usize>, Range<usize>)],
+        counting: bool,
+        work: impl Fn(&Block<'_>) -> T + Sync,
+    ) -> Result<Vec<(T, Option<Tally>)>, FitsError> {
+        blocks
+            .par_iter()
+            .map(|(rows, cols)| {
+                let mut buffers = self.lock_buffers().pop().unwrap_or_default();
+                let mut tally = counting.then(|| self.new_tally());
+                let result = self.with_block(rows, cols, &mut buffers, tally.as_mut(), &work);
+                self.lock_buffers().push(buffers);
+                Ok((result?, tally))
+            })
+            .collect()
+    }
+
+    fn new_tally(&self) -> Tally {
+        let extensions = match &self.store {
+            Store::File(layout) if self.summing => layout.planes().len(),
+            _ => 0,
+        };
+        Tally { counts: SampleCounts::new(self.amplifiers.len(), self.limit), data_sums: vec![0; extensions] }
+    }
+
+    /// Keeps what a complete pass has counted. Another thread may have streamed the cube at the same time, with the same
+    /// counts.
+    fn publish(&self, total: Tally) {
+        let _ = self.counts.set(total.counts);
+        if !total.data_sums.is_empty() {
+            let _ = self.data_sums.set(total.data_sums);
+        }
     }
 
     fn lock_buffers(&self) -> std::sync::MutexGuard<'_, Vec<Buffers>> {
@@ -359,16 +467,20 @@ impl SkipCube {
         rows: &Range<usize>,
         cols: &Range<usize>,
         buffers: &mut Buffers,
-        mut counts: Option<&mut SampleCounts>,
+        tally: Option<&mut Tally>,
         work: impl Fn(&Block<'_>) -> T,
     ) -> Result<T, FitsError> {
+        let (mut counts, sums) = match tally {
+            Some(Tally { counts, data_sums }) => (Some(counts), &mut data_sums[..]),
+            None => (None, &mut [][..]),
+        };
         let mut count = |samples: Samples<'_>, per_col: usize, rows: &Range<usize>| {
             if let Some(counts) = &mut counts {
                 counts.count(samples, rows, cols, per_col, &self.amplifiers);
             }
         };
         let samples = match &self.store {
-            Store::File(layout) => assemble::block(layout, rows, cols, buffers, &mut count)?,
+            Store::File(layout) => assemble::block(layout, rows, cols, buffers, sums, &mut count)?,
             Store::Int(all) => Samples::Int(self.slice(all, rows, cols, &mut buffers.integers)),
             Store::Real(all) => Samples::Real(self.slice(all, rows, cols, &mut buffers.reals)),
         };

@@ -312,3 +312,25 @@ fn a_file_that_shrinks_while_it_is_read_is_an_error() {
     std::fs::OpenOptions::new().write(true).open(&path).unwrap().set_len(10_000).unwrap();
     assert!(cube.for_each_block(|_| ()).is_err());
 }
+
+#[test]
+fn the_data_are_summed_while_they_are_streamed() {
+    let directory = tempfile::tempdir().unwrap();
+    // 7 rows of 5 columns × 3 skips of 16 bits: rows begin in the middle of a word of the sum
+    let pixels: Vec<i16> = (0..105i32).map(|i| (i * 7919 % 60_013 - 30_000) as i16).collect();
+    let bytes = fits_bytes(&[TestHdu::image(7, 15, Stored::I16(pixels))]);
+    let input = FitsInput::open(write_file(directory.path(), "a.fits", &bytes)).unwrap();
+    let open = || {
+        let layout = CubeLayout::new(vec![input.plane(0).unwrap()], 3);
+        SkipCube::from_file(layout, Vec::new(), None).unwrap().summing_data()
+    };
+    let expected = vec![(0, input.plane(0).unwrap().data_sum().unwrap())];
+    let cube = open();
+    assert_eq!(cube.data_sums().unwrap(), expected);
+    cube.for_each_block_of(0..7, Some(2), |_| ()).unwrap();
+    assert_eq!(cube.data_sums.get(), Some(&vec![expected[0].1]));
+    let patches: Vec<_> = (0..7).flat_map(|r| [(r..r + 1, 0..2), (r..r + 1, 2..5)]).collect();
+    let cube = open();
+    cube.run(&patches, true, |_| ()).unwrap();
+    assert_eq!(cube.data_sums.get(), Some(&vec![expected[0].1]), "rows divided into patches");
+}

@@ -21,7 +21,7 @@ use crate::config::input::InputConfig;
 use crate::config::{OneOrMany, RunOptions};
 use crate::fits::{FitsInput, Plane};
 
-pub use pixels::require_finite;
+pub use pixels::{content_checksum, identify, require_finite};
 pub use skips::SkipDecision;
 
 /// How to load an image.
@@ -230,7 +230,7 @@ fn source(input: &FitsInput, hdus: &[usize], position: usize) -> Result<Source, 
         hdus: hdus.to_vec(),
         position,
         bytes: input.size(),
-        checksum: input.content_checksum(hdus)?,
+        checksum: input.hash_if_small()?.unwrap_or_default(),
         label: format!("{name}[{list}]"),
         path,
     })

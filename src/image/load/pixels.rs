@@ -4,7 +4,7 @@ use ndarray::Array2;
 
 use super::skips::{Corrections, Layout};
 use crate::config::input::ImageConfig;
-use crate::fits::Plane;
+use crate::fits::{FitsInput, Plane};
 use crate::image::cube::{CubeLayout, SaturationLimit};
 use crate::image::error::ImageError;
 use crate::image::{Amplifier, RawData, SkipCube};
@@ -25,7 +25,10 @@ pub(super) fn load(
         .bin_rows(config.row_binning)
         .flip_upper(corrections.flip_upper);
     let regions = raw.amplifiers.iter().map(|a| a.full.clone()).collect();
-    let cube = SkipCube::from_file(samples, regions, limit)?;
+    let mut cube = SkipCube::from_file(samples, regions, limit)?;
+    if raw.source.checksum.is_empty() || cube.states_data_sums() {
+        cube = cube.summing_data();
+    }
     if layout.skips > 1 {
         raw.cube = Some(cube);
         return Ok(());
@@ -34,10 +37,51 @@ pub(super) fn load(
     for warning in cube.counts().map(|counts| counts.warnings(&raw.amplifiers)).unwrap_or_default() {
         raw.report.warn(warning);
     }
+    if raw.source.checksum.is_empty() {
+        raw.source.checksum = data_sums(&cube)?;
+    }
+    cube.contradicted_sums()?.into_iter().for_each(|text| raw.report.warn(text));
     require_finite(&image, &raw.amplifiers)?;
     raw.images.insert("raw".into(), image.clone());
     raw.images.insert("mean_compressed".into(), image);
     Ok(())
+}
+
+/// Identifies the content of a large file by the sums of its data, and compares the data with the sums that its header
+/// states. Streams the cube once if nothing else has done so.
+///
+/// # Errors
+/// If the data cannot be read.
+pub fn identify(raw: &mut RawData) -> Result<(), ImageError> {
+    if let Some(cube) = &raw.cube {
+        if raw.source.checksum.is_empty() {
+            raw.source.checksum = data_sums(cube)?;
+        }
+        cube.contradicted_sums()?.into_iter().for_each(|text| raw.report.warn(text));
+    }
+    Ok(())
+}
+
+/// What identifies the content of these HDUs: `SHA-256 <hex>` of a small file, `DATASUM <decimal> (HDU n) …` of a large
+/// one, whose data are read for it.
+///
+/// # Errors
+/// If the file cannot be read.
+pub fn content_checksum(input: &FitsInput, hdus: &[usize]) -> Result<String, ImageError> {
+    if let Some(hash) = input.hash_if_small()? {
+        return Ok(hash);
+    }
+    let sums = hdus.iter().map(|&hdu| Ok((hdu, input.plane(hdu)?.data_sum()?)));
+    Ok(sums_as_text(sums.collect::<Result<Vec<_>, ImageError>>()?))
+}
+
+fn data_sums(cube: &SkipCube) -> Result<String, ImageError> {
+    Ok(sums_as_text(cube.data_sums()?))
+}
+
+fn sums_as_text(sums: Vec<(usize, u32)>) -> String {
+    let sums: Vec<String> = sums.into_iter().map(|(hdu, sum)| format!("{sum} (HDU {hdu})")).collect();
+    format!("DATASUM {}", sums.join(" "))
 }
 
 /// Every amplifier must have at least one finite active pixel.

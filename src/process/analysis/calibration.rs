@@ -51,7 +51,7 @@ enum Origin {
 }
 
 impl SKImageProcess for CalibrationProcess {
-    fn execute(&self, raw: &mut RawData, _context: &Context<'_>) -> Result<(), ProcessError> {
+    fn execute(&self, raw: &mut RawData, context: &Context<'_>) -> Result<(), ProcessError> {
         let name = raw.resolve_image_name(&self.image).to_owned();
         let mut electrons = Array2::zeros(raw.image(&name)?.dim());
         for index in 0..raw.amplifiers.len() {
@@ -83,9 +83,7 @@ impl SKImageProcess for CalibrationProcess {
             raw.report.result(format!("amplifier/ccd {} with gain of {gain} ADC/e-{source}", amplifier.name));
         }
         raw.images.insert(format!("{name}_e"), electrons);
-        if self.create_ttree {
-            raw.report.warn(super::pedestal_subtraction::NO_PIXEL_TREE);
-        }
+        super::pixel_tree::request(raw, context, self.create_ttree);
         Ok(())
     }
 }

@@ -82,12 +82,11 @@ impl SKImageProcess for CompressSkipperProcess {
             functions
                 .push((name.to_owned(), Reduction::from_name(name).map_err(|e| ProcessError::Failed(e.to_string()))?));
         }
-        if self.create_ttree {
-            raw.report.warn(super::pedestal_subtraction::NO_PIXEL_TREE);
-        }
         let region = context.common.region(&raw.user_region);
         if raw.cube.is_none() {
-            return self.alias_averaged(raw, &functions, region.rows, region.cols);
+            self.alias_averaged(raw, &functions, region.rows, region.cols)?;
+            super::pixel_tree::request(raw, context, self.create_ttree);
+            return Ok(());
         }
         let range = |name, (start, end), length| {
             resolve_range(name, start, end, length).map_err(|e| ProcessError::Failed(e.to_string()))
@@ -105,6 +104,13 @@ impl SKImageProcess for CompressSkipperProcess {
         let cube = raw.cube.as_ref().ok_or_else(|| ProcessError::Failed("there is no cube of skips".into()))?;
         let reduced = reduce(cube, skips.clone(), &wanted).map_err(|e| ProcessError::Input(e.to_string()))?;
         let saturation = reduced.saturation;
+        let counts = saturation.samples.iter().zip(&saturation.undefined);
+        for (amplifier, (&samples, &undefined)) in raw.amplifiers.iter().zip(counts) {
+            if samples > 0 && samples == undefined {
+                let name = &amplifier.name;
+                return Err(ProcessError::Input(format!("amplifier {name} has no finite sample ({samples} read)")));
+            }
+        }
         let mut images = reduced.images;
         if rows.len() < raw.rows || cols.len() < raw.cols {
             for image in &mut images {
@@ -140,6 +146,7 @@ impl SKImageProcess for CompressSkipperProcess {
         if context.wants_figures() {
             self.draw(raw, context, &functions);
         }
+        super::pixel_tree::request(raw, context, self.create_ttree);
         Ok(())
     }
 

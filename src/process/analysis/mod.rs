@@ -1,8 +1,11 @@
 //! From the raw samples to calibrated images.
 
+pub mod absolute_charge;
+pub mod add_bkg_component;
 pub mod calibration;
 pub mod compress_skipper;
 pub mod correct_column_transient;
+pub mod correlated_noise;
 pub mod cross_talk;
 pub mod eval_cti;
 pub mod eval_halo;
@@ -13,16 +16,22 @@ pub mod fit_dark_current_slices;
 pub mod fit_verdict;
 pub mod gaussian_fit;
 mod gaussian_histogram;
+pub mod gaussian_noise;
 mod listed_lines;
+pub mod mean_pixel_charge_per_axis;
 pub mod pedestal_subtraction;
+pub mod pixel_tree;
 pub mod products;
 mod single_electron_rates;
 pub mod two_d_gauss;
 mod units;
 
+pub use absolute_charge::AbsoluteChargeProcess;
+pub use add_bkg_component::AddBKGComponent;
 pub use calibration::CalibrationProcess;
 pub use compress_skipper::CompressSkipperProcess;
 pub use correct_column_transient::CorrectElectronicColumnTransient;
+pub use correlated_noise::CorrelatedNoiseProcess;
 pub use cross_talk::CrossTalkProcess;
 pub use eval_cti::EvalCTIProcess;
 pub use eval_halo::EvalHaloProcess;
@@ -30,5 +39,7 @@ pub use fit_dark_current::FitDarkCurrentProcess;
 pub use fit_dark_current_per_col::FitDarkCurrentPerCol;
 pub use fit_dark_current_per_row::FitDarkCurrentPerRow;
 pub use gaussian_fit::GaussianFitProcess;
+pub use gaussian_noise::GaussianNoiseProcess;
+pub use mean_pixel_charge_per_axis::MeanPixelChargePerAxis;
 pub use pedestal_subtraction::PedestalSubtractionProcess;
 pub use two_d_gauss::TwoDGaussProcess;

@@ -99,7 +99,7 @@ fn part_of_the_charge_is_lost_at_the_back() {
 #[test]
 fn deposits_during_the_readout_move_to_later_rows() {
     let ccd = ccd(1000, 4000);
-    let mut at = |ampli: u8, y: f64, time: f64| {
+    let at = |ampli: u8, y: f64, time: f64| {
         let readout: ContinuousReadout = step(json!({"ampli": ampli, "pixel_read_time": 0.001}));
         let mut hits = collection(vec![Hit { time, ..hit(1.0, y, 0.3, 10.0) }]);
         run(&readout, &mut hits, &ccd);

@@ -87,6 +87,7 @@ impl Number {
 enum Kind {
     Scalar(Number),
     Vector(Number),
+    Nested(Number),
     Text,
     Other,
 }
@@ -98,6 +99,8 @@ pub enum Values {
     Number(f64),
     /// A vector of numbers.
     Numbers(Vec<f64>),
+    /// A vector of vectors of numbers.
+    Lists(Vec<Vec<f64>>),
     /// A text.
     Text(String),
 }
@@ -158,6 +161,11 @@ impl BranchReader {
     /// Whether entries are vectors of numbers.
     pub fn is_vector(&self) -> bool {
         matches!(self.kind, Kind::Vector(_))
+    }
+
+    /// Whether entries are vectors of vectors of numbers.
+    pub fn is_nested(&self) -> bool {
+        matches!(self.kind, Kind::Nested(_))
     }
 
     /// Whether entries are texts.
@@ -223,9 +231,39 @@ impl BranchReader {
                 }
                 Ok(Values::Numbers(bytes.chunks_exact(number.size()).map(|b| number.read(b)).collect()))
             }
+            Kind::Nested(number) => {
+                let version = cursor.version()?;
+                // Each inner vector takes the four bytes of its own count at least.
+                let n = cursor.count(4)?;
+                let mut lists = Vec::with_capacity(n);
+                for _ in 0..n {
+                    let m = cursor.count(number.size())?;
+                    let bytes = cursor.take(m * number.size())?;
+                    lists.push(bytes.chunks_exact(number.size()).map(|b| number.read(b)).collect());
+                }
+                if version.end.is_some_and(|end| end != cursor.position()) {
+                    return fault("the length of a vector of vectors and its numbers of elements do not agree");
+                }
+                Ok(Values::Lists(lists))
+            }
             Kind::Other => fault(format!("type {} cannot be read", self.type_name)),
         }
     }
+}
+
+/// The elements of a `vector<…>`, without the allocator that may follow them.
+fn element(class: &str) -> Option<&str> {
+    let inner = class.trim().strip_prefix("vector<")?.strip_suffix('>')?;
+    let mut depth = 0;
+    let end = inner.char_indices().find(|(_, c)| {
+        depth += match c {
+            '<' => 1,
+            '>' => -1,
+            _ => 0,
+        };
+        *c == ',' && depth == 0
+    });
+    Some(inner[..end.map_or(inner.len(), |(at, _)| at)].trim())
 }
 
 /// Kind and type of a branch.
@@ -233,12 +271,11 @@ fn kind(branch: &Object) -> ReadResult<(Kind, String)> {
     if branch.class == "TBranchElement" {
         let class = branch.text("fClassName")?.to_owned();
         let plain = class.replace("std::", "");
-        let inner = plain.strip_prefix("vector<").and_then(|rest| rest.strip_suffix('>')).map(|inner| {
-            // An allocator may follow.
-            inner.split(',').next().unwrap_or(inner).trim().to_owned()
-        });
-        let kind = match inner {
-            Some(inner) => Number::of_cpp(&inner).map_or(Kind::Other, Kind::Vector),
+        let kind = match element(&plain) {
+            Some(inner) => match element(inner) {
+                Some(number) => Number::of_cpp(number).map_or(Kind::Other, Kind::Nested),
+                None => Number::of_cpp(inner).map_or(Kind::Other, Kind::Vector),
+            },
             None if plain == "string" => Kind::Text,
             None => Kind::Other,
         };

@@ -7,7 +7,7 @@
 //! a huge allocation.
 //!
 //! What is read: top-level trees; branches of numbers (`TLeafI`, …), texts (`TLeafC`, `std::string`), and
-//! `std::vector` of numbers; compression by zlib, LZ4, zstd and LZMA.
+//! `std::vector` of numbers or of such vectors; compression by zlib, LZ4, zstd and LZMA.
 
 mod branch;
 mod cursor;

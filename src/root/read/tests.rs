@@ -20,6 +20,7 @@ fn trees_come_back_with_every_compression() {
             ("vi", BranchType::VecInt),
             ("vf", BranchType::VecFloat),
             ("vd", BranchType::VecDouble),
+            ("vvf", BranchType::VecVecFloat),
         ];
         let tree = file.tree("t", schema).unwrap();
         let long = "x".repeat(300);
@@ -28,6 +29,7 @@ fn trees_come_back_with_every_compression() {
             let ints: Vec<i32> = (0..n).map(|k| i - k as i32).collect();
             let floats: Vec<f32> = ints.iter().map(|k| *k as f32 + 0.5).collect();
             let doubles: Vec<f64> = ints.iter().map(|k| f64::from(*k) / 3.0).collect();
+            let nested: Vec<Vec<f32>> = (0..n).map(|k| floats[..k].to_vec()).collect();
             let text = if i == 500 { long.clone() } else { format!("entry {i}") };
             let row = [
                 Cell::Int(i - 500),
@@ -36,6 +38,7 @@ fn trees_come_back_with_every_compression() {
                 Cell::VecInt(&ints),
                 Cell::VecFloat(&floats),
                 Cell::VecDouble(&doubles),
+                Cell::from(&nested),
             ];
             file.fill(tree, &row).unwrap();
         }
@@ -54,6 +57,8 @@ fn trees_come_back_with_every_compression() {
         assert_eq!(all("vf")[1], Values::Numbers(vec![1.5]));
         assert_eq!(all("vd")[8], Values::Numbers(vec![8.0 / 3.0]));
         assert_eq!(all("vd")[7], Values::Numbers(Vec::new()));
+        assert_eq!(all("vvf")[10], Values::Lists(vec![vec![], vec![10.5], vec![10.5, 9.5]]));
+        assert_eq!(all("vvf")[7], Values::Lists(Vec::new()));
     }
 }
 
@@ -66,7 +71,7 @@ fn a_file_of_root_reads_as_with_another_reader() {
     let tree = input.tree("clustersRec").unwrap();
     let mut other = oxyroot::RootFile::open(&path).unwrap();
     let other = other.get_tree("clustersRec").unwrap();
-    let mut compared = 0;
+    let (mut compared, mut nested) = (0, 0);
     for name in tree.names() {
         let branch = tree.branch(name).unwrap();
         if branch.is_vector() && branch.type_name() == "vector<float>" {
@@ -83,6 +88,16 @@ fn a_file_of_root_reads_as_with_another_reader() {
             }
             compared += 1;
         }
+        if branch.is_nested() && branch.type_name().contains("float") {
+            let ours: Vec<Values> = branch.values().collect::<ReadResult<_>>().unwrap();
+            let theirs: Vec<Vec<Vec<f32>>> = other.branch(name).unwrap().as_iter::<Vec<Vec<f32>>>().unwrap().collect();
+            for (a, b) in ours.iter().zip(&theirs) {
+                let Values::Lists(a) = a else { panic!("{name} is a vector of vectors") };
+                let b: Vec<Vec<f64>> = b.iter().map(|v| v.iter().map(|x| f64::from(*x)).collect()).collect();
+                assert!(!a.is_empty() && *a == b, "{name}");
+            }
+            nested += 1;
+        }
     }
-    assert!(compared > 20, "{compared} branches");
+    assert!(compared > 20 && nested > 0, "{compared} and {nested} branches");
 }

@@ -8,6 +8,11 @@ use crate::stats::distributions::chi2_survival;
 use crate::stats::histogram::Histogram;
 use crate::stats::status::Status;
 
+/// Share of fitted pixels outside the modelled peaks above which a likelihood is called biased (spec 03 §1.12).
+const OUTSIDE_SHARE: f64 = 0.02;
+/// The same when a parameter rests on a limit, which these pixels may have caused.
+const VISIBLE_SHARE: f64 = 5e-4;
+
 /// Probability of a larger Pearson χ² with adjacent bins merged, from the left, until 5 counts are expected.
 pub(super) fn p_value(histogram: &Histogram, expected: &[f64], n_determined: i64) -> f64 {
     let mut groups: Vec<(f64, f64)> = Vec::new();
@@ -44,7 +49,12 @@ pub(super) fn warnings(fit: &DarkCurrentFit, settings: &DarkCurrentSettings) -> 
     }
     let at_limit = fit.parameters_at_limit();
     if !at_limit.is_empty() {
-        sentences.push(format!("dark-current fit: {} at a limit", at_limit.join(", ")));
+        let texts: Vec<String> = at_limit
+            .iter()
+            .filter_map(|name| fit.parameters.iter().find(|p| p.name == *name))
+            .map(|p| format!("{} = {:.6} (limits {}…{})", p.name, p.value, p.limits.0, p.limits.1))
+            .collect();
+        sentences.push(format!("the fit rests on a limit: {}", texts.join(", ")));
     }
     let likelihood = settings.method == Method::Root
         && matches!(settings.options.objective, ObjectiveKind::Likelihood | ObjectiveKind::Pearson);
@@ -63,9 +73,10 @@ pub(super) fn warnings(fit: &DarkCurrentFit, settings: &DarkCurrentSettings) -> 
             .map(|(_, count)| count)
             .sum();
         let fraction = outside as f64 / fit.included_pixels.max(1) as f64;
-        if fraction > 0.02 || !at_limit.is_empty() {
+        if fraction > OUTSIDE_SHARE || (!at_limit.is_empty() && fraction > VISIBLE_SHARE) {
             sentences.push(format!(
-                "{:.1} % of the fitted pixels lie outside the {} modelled peaks: peaks outside the model bias a likelihood; raise n_peaks, narrow the window, or use fit option Q",
+                "{:.1} % of the fitted pixels lie outside the {} modelled peaks, which biases a likelihood: raise `n_peaks`, \
+                 narrow the window (`x_min`, `x_max`), or use `fit_options` \"Q\"",
                 100.0 * fraction,
                 settings.n_peaks
             ));
@@ -78,7 +89,7 @@ pub(super) fn warnings(fit: &DarkCurrentFit, settings: &DarkCurrentSettings) -> 
     }
     if settings.method == Method::Root && !settings.options.unknown.is_empty() {
         let letters: Vec<String> = settings.options.unknown.iter().map(char::to_string).collect();
-        sentences.push(format!("fit_options: unknown letters ignored: {}", letters.join(" ")));
+        sentences.push(format!("`fit_options`: letters without meaning are ignored: {}", letters.join(" ")));
     }
     sentences
 }

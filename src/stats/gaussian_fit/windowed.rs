@@ -34,6 +34,8 @@ pub struct WindowedEstimate {
     pub n_values: usize,
     /// The window, both ends excluded.
     pub window: (f64, f64),
+    /// Half of its width in standard deviations of a Gaussian, taken as 1.4826·MAD.
+    pub half_width: f64,
     /// No peak was found: μ and σ are median and dispersion of the sample.
     pub no_peak: bool,
 }
@@ -48,6 +50,7 @@ pub fn windowed_estimate(sample: &[f64], settings: WindowSettings) -> WindowedEs
     let values = robust::present(sample);
     let (centre, mad) = robust::median_and_mad(&values);
     let spread = if settings.use_mad { mad } else { mad * 1.4826 };
+    let in_sigmas = |window: (f64, f64)| 0.5 * (window.1 - window.0) / (1.4826 * mad);
     let mut window = (centre - settings.n_sigma * spread, centre + settings.n_sigma * spread);
     if values.len() > settings.n_min {
         match highest_peak(&values, window, settings.distance.unwrap_or(spread * settings.n_sigma)) {
@@ -56,13 +59,20 @@ pub fn windowed_estimate(sample: &[f64], settings: WindowSettings) -> WindowedEs
                 window = (edge - half, edge + half);
             }
             None => {
-                return WindowedEstimate { mu: centre, sigma: spread, n_values: values.len(), window, no_peak: true };
+                return WindowedEstimate {
+                    mu: centre,
+                    sigma: spread,
+                    n_values: values.len(),
+                    window,
+                    half_width: in_sigmas(window),
+                    no_peak: true,
+                };
             }
         }
     }
     let inside: Vec<f64> = values.iter().copied().filter(|&x| x > window.0 && x < window.1).collect();
     let (mu, sigma) = robust::mean_and_std(&inside, Ddof::Population);
-    WindowedEstimate { mu, sigma, n_values: inside.len(), window, no_peak: false }
+    WindowedEstimate { mu, sigma, n_values: inside.len(), window, half_width: in_sigmas(window), no_peak: false }
 }
 
 /// Left edge of the highest prominent bin of the density histogram in `window`.

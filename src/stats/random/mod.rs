@@ -109,7 +109,7 @@ fn mix(x: u64) -> u64 {
 }
 
 /// FNV-1a hash, 64 bits.
-fn fnv1a64(text: &str) -> u64 {
+pub(crate) fn fnv1a64(text: &str) -> u64 {
     text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3))
 }
 

@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 use clap::{ArgAction, Args};
 use serde_json::{Value, json};
 
-use crate::output::atomic;
+use crate::atomic_file;
 use crate::plot::{Figure, Format, render_all};
 use correct::correct_all;
 use files::{Input, corrected_header, corrected_name};
@@ -258,7 +258,7 @@ pub fn run(arguments: &CrosstalkArgs, base: &Path) -> Result<Results, CrosstalkE
         for (format, bytes) in parameters.formats.iter().zip(render_all(&figure, &parameters.formats)) {
             let path = directory.join(format!("{}.{}", figure.name, format.extension()));
             let result =
-                bytes.map_err(|e| e.to_string()).and_then(|b| atomic::write(&path, &b).map_err(|e| e.to_string()));
+                bytes.map_err(|e| e.to_string()).and_then(|b| atomic_file::write(&path, &b).map_err(|e| e.to_string()));
             match result {
                 Ok(()) => paths.push(path),
                 Err(reason) => warnings.push(format!("figure not written: {}: {reason}", path.display())),
@@ -270,7 +270,7 @@ pub fn run(arguments: &CrosstalkArgs, base: &Path) -> Result<Results, CrosstalkE
     let path = directory.join(format!("{}_results.json", context.prefix));
     let text = serde_json::to_string_pretty(&results(&matrix, &input, settings, truth.as_deref()))
         .map_err(|e| unwritable(&path, e.to_string()))?;
-    atomic::write(&path, (text + "\n").as_bytes()).map_err(|e| unwritable(&path, e.to_string()))?;
+    atomic_file::write(&path, (text + "\n").as_bytes()).map_err(|e| unwritable(&path, e.to_string()))?;
     written.push(path);
     let text = describe(&matrix, truth.as_deref());
     Ok(Results { matrix, written, figures: shown, warnings, text })

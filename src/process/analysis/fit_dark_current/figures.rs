@@ -1,6 +1,7 @@
 //! Figures of FitDarkCurrentProcess (spec 03 §1.9).
 
 use super::{DarkCurrentFit, FitDarkCurrentProcess, Sample};
+use crate::image::root_objects::{RootFunction, RootHistogram, RootObject, RootObjects};
 use crate::image::{Amplifier, RawData};
 use crate::plot::{Anchor, Axis, Colour, Figure, Guide, Histogram, Line, Marker, Note, Panel, Points, Shape};
 use crate::process::Context;
@@ -73,6 +74,46 @@ pub(super) fn draw(
         raw.report.figure(Figure::new(name("DCfit_ratio")).title(&title).with_residuals(panel, below));
     }
     let _ = (context, settings);
+}
+
+/// The pixel-charge distribution with the fitted function, for ROOT (spec 03 §1.9).
+pub(super) fn root_objects(
+    process: &FitDarkCurrentProcess,
+    amplifier: &Amplifier,
+    result: &DarkCurrentFit,
+    unmasked: Option<&[f64]>,
+) -> RootObjects {
+    let fit = &result.fit;
+    let unit = if process.image.ends_with("_e") { "e-" } else { "ADU" };
+    let range = (fit.histogram.lo(), fit.histogram.hi());
+    let samples = (8 * fit.histogram.n_bins()).clamp(400, 4000);
+    let at = |i: usize| fit.curve(range.0 + (range.1 - range.0) * i as f64 / samples as f64);
+    let names = ["norm", "mu", "sigma", "lambda", "gain", "DCx", "DC0"];
+    let function = fit.was_made().then(|| RootFunction {
+        name: "fit".into(),
+        values: (0..=samples).map(at).collect(),
+        parameters: names.iter().zip(&fit.parameters).map(|(n, p)| ((*n).to_owned(), p.value, p.error)).collect(),
+        chi2: fit.objective,
+        ndf: fit.ndf,
+        points: fit.used_bins,
+    });
+    let histogram = |name: &str, contents: Vec<f64>, function| {
+        RootObject::Histogram(RootHistogram {
+            name: name.into(),
+            title: format!("pixel charge, amplifier {}", amplifier.name),
+            axes: (format!("Pixel Charge [{unit}]"), "Counts".into()),
+            range,
+            contents,
+            function,
+        })
+    };
+    let mut objects = vec![histogram("pcd", fit.histogram.contents(), function)];
+    if let Some(all) = unmasked
+        && let Ok(before) = Counts::window(all, range.0, range.1, fit.histogram.n_bins())
+    {
+        objects.push(histogram("pcd_raw", before.contents(), None));
+    }
+    RootObjects { name: format!("FitDarkCurrentProcess_side{}", amplifier.name), objects }
 }
 
 fn fit_box(result: &DarkCurrentFit, unit: &str) -> Note {

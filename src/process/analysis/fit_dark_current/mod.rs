@@ -14,13 +14,14 @@ use std::path::Path;
 
 use ndarray::Array2;
 
+use super::{FitDarkCurrentPerCol, FitDarkCurrentPerRow};
 use crate::config::PerAmplifier;
 use crate::image::report::ConfigResult;
 use crate::image::{Amplifier, Level, RawData};
 use crate::process::{Context, Measurement, ProcessError, SKImageProcess};
 use crate::stats::dark_current::{
-    self, BinWidth, DarkCurrentSettings, FitOptions, FitParameter, Method, ObjectiveKind, ParameterLimits, StartHints,
-    Status, automatic_window,
+    self, BinWidth, DarkCurrentSettings, FitOptions, FitParameter, Method, ParameterLimits, StartHints, Status,
+    automatic_window,
 };
 
 /// The fit of one amplifier, as later processes see it (CalibrationProcess, monitor elements).
@@ -70,42 +71,33 @@ pub fn status_text(status: Status) -> String {
 const GAIN_WITHOUT_HINT: f64 = 1.05;
 /// Half width of the gain limits around a start value from the header, ADU/e⁻ (spec 03 §1.3).
 const GAIN_LIMITS_FROM_HEADER: f64 = 3.0;
-/// Share of included pixels outside the modelled peaks above which a likelihood is called biased (spec 03 §1.12).
-const OUTSIDE_SHARE: f64 = 0.02;
 
 impl SKImageProcess for FitDarkCurrentProcess {
     fn execute(&self, raw: &mut RawData, context: &Context<'_>) -> Result<(), ProcessError> {
         let index = context.amplifier;
         let amplifier = raw.amplifiers[index].clone();
         let sample = self.sample(raw, index)?;
-        let along = match self.dc_axis {
-            DarkCurrentAxis::None => None,
-            DarkCurrentAxis::Row => Some("FitDarkCurrentPerRow"),
-            DarkCurrentAxis::Col => Some("FitDarkCurrentPerCol"),
-        };
-        if let Some(process) = along {
-            raw.report.warn(format!(
-                "`dc_axis` is \"{}\": put {process} into the sequence for fits along the axis",
-                self.dc_axis
-            ));
-        }
         let settings = self.settings(raw, &amplifier, &sample.values)?;
-        for letter in &settings.options.unknown {
-            raw.report.warn(format!("`fit_options`: the letter `{letter}` has no meaning and is ignored"));
-        }
         let fit =
             dark_current::fit_pixels(&sample.values, &settings).map_err(|e| ProcessError::Failed(e.to_string()))?;
         let result = DarkCurrentFit { fit, total_pixels: sample.total_pixels };
-        self.judge(raw, &amplifier, &settings, &sample.values, &result);
+        self.judge(raw, &amplifier, &settings, &result);
         self.report(raw, &amplifier, &settings, &result, sample.from_image);
         if context.wants_figures() {
             figures::draw(self, raw, context, &amplifier, &settings, &result, sample.unmasked.as_deref());
+        }
+        if context.wants_root_objects() {
+            raw.report.root_objects(figures::root_objects(self, &amplifier, &result, sample.unmasked.as_deref()));
         }
         if context.common.debug {
             figures::draw_low_pixels(self, raw, &amplifier, settings.calibration, &sample);
         }
         raw.products.set_for(&amplifier.name, result);
-        Ok(())
+        match self.dc_axis {
+            DarkCurrentAxis::None => Ok(()),
+            DarkCurrentAxis::Row => FitDarkCurrentPerRow::from(self).execute(raw, context),
+            DarkCurrentAxis::Col => FitDarkCurrentPerCol::from(self).execute(raw, context),
+        }
     }
 
     fn check(&self) -> Vec<String> {
@@ -239,14 +231,7 @@ impl FitDarkCurrentProcess {
     }
 
     /// Warnings about what may be wrong with the result (spec 03 §1.12).
-    fn judge(
-        &self,
-        raw: &mut RawData,
-        amplifier: &Amplifier,
-        settings: &DarkCurrentSettings,
-        values: &[f64],
-        result: &DarkCurrentFit,
-    ) {
+    fn judge(&self, raw: &mut RawData, amplifier: &Amplifier, settings: &DarkCurrentSettings, result: &DarkCurrentFit) {
         let fit = &result.fit;
         let who = format!("amplifier {}", amplifier.name);
         for warning in &fit.warnings {
@@ -258,35 +243,6 @@ impl FitDarkCurrentProcess {
                 fit.included_pixels, settings.window, fit.used_bins
             ));
             return;
-        }
-        if fit.status.has(Status::NOT_CONVERGED) || fit.status.has(Status::NOT_POSITIVE_DEFINITE) {
-            raw.report.warn(format!("{who}: the fit is not to be trusted ({})", result.status_text()));
-        }
-        let limits = fit.parameters_at_limit();
-        if !limits.is_empty() {
-            let texts: Vec<String> = limits
-                .iter()
-                .filter_map(|name| fit.parameters.iter().find(|p| p.name == *name))
-                .map(|p| format!("{} = {:.6} (limits {}…{})", p.name, p.value, p.limits.0, p.limits.1))
-                .collect();
-            raw.report.warn(format!("{who}: the fit rests on a limit: {}", texts.join(", ")));
-        }
-        let likelihood = settings.method != Method::Root
-            || matches!(settings.options.objective, ObjectiveKind::Likelihood | ObjectiveKind::Pearson);
-        if likelihood && settings.method == Method::Root {
-            let (mu0, gain) = (fit.mu0().value, fit.gain().value);
-            let (lo, hi) = (mu0 - gain, mu0 + (settings.n_peaks as f64 - 0.5) * gain);
-            let inside = |q: &&f64| **q > settings.window.0 && **q < settings.window.1;
-            let outside = values.iter().filter(inside).filter(|q| **q <= lo || **q >= hi).count();
-            let share = outside as f64 / fit.included_pixels.max(1) as f64;
-            if share > OUTSIDE_SHARE || !limits.is_empty() {
-                raw.report.warn(format!(
-                    "{who}: {:.1} % of the pixels lie outside the {} modelled peaks, which biases a likelihood: raise \
-                     `n_peaks`, narrow the window (`x_min`, `x_max`), or use `fit_options` \"Q\"",
-                    100.0 * share,
-                    settings.n_peaks
-                ));
-            }
         }
     }
 

@@ -63,7 +63,7 @@ pub struct FitDarkCurrentPerCol {
     /// Upper edge of the window, ADU; null: n_peaks·calibration.
     pub x_max: Option<f64>,
     /// Degree of the polynomial through the results.
-    #[schemars(range(min = 0, max = 9))]
+    #[schemars(range(min = 0, max = 7))]
     pub degree_pol: usize,
     /// Letters as of ROOT's TH1::Fit: L likelihood, P Pearson, W unit weights, I bin integrals, E profile intervals;
     /// none of L, P, W: Neyman's chi-square.

@@ -1,6 +1,5 @@
 //! Figures of the fits of groups (spec 03 §2.3).
 
-use super::polynomial::Polynomial;
 use super::{Parameter, SliceAxis, SliceFit, SliceFits, Slicing, title};
 use crate::image::{Amplifier, RawData};
 use crate::plot::{Anchor, Axis, Colour, Figure, Histogram, Line, Note, Panel, Points, value_with_error};
@@ -8,6 +7,7 @@ use crate::process::analysis::gaussian_histogram::gaussian_panel;
 use crate::stats::dark_current::DarkCurrentFit;
 use crate::stats::gaussian_fit::{GaussianFitSettings, StartRule, fit_gaussian};
 use crate::stats::histogram::BinRule;
+use crate::stats::polynomial::PolynomialFit;
 
 /// Fewest groups whose results are histogrammed.
 const MIN_HISTOGRAM: usize = 4;
@@ -57,7 +57,7 @@ fn x_label(slicing: &Slicing) -> &'static str {
 
 /// A quantity along the axis: good groups, groups with high-energy pixels in red, groups that are not to be trusted as
 /// grey crosses, and the polynomial.
-fn along_axis(slicing: &Slicing, result: &SliceFits, parameter: Parameter, trend: Option<&Polynomial>) -> Panel {
+fn along_axis(slicing: &Slicing, result: &SliceFits, parameter: Parameter, trend: Option<&PolynomialFit>) -> Panel {
     let points = |take: &dyn Fn(&SliceFit) -> bool| {
         let taken: Vec<&SliceFit> = result.fits.iter().filter(|f| take(f)).collect();
         let column = |f: &dyn Fn(&SliceFit) -> f64| taken.iter().map(|s| f(s)).collect::<Vec<f64>>();
@@ -88,15 +88,15 @@ fn along_axis(slicing: &Slicing, result: &SliceFits, parameter: Parameter, trend
     let label = match trend.coefficients[..] {
         [intercept, slope] => format!(
             "{} + ({})·{}",
-            value_with_error(intercept, trend.errors[0]),
-            value_with_error(slope, trend.errors[1]),
+            value_with_error(intercept, trend.error(0)),
+            value_with_error(slope, trend.error(1)),
             slicing.axis.line()
         ),
         _ => format!("polynomial of degree {}", slicing.degree),
     };
     let (from, to) = (first.x - first.half_width, last.x + last.half_width);
     panel
-        .line(Line::function(from, to, 200, |x| trend.value(x)).dashed().label(label))
+        .line(Line::function(from, to, 200, |x| trend.at(x)).dashed().label(label))
         .note(Note::new(Anchor::BottomRight, [format!("χ²/NDF {:.1}/{}", trend.chi2, trend.ndf)]))
 }
 

@@ -6,7 +6,6 @@
 //! fit of the whole amplifier are never touched. Spec 03 §§2, 3.
 
 mod figures;
-pub mod polynomial;
 mod report;
 
 use std::ops::Range;
@@ -19,9 +18,8 @@ use super::fit_verdict::FitVerdict;
 use crate::image::{Amplifier, RawData, Region};
 use crate::process::{Context, ProcessError};
 use crate::stats::dark_current::{self, DarkCurrentSettings, InElectrons, Status};
+use crate::stats::polynomial::{self, PolynomialFit, fit_polynomial};
 pub use report::results_table;
-
-use polynomial::{Polynomial, fit_polynomial};
 
 /// Along which axis the groups follow each other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -224,7 +222,7 @@ pub struct SliceFits {
     /// Groups without a pixel in the window.
     pub empty: usize,
     /// Polynomials through the results, in the order of [`Parameter::ALL`]; `None` when nothing was to be fitted.
-    pub trends: Vec<Option<Polynomial>>,
+    pub trends: Vec<Option<PolynomialFit>>,
 }
 
 /// Results of FitDarkCurrentPerRow, as left in `RawData::products`.
@@ -296,6 +294,14 @@ impl SliceFits {
     /// Groups whose fit is not good.
     pub fn not_good(&self) -> impl Iterator<Item = &SliceFit> {
         self.fits.iter().filter(|f| !f.verdict.is_good())
+    }
+
+    /// The polynomial through a quantity; `None` with too few points that may be trusted and have an error.
+    fn trend(&self, parameter: Parameter, degree: usize) -> Option<PolynomialFit> {
+        let points = self.trusted(parameter);
+        let column = |f: fn(&(f64, f64, f64)) -> f64| points.iter().map(f).collect::<Vec<f64>>();
+        let fit = fit_polynomial(&column(|p| p.0), &column(|p| p.1), &column(|p| p.2), degree).ok()?;
+        fit.coefficients.iter().all(|c| c.is_finite()).then_some(fit)
     }
 
     /// Points (x, value, error) of a quantity, of groups that may be trusted.
@@ -401,10 +407,13 @@ pub fn fit_slices(
     let empty = fitted.iter().filter(|f| f.is_none()).count();
     let (fits, details): (Vec<SliceFit>, Vec<_>) = fitted.into_iter().flatten().map(|f| (f.slice, f.details)).unzip();
     let mut result = SliceFits { axis: slicing.axis, fits, empty, trends: Vec::new() };
-    result.trends = Parameter::ALL.iter().map(|p| fit_polynomial(&result.trusted(*p), slicing.degree)).collect();
+    result.trends = Parameter::ALL.iter().map(|p| result.trend(*p, slicing.degree)).collect();
     report::report(name, slicing, raw, &amplifier, &result);
     if context.wants_figures() {
         figures::draw(name, slicing, raw, &amplifier, &result);
+    }
+    if context.wants_root_objects() {
+        raw.report.root_objects(report::root_objects(name, slicing, &amplifier, &result));
     }
     figures::draw_fits(name, slicing, raw, &amplifier, &result, &details);
     Ok(result)

@@ -2,10 +2,12 @@
 
 use super::{Parameter, Quantity, SliceAxis, SliceFit, SliceFits, Slicing, groups_text};
 use crate::image::report::Table;
+use crate::image::root_objects::{RootGraph, RootObject, RootObjects};
 use crate::image::{Amplifier, RawData};
 use crate::plot::value_with_error;
 use crate::process::Measurement;
 use crate::process::analysis::fit_verdict::is_contradicted;
+use crate::stats::polynomial::PolynomialFit;
 use crate::stats::robust::{self, Ddof};
 
 /// Groups named one by one in a warning; more are counted only.
@@ -33,7 +35,7 @@ fn summarise(
     amplifier: &Amplifier,
     result: &SliceFits,
     parameter: Parameter,
-    trend: Option<&super::polynomial::Polynomial>,
+    trend: Option<&PolynomialFit>,
 ) {
     let (line, unit, key) = (slicing.axis.line(), parameter.unit(), parameter.name());
     let values: Vec<f64> = result.trusted(parameter).into_iter().map(|(_, value, _)| value).collect();
@@ -52,14 +54,15 @@ fn summarise(
         value_with_error(mean, error)
     );
     if let Some(trend) = trend {
-        for (k, (c, e)) in trend.coefficients.iter().zip(&trend.errors).enumerate() {
+        for (k, c) in trend.coefficients.iter().enumerate() {
+            let e = trend.error(k);
             let (what, unit) = match k {
                 0 => ("intercept".to_owned(), unit.to_owned()),
                 1 => ("slope".to_owned(), format!("{unit}/{line}")),
                 k => (format!("coefficient_{k}"), format!("{unit}/{line}^{k}")),
             };
-            raw.report.measure(Measurement::new(format!("{key}_{what}_over_{line}s"), *c, &unit).error(*e));
-            text += &format!(", {what} {} {unit}", value_with_error(*c, *e));
+            raw.report.measure(Measurement::new(format!("{key}_{what}_over_{line}s"), *c, &unit).error(e));
+            text += &format!(", {what} {} {unit}", value_with_error(*c, e));
         }
         text += &format!(", χ²/NDF {:.1}/{}", trend.chi2, trend.ndf);
         if is_contradicted(trend.chi2, trend.ndf) {
@@ -171,6 +174,39 @@ fn full_table(name: &str, slicing: &Slicing, amplifier: &Amplifier, result: &Sli
         })
         .collect();
     Table { name: format!("{name}_fits_{}", amplifier.name), columns, rows }
+}
+
+/// The quantities along the axis as graphs, for ROOT (spec 03 §§2.3, 3).
+pub(super) fn root_objects(name: &str, slicing: &Slicing, amplifier: &Amplifier, result: &SliceFits) -> RootObjects {
+    let column = |f: &dyn Fn(&SliceFit) -> f64| result.fits.iter().map(f).collect::<Vec<f64>>();
+    let line = slicing.axis.line();
+    let graph = |name: &str, label: &str, y: Vec<f64>, y_errors: Vec<f64>| {
+        RootObject::Graph(RootGraph {
+            name: name.into(),
+            title: format!("amplifier {}", amplifier.name),
+            axes: (line.into(), label.into()),
+            x: column(&|f| f.x),
+            y,
+            x_errors: column(&|f| f.half_width),
+            y_errors,
+        })
+    };
+    let mut objects = Vec::new();
+    for (parameter, name) in Parameter::ALL.into_iter().zip(["lambda_e_pix_img", "mu_e", "sigma_e", "gain_ADU_e"]) {
+        let label = format!("{} [{}]", parameter.name(), parameter.unit());
+        let (y, errors) = (column(&|f| parameter.of(f).value), column(&|f| parameter.of(f).error));
+        objects.push(graph(name, &label, y, errors));
+    }
+    if slicing.axis == SliceAxis::Cols {
+        let chi2 = column(&|f| if f.chi2 > -999.0 { f.chi2 } else { f64::NAN });
+        objects.push(graph("chis2", "chi2/NDF", chi2, Vec::new()));
+    }
+    if let Some(threshold) = slicing.threshold {
+        let counts = column(&|f| f.above_threshold.map_or(f64::NAN, |n| n as f64));
+        objects.push(graph("has_highE_pix", &format!("N(q) > {threshold}"), counts, Vec::new()));
+    }
+    let file = format!("{name}_side{}_all_params_vs{}", amplifier.name, slicing.axis.name());
+    RootObjects { name: file, objects }
 }
 
 /// The table of FitDarkCurrentPerCol with `save_results`.

@@ -239,6 +239,8 @@ impl LineEstimate {
 
 /// Statistical efficiency of the median of a Gaussian sample: its standard error is √(π/2) times that of the mean.
 const MEDIAN_ERROR_FACTOR: f64 = 1.253_314_137_315_500_3;
+/// Half width, in standard deviations, from which a window holds the whole peak of the empty pixels.
+const UNBIASED_WINDOW: f64 = 3.0;
 /// MAD of a Gaussian of σ = 1, to turn a MAD into a σ for the error of the location.
 const MAD_TO_SIGMA: f64 = 1.482_602_218_505_602;
 
@@ -272,41 +274,45 @@ impl Estimator {
             .collect()
     }
 
-    fn of_values(&self, workspace: &mut Workspace) -> LineEstimate {
+    pub(super) fn of_values(&self, workspace: &mut Workspace) -> LineEstimate {
         let values = &workspace.values;
         let n = values.len();
         if n < 2 {
             return LineEstimate::plain(f64::NAN, f64::NAN, f64::NAN, f64::NAN, n);
         }
         let root_n = (n as f64).sqrt();
+        let root_freedom = (n as f64 - 1.0).sqrt();
         match *self {
             Self::GaussFit(settings) => LineEstimate::from_fit(workspace.fitter.fit(values, settings)),
             Self::Location { location, use_mad } => {
                 let (mu, sigma) = robust::location_and_dispersion(values, location, use_mad);
-                let gaussian_sigma = if use_mad { sigma * MAD_TO_SIGMA } else { sigma };
+                // The standard deviation is divided by n: with n − 1 below the root the error of the mean is unbiased.
+                let error = if use_mad { sigma * MAD_TO_SIGMA / root_n } else { sigma / root_freedom };
                 let factor = if location == Location::Median { MEDIAN_ERROR_FACTOR } else { 1.0 };
                 // Asymptotic errors of the dispersion of a Gaussian sample: σ/√(2n) for the standard deviation, 1.167·MAD/√n
                 // for the MAD (Serfling 1980).
                 let sigma_error = if use_mad { 1.167 * sigma / root_n } else { sigma / (2.0 * n as f64).sqrt() };
-                LineEstimate::plain(mu, sigma, factor * gaussian_sigma / root_n, sigma_error, n)
+                LineEstimate::plain(mu, sigma, factor * error, sigma_error, n)
             }
             Self::Window { n_sigma, use_mad } => {
                 let e = windowed_estimate(values, WindowSettings { n_sigma, use_mad, ..WindowSettings::default() });
-                let used = (e.n_values as f64).sqrt();
-                LineEstimate::plain(e.mu, e.sigma, e.sigma / used, e.sigma / (2.0 * e.n_values as f64).sqrt(), n)
+                // A window narrower than the peak follows the scatter of the highest bin, which is several times the
+                // error of a mean: there the errors are unknown.
+                let used = if e.half_width >= UNBIASED_WINDOW { (e.n_values as f64).sqrt() } else { f64::NAN };
+                LineEstimate::plain(e.mu, e.sigma, e.sigma / used, e.sigma / (2.0_f64.sqrt() * used), n)
             }
         }
     }
 }
 
 #[derive(Debug, Default)]
-struct Workspace {
-    values: Vec<f64>,
+pub(super) struct Workspace {
+    pub(super) values: Vec<f64>,
     fitter: GaussianFitter,
 }
 
 /// The lines that serve line `line`, of `lines` (spec 02 §4.4).
-fn window_of_lines(line: usize, lines: &std::ops::Range<usize>, rebin: usize) -> std::ops::Range<usize> {
+pub(super) fn window_of_lines(line: usize, lines: &std::ops::Range<usize>, rebin: usize) -> std::ops::Range<usize> {
     if rebin <= 1 {
         return line..line + 1;
     }

@@ -3,6 +3,7 @@
 use ndarray::Array2;
 
 use super::{LineEstimate, PedestalSubtractionProcess, Selection, Used};
+use crate::image::root_objects::{RootGraph, RootObject, RootObjects};
 use crate::image::{Amplifier, RawData};
 use crate::plot::{Anchor, Colour, Figure, Guide, Histogram, ImagePlot, Line, Marker, Note, Panel, Points, Shape};
 use crate::process::Context;
@@ -82,6 +83,29 @@ pub(super) fn draw(
     for figure in figures {
         raw.report.figure(figure);
     }
+}
+
+/// Baseline and σ along the axes as graphs, for ROOT (spec 02 §4.8).
+pub(super) fn root_objects(amplifier: &Amplifier, axes: &[PedestalAxis]) -> RootObjects {
+    let mut objects = Vec::new();
+    for (position, axis) in axes.iter().enumerate() {
+        let suffix = if position > 0 { "_col" } else { "" };
+        for (name, label, y, y_errors) in [
+            ("baseline_adus", "Baseline (ADUs)", &axis.mu, &axis.mu_error),
+            ("sigma_adus", "Sigma (ADUs)", &axis.sigma, &axis.sigma_error),
+        ] {
+            objects.push(RootObject::Graph(RootGraph {
+                name: format!("{name}{suffix}"),
+                title: format!("amplifier {}", amplifier.name),
+                axes: (axis.axis.name().into(), label.into()),
+                x: line_numbers(axis),
+                y: y.clone(),
+                x_errors: Vec::new(),
+                y_errors: y_errors.clone(),
+            }));
+        }
+    }
+    RootObjects { name: format!("PedestalSubtractionProcess_side{}_all_params", amplifier.name), objects }
 }
 
 fn line_numbers(axis: &PedestalAxis) -> Vec<f64> {

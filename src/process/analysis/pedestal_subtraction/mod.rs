@@ -6,6 +6,8 @@
 
 mod estimate;
 mod figures;
+mod skip_by_skip;
+mod streamed_median;
 
 use ndarray::Array2;
 use schemars::JsonSchema;
@@ -27,8 +29,6 @@ pub use estimate::{Estimator, LineEstimate, Selection};
 const MIN_OVERSCAN_COLUMNS: usize = 3;
 /// Outlier cut, in MAD, when the active region replaces a missing overscan and no cut was configured.
 const FALLBACK_N_MAD: f64 = 100.0;
-/// Said where a tree of pixels is asked for.
-pub(in crate::process::analysis) const NO_PIXEL_TREE: &str = "`create_ttree`: this version writes no tree of pixels";
 /// Share of lines with σ on its limit above which a hint is logged.
 const HINT_SHARE: f64 = 0.2;
 
@@ -192,8 +192,8 @@ impl SKImageProcess for PedestalSubtractionProcess {
         let amplifier = raw.amplifiers[index].clone();
         let used = self.fall_back_to_active_region(raw, &amplifier);
         self.explain_choices(raw, context, &amplifier);
-        if self.create_ttree && context.amplifier == 0 {
-            raw.report.warn(NO_PIXEL_TREE);
+        if self.in_rawskipimage {
+            return skip_by_skip::execute(self, raw, context, &amplifier, used);
         }
         let input = raw.image(&self.image)?.clone();
         let output_name = format!("{}_pedestal_subtracted", raw.resolve_image_name(&self.image));
@@ -208,7 +208,7 @@ impl SKImageProcess for PedestalSubtractionProcess {
             let estimates = self.estimator(&amplifier)?.estimate(source, &selection, axis, self.rebin_rows);
             let pedestal = pedestal_axis(axis, &amplifier, &estimates);
             self.subtract(raw, &amplifier, &pedestal, &mut subtracted);
-            self.report_lines(raw, &pedestal, &estimates);
+            self.report_lines(raw, &amplifier.name, &pedestal, &estimates);
             selections.push((axis, selection, estimates));
             axes.push(pedestal);
         }
@@ -217,8 +217,12 @@ impl SKImageProcess for PedestalSubtractionProcess {
         if context.wants_figures() || context.wants_intermediate_figures() || self.show_fit {
             figures::draw(self, raw, context, &input, &output, &axes, &selections, used);
         }
+        if context.wants_root_objects() {
+            raw.report.root_objects(figures::root_objects(&amplifier, &axes));
+        }
         raw.images.insert(output_name, output);
         raw.products.set_for(&amplifier.name, Pedestal { axes });
+        super::pixel_tree::request(raw, context, self.create_ttree);
         Ok(())
     }
 
@@ -230,11 +234,8 @@ impl SKImageProcess for PedestalSubtractionProcess {
                 self.hist_nbins
             ));
         }
-        if self.in_rawskipimage {
-            problems.push(
-                "`in_rawskipimage` is true; this version subtracts the pedestal after the skips are averaged only"
-                    .into(),
-            );
+        if self.in_rawskipimage && self.axis != AxisChoice::Row {
+            problems.push(format!("`axis` is \"{}\"; `in_rawskipimage` works with \"row\" only", self.axis));
         }
         if self.n_sigma_win_fit <= 0.0 {
             problems.push(format!("`n_sigma_win_fit` is {}; a positive number is expected", self.n_sigma_win_fit));
@@ -407,7 +408,7 @@ impl PedestalSubtractionProcess {
     }
 
     /// Log lines about how the estimates went.
-    fn report_lines(&self, raw: &mut RawData, pedestal: &PedestalAxis, estimates: &[LineEstimate]) {
+    fn report_lines(&self, raw: &mut RawData, amplifier: &str, pedestal: &PedestalAxis, estimates: &[LineEstimate]) {
         if self.method != Method::GaussFit {
             return;
         }
@@ -416,22 +417,24 @@ impl PedestalSubtractionProcess {
         let no_freedom = count(&|e| e.replaced_by_median);
         if no_freedom > 0 {
             raw.report.warn(format!(
-                "{no_freedom} of {lines} have too few filled bins for a fit; median and standard deviation are used there"
+                "amplifier {amplifier}: {no_freedom} of {lines} have too few filled bins for a fit; median and standard deviation are used there"
             ));
         }
         let not_converged = count(&|e| e.not_converged);
         if not_converged > 0 {
-            raw.report.warn(format!("the fit did not converge in {not_converged} of {lines}"));
+            raw.report.warn(format!("amplifier {amplifier}: the fit did not converge in {not_converged} of {lines}"));
         }
         let (mu_at_limit, sigma_at_limit) = (count(&|e| e.mu_at_limit), count(&|e| e.sigma_at_limit));
         if mu_at_limit + sigma_at_limit > 0 {
-            raw.report.inform(format!("fits on a limit, of {lines}: μ in {mu_at_limit}, σ in {sigma_at_limit}"));
+            raw.report.inform(format!(
+                "amplifier {amplifier}: fits on a limit, of {lines}: μ in {mu_at_limit}, σ in {sigma_at_limit}"
+            ));
         }
         if sigma_at_limit as f64 > HINT_SHARE * estimates.len() as f64 {
-            raw.report.warn(
-                "σ rests on its limit in many lines, so they hold more than one charge peak: use `is_highDC`: true, \
-                 `hist_nbins_method`: \"manual\", `hist_nbins`: 50, `n_sigma_to_mask`: about 2",
-            );
+            raw.report.warn(format!(
+                "amplifier {amplifier}: σ rests on its limit in many lines, so they hold more than one charge peak: use \
+                 `is_highDC`: true, `hist_nbins_method`: \"manual\", `hist_nbins`: 50, `n_sigma_to_mask`: about 2"
+            ));
         }
     }
 

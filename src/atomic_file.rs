@@ -26,17 +26,13 @@ pub struct AtomicFile {
 impl AtomicFile {
     /// Starts a file that will replace `target`.
     pub fn create(target: impl AsRef<Path>) -> io::Result<Self> {
-        static COUNTER: AtomicU64 = AtomicU64::new(0);
         let target = target.as_ref();
-        let name = target
-            .file_name()
-            .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "the path has no file name"))?
-            .to_string_lossy();
-        let kept = (0..=name.len().min(NAME_BYTES_KEPT)).rev().find(|&n| name.is_char_boundary(n)).unwrap_or(0);
+        if target.file_name().is_none() {
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, "the path has no file name"));
+        }
         // An old temporary file may be there if a process with this number was killed, hence the loop.
         loop {
-            let number = COUNTER.fetch_add(1, Ordering::Relaxed);
-            let temporary = target.with_file_name(format!(".{}.{}-{number}.tmp", &name[..kept], std::process::id()));
+            let temporary = temporary_name(target);
             match OpenOptions::new().write(true).create_new(true).open(&temporary) {
                 Ok(file) => {
                     let writer = Some(BufWriter::with_capacity(WRITE_BUFFER, file));
@@ -93,6 +89,47 @@ impl Drop for AtomicFile {
     }
 }
 
+/// A name in the folder of `target` that no other writer of this process uses.
+pub fn temporary_name(target: &Path) -> PathBuf {
+    static COUNTER: AtomicU64 = AtomicU64::new(0);
+    let name = target.file_name().unwrap_or_default().to_string_lossy();
+    let kept = (0..=name.len().min(NAME_BYTES_KEPT)).rev().find(|&n| name.is_char_boundary(n)).unwrap_or(0);
+    let number = COUNTER.fetch_add(1, Ordering::Relaxed);
+    target.with_file_name(format!(".{}.{}-{number}.tmp", &name[..kept], std::process::id()))
+}
+
+/// Writes a whole file.
+///
+/// # Errors
+/// If it cannot be written; then an older file of that name is untouched.
+pub fn write(target: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut file = AtomicFile::create(target)?;
+    file.write_all(bytes)?;
+    file.commit()
+}
+
+/// Removes temporary files in a folder that processes left behind when they were killed; returns how many. Files of
+/// processes that are running are left alone.
+pub fn remove_leftovers(folder: &Path) -> usize {
+    let Ok(entries) = fs::read_dir(folder) else { return 0 };
+    let names = entries.flatten().map(|e| e.path());
+    names.filter(|path| owner(path).is_some_and(|pid| !is_running(pid)) && fs::remove_file(path).is_ok()).count()
+}
+
+/// The process that made a temporary file, by its name.
+fn owner(path: &Path) -> Option<u32> {
+    let name = path.file_name()?.to_str()?;
+    let (_, numbers) = name.strip_prefix('.')?.strip_suffix(".tmp")?.rsplit_once('.')?;
+    let (pid, number) = numbers.split_once('-')?;
+    number.parse::<u64>().ok()?;
+    pid.parse().ok()
+}
+
+/// Whether a process may be running. Only Linux tells; elsewhere the answer is yes.
+fn is_running(pid: u32) -> bool {
+    !cfg!(target_os = "linux") || Path::new("/proc").join(pid.to_string()).exists()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -115,6 +152,22 @@ mod tests {
         file.commit().unwrap();
         assert_eq!(fs::read(&target).unwrap(), b"new");
         assert_eq!(names(folder.path()), ["a.root"]);
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn leftovers_of_killed_processes_are_removed_and_nothing_else() {
+        let folder = tempfile::tempdir().unwrap();
+        // no process has a number this large
+        let dead = ".a.fits.4194999-3.tmp";
+        let living = format!(".b.fits.{}-3.tmp", std::process::id());
+        for name in [dead, &living, ".hidden.tmp", "x.4194999-3.tmp", ".c.4194999-3.fits"] {
+            fs::write(folder.path().join(name), "").unwrap();
+        }
+        assert_eq!(remove_leftovers(folder.path()), 1);
+        assert_eq!(names(folder.path()).len(), 4);
+        assert!(!folder.path().join(dead).exists());
+        assert_eq!(remove_leftovers(&folder.path().join("absent")), 0);
     }
 
     #[test]

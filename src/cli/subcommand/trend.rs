@@ -1,0 +1,24 @@
+//! `panaSKImg trend` ([`crate::workbench::trend`]).
+
+use clap::{ArgMatches, Args as _, Command};
+
+use super::super::{Surroundings, UsageError};
+use super::{Subcommand, bench};
+use crate::workbench::trend::{TrendArgs, run};
+
+pub(super) const TOOL: Subcommand = Subcommand {
+    name: "trend",
+    old_names: &["plot_fitsval", "plot_parinheader", "dc_analysis"],
+    summary: "Draw header values or dark currents of many images against time",
+    hidden: false,
+    command,
+    work,
+};
+
+fn command() -> Command {
+    TrendArgs::augment_args(Command::new("trend")).after_help("Example:\n  panaSKImg trend MESIG1,MEGAIN1 \"out/*_waders.fits\" --err EMESIG1,EMEGAIN1 --fit pol1\n  panaSKImg trend --dc \"out/*_waders.fits\" --amp 1,2")
+}
+
+fn work(matches: &ArgMatches, surroundings: &Surroundings<'_>) -> Result<u8, UsageError> {
+    bench::work(matches, surroundings, run)
+}

@@ -1,0 +1,335 @@
+//! ChargeLossPlot: is charge conserved from skip to skip?
+//!
+//! Images of single skips, of a baseline skip and of the differences to it: ghosts around tracks reveal loss or gain of
+//! charge. Mean, spread and mean difference of every skip show how many skips the electronics needs to settle. Spec 04
+//! §5.
+
+mod figures;
+mod survey;
+#[cfg(test)]
+mod tests;
+
+use ndarray::Array2;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use self::survey::SkipImagesSurvey;
+use super::moments::Moments;
+use super::selection::Ranges;
+use super::survey::{BookedSurvey, finished};
+use crate::fits::Card;
+use crate::image::RawData;
+use crate::image::report::{ImageFile, Table, TableHead};
+use crate::process::{Context, Measurement, ProcessError, SKImageProcess};
+use crate::stats::robust::{self, MAD_TO_SIGMA};
+
+/// A skip has settled when its mean differs from the baseline by less than this many times the scatter of the late skips.
+const SETTLED: f64 = 5.0;
+
+/// Parameters of ChargeLossPlot.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct ChargeLossPlot {
+    /// Skips to show, counted from 0; negative: from the end.
+    pub skip_id_list: Vec<i64>,
+    /// Baseline skip; negative: from the end.
+    pub skip_id_baseline: i64,
+    /// Equalise the histogram of the images shown.
+    pub histequ: bool,
+    /// Show the images in gray.
+    pub gray_palette: bool,
+    /// Bins of the pixel charge distribution, used with `pcd_charge_range`; below 2: 500 bins over the data.
+    pub pcd_nbins: i64,
+    /// Range of the pixel charge distribution, ADU.
+    pub pcd_charge_range: [f64; 2],
+    /// Logarithmic counts of the pixel charge distribution.
+    pub pcd_ylog: bool,
+    /// Write the images to `…__skipper_chargeloss.fits`.
+    pub save_image: bool,
+}
+
+impl Default for ChargeLossPlot {
+    fn default() -> Self {
+        Self {
+            skip_id_list: vec![0, 1, 2],
+            skip_id_baseline: -1,
+            histequ: false,
+            gray_palette: false,
+            pcd_nbins: -1,
+            pcd_charge_range: [-100.0, 100.0],
+            pcd_ylog: true,
+            save_image: false,
+        }
+    }
+}
+
+/// The skips that are shown.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Shown {
+    /// Skips, each once, ascending unless the user gave the order and the first skip is among them.
+    skips: Vec<usize>,
+    baseline: usize,
+}
+
+/// Mean and spread of every skip.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SkipCurves {
+    /// Amplifier; `None`: the whole image.
+    pub amplifier: Option<String>,
+    /// Mean of each skip, ADU.
+    pub mean: Vec<f64>,
+    /// Standard deviation of each skip, ADU.
+    pub std: Vec<f64>,
+    /// Mean difference to the baseline skip, ADU.
+    pub difference: Vec<f64>,
+}
+
+impl SkipCurves {
+    fn new(amplifier: Option<String>, moments: &[Moments], baseline: usize) -> Self {
+        let mean: Vec<f64> = moments.iter().map(Moments::mean).collect();
+        let reference = mean.get(baseline).copied().unwrap_or(f64::NAN);
+        Self {
+            amplifier,
+            std: moments.iter().map(Moments::std).collect(),
+            difference: mean.iter().map(|m| m - reference).collect(),
+            mean,
+        }
+    }
+
+    /// First skip from which on all means agree with the median of the later half.
+    pub fn settled_from(&self) -> usize {
+        let late = &self.mean[self.mean.len() / 2..];
+        let (level, mad) = robust::median_and_mad(late);
+        let limit = SETTLED * MAD_TO_SIGMA * mad;
+        self.mean.iter().rposition(|m| (m - level).abs() > limit).map_or(0, |last| last + 1)
+    }
+}
+
+/// An image of the figure.
+#[derive(Debug, Clone)]
+struct Shot {
+    title: String,
+    extname: String,
+    cards: Vec<Card>,
+    pixels: Array2<f64>,
+    is_difference: bool,
+}
+
+impl SKImageProcess for ChargeLossPlot {
+    fn execute(&self, raw: &mut RawData, context: &Context<'_>) -> Result<(), ProcessError> {
+        if raw.cube.is_none() {
+            raw.report.warn("the image has no single skips, nothing to do");
+            return Ok(());
+        }
+        let shown = self.shown(raw, context)?;
+        let fresh = self.skip_images(raw, context, &shown)?;
+        let (images, moments) = finished(raw, context, fresh)?.into_parts();
+        let mut total = vec![Moments::default(); raw.nskips];
+        for amplifier in &moments {
+            total.iter_mut().zip(amplifier).for_each(|(t, m)| t.merge(m));
+        }
+        let whole = SkipCurves::new(None, &total, shown.baseline);
+        let single: Vec<SkipCurves> = raw
+            .amplifiers
+            .iter()
+            .zip(&moments)
+            .map(|(a, m)| SkipCurves::new(Some(a.name.clone()), m, shown.baseline))
+            .collect();
+        self.report(raw, &shown, &whole, &single);
+        if context.wants_figures() || self.wants_file(context) {
+            let shots = shots(raw, &shown, images);
+            if context.wants_figures() {
+                figures::draw(self, raw, context, &shots, &single, shown.baseline);
+            }
+            if self.wants_file(context) {
+                let mut chain = raw.chain.clone();
+                chain.push(context.entry.tag.to_owned());
+                let hdus = shots.into_iter().map(|s| (s.extname, s.cards, s.pixels)).collect();
+                raw.report.image_file(ImageFile { name: "_skipper_chargeloss".into(), hdus, chain });
+            }
+        }
+        Ok(())
+    }
+
+    fn survey(&self, raw: &RawData, context: &Context<'_>) -> Option<Box<dyn BookedSurvey>> {
+        let shown = self.shown(raw, context).ok()?;
+        Some(Box::new(self.skip_images(raw, context, &shown).ok()?))
+    }
+
+    fn check(&self) -> Vec<String> {
+        let [low, high] = self.pcd_charge_range;
+        if low < high { Vec::new() } else { vec![format!("`pcd_charge_range` [{low}, {high}] is empty")] }
+    }
+}
+
+impl ChargeLossPlot {
+    /// `save_image` of this process, or of all of them.
+    fn wants_file(&self, context: &Context<'_>) -> bool {
+        self.save_image || context.common.save_image
+    }
+
+    fn shown(&self, raw: &RawData, context: &Context<'_>) -> Result<Shown, ProcessError> {
+        let all = raw.nskips;
+        let resolve = |key: &str, k: i64| {
+            let index = if k < 0 { all as i64 + k } else { k };
+            usize::try_from(index).ok().filter(|i| *i < all).ok_or_else(|| {
+                ProcessError::Failed(format!("`{key}`: there is no skip {k}, the image has {all} (0 … {})", all - 1))
+            })
+        };
+        let given: &[i64] = if self.skip_id_list.is_empty() { &[0, 1, 2] } else { &self.skip_id_list };
+        let mut skips = Vec::new();
+        let add = |k: usize, skips: &mut Vec<usize>| {
+            if !skips.contains(&k) {
+                skips.push(k);
+            }
+        };
+        for k in given {
+            // the built-in list is cut to what the image has
+            match resolve("skip_id_list", *k) {
+                Ok(k) => add(k, &mut skips),
+                Err(_) if *given == [0, 1, 2] => {}
+                Err(error) => return Err(error),
+            }
+        }
+        let first = Ranges::of(raw, context)?.skips.start;
+        if !skips.contains(&first) {
+            skips.push(first);
+            skips.sort_unstable();
+        }
+        if skips.len() < 2 {
+            let next = skips.iter().max().map_or(0, |m| m + 1);
+            add(if next < all { next } else { 0 }, &mut skips);
+        }
+        Ok(Shown { skips, baseline: resolve("skip_id_baseline", self.skip_id_baseline)? })
+    }
+
+    fn skip_images(
+        &self,
+        raw: &RawData,
+        context: &Context<'_>,
+        shown: &Shown,
+    ) -> Result<SkipImagesSurvey, ProcessError> {
+        let ranges = Ranges::of(raw, context)?;
+        let wanted = if context.wants_figures() || self.wants_file(context) {
+            shown.skips.iter().copied().chain([shown.baseline]).collect()
+        } else {
+            Vec::new()
+        };
+        let regions = raw.amplifiers.iter().map(|a| ranges.within(&a.full)).collect();
+        Ok(SkipImagesSurvey::new((raw.rows, raw.cols, raw.nskips), wanted, regions))
+    }
+
+    fn report(&self, raw: &mut RawData, shown: &Shown, whole: &SkipCurves, single: &[SkipCurves]) {
+        let last = raw.nskips - 1;
+        for curves in single {
+            let name = curves.amplifier.clone().unwrap_or_default();
+            let settled = curves.settled_from();
+            let largest =
+                curves.difference.iter().copied().fold(0.0, |a: f64, b| if b.abs() > a.abs() { b } else { a });
+            raw.report.result(format!(
+                "amplifier {name}: mean of skip 0 {:.2} ADU, of baseline skip {} {:.2} ADU, largest mean difference {largest:.2} \
+                 ADU; settled from skip {settled} on",
+                curves.mean[0], shown.baseline, curves.mean[shown.baseline],
+            ));
+            raw.report.measure(Measurement::integer("settled_from_skip", settled as i64).amplifier(&name));
+            raw.report.measure(Measurement::new("largest_mean_difference", largest, "ADU").amplifier(&name));
+            if settled > last / 2 {
+                raw.report.warn(format!("amplifier {name}: the mean of the skips does not settle"));
+            }
+        }
+        let mut labels = Vec::new();
+        let mut rows = Vec::new();
+        for curves in std::iter::once(whole).chain(single) {
+            for k in 0..curves.mean.len() {
+                labels.push(curves.amplifier.clone().unwrap_or_else(|| "all".into()));
+                rows.push(vec![k as f64, curves.mean[k], curves.std[k], curves.difference[k]]);
+            }
+        }
+        let columns = ["skip", "mean", "std", "mean_minus_baseline"].map(str::to_owned).to_vec();
+        let head = TableHead { row_labels: Some(("amp".to_owned(), labels)), ..TableHead::default() };
+        let shown_skips = shown.skips.iter().map(usize::to_string).collect::<Vec<_>>().join(" ");
+        let head = head.scalar("baseline_skip", shown.baseline).scalar("shown_skips", shown_skips);
+        raw.report.table_with(Table { name: "ChargeLossPlot".into(), columns, rows }, head);
+    }
+}
+
+/// The images in the order of spec 04 §5.2: skips, baseline, compressed images, differences.
+fn shots(raw: &mut RawData, shown: &Shown, mut images: Vec<Array2<f64>>) -> Vec<Shot> {
+    let baseline = images.pop().unwrap_or_default();
+    let card = |k: usize| Card::new("SKIPID", k, "skip of this image");
+    let base = |k: usize| Card::new("BASESKIP", k, "baseline skip");
+    let mut shots: Vec<Shot> = Vec::new();
+    for (k, pixels) in shown.skips.iter().zip(&images) {
+        shots.push(Shot {
+            title: format!("skip num. {k}"),
+            extname: format!("SKIP{k}"),
+            cards: vec![card(*k)],
+            pixels: pixels.clone(),
+            is_difference: false,
+        });
+    }
+    shots.push(Shot {
+        title: format!("skip num. {} (image baseline)", shown.baseline),
+        extname: "BASELINE".into(),
+        cards: vec![card(shown.baseline), base(shown.baseline)],
+        pixels: baseline.clone(),
+        is_difference: false,
+    });
+    let compressed: Vec<(String, Array2<f64>)> = raw
+        .images
+        .iter()
+        .filter_map(|(name, pixels)| Some((name.strip_suffix("_compressed")?.to_owned(), pixels.clone())))
+        .collect();
+    if compressed.is_empty() {
+        raw.report.warn("no compressed image yet: only the skips are shown (CompressSkipperProcess makes them)");
+    }
+    for (function, pixels) in compressed {
+        shots.push(Shot {
+            title: format!("{function} compressed image"),
+            extname: function.to_uppercase(),
+            cards: Vec::new(),
+            pixels,
+            is_difference: false,
+        });
+    }
+    for (k, pixels) in shown.skips.iter().zip(images).filter(|(k, _)| **k != shown.baseline) {
+        shots.push(Shot {
+            title: format!("(skip {k}) − (baseline skip)"),
+            extname: format!("DIFF{k}"),
+            cards: vec![card(*k), base(shown.baseline)],
+            pixels: pixels - &baseline,
+            is_difference: true,
+        });
+    }
+    shots
+}
+
+/// Histogram equalisation (spec 04 §5.2 step 5): the cumulative distribution in 5 ⌊√pixels⌋ bins, placed at their left
+/// edges, interpolated at the value of each pixel. Undefined pixels stay undefined.
+pub fn equalised(image: &Array2<f64>) -> Array2<f64> {
+    let finite: Vec<f64> = image.iter().copied().filter(|x| x.is_finite()).collect();
+    let Some((low, high)) = robust::min_max(&finite) else { return image.clone() };
+    if low >= high {
+        return image.mapv(|x| if x.is_finite() { 1.0 } else { x });
+    }
+    let bins = 5 * finite.len().isqrt().max(1);
+    let width = (high - low) / bins as f64;
+    let mut cumulative = vec![0.0; bins];
+    for x in &finite {
+        cumulative[(((x - low) / width) as usize).min(bins - 1)] += 1.0 / finite.len() as f64;
+    }
+    for i in 1..bins {
+        cumulative[i] += cumulative[i - 1];
+    }
+    image.mapv(|x| {
+        if !x.is_finite() {
+            return x;
+        }
+        let t = (x - low) / width;
+        let bin = (t as usize).min(bins - 1);
+        match cumulative.get(bin + 1) {
+            Some(next) => cumulative[bin] + (next - cumulative[bin]) * (t - bin as f64),
+            None => cumulative[bin],
+        }
+    })
+}

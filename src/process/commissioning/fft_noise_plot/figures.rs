@@ -1,0 +1,123 @@
+//! Figures of FFTNoisePlot (spec 04 §4.4).
+
+use super::{FFTNoisePlot, NoiseSpectra, NoiseSpectrum, Quantity};
+use crate::image::RawData;
+use crate::plot::{Axis, Colour, DataText, Guide, Line, Note, Panel, Points, Shape, Stroke, value_with_error};
+use crate::process::Context;
+use crate::process::commissioning::{electrons, figure, known_gain};
+
+/// Lines that get a label.
+const LABELLED: usize = 6;
+
+/// Both spectra in one figure, and each alone.
+pub(super) fn draw(process: &FFTNoisePlot, raw: &mut RawData, context: &Context<'_>, spectra: &NoiseSpectra) {
+    let amplifier = raw.amplifiers[context.amplifier].name.clone();
+    let gain = known_gain(raw, context.amplifier);
+    let skips = spectra.skips.as_ref().map(|s| panel(process, s, "skips", gain));
+    let rows = spectra.rows.as_ref().map(|s| panel(process, s, "rows", gain));
+    let title = format!("Noise spectrum [amplifier {amplifier}]");
+    let name = |what: &str| format!("FFTNoisePlot_{what}{amplifier}");
+    for (what, panel) in [("skips_", &skips), ("rows_", &rows)] {
+        if let Some(panel) = panel {
+            let single = figure(raw, context, name(what), &title).size(9.0, 5.4).panel(panel.clone());
+            raw.report.figure(single);
+        }
+    }
+    if let (Some(skips), Some(rows)) = (skips, rows) {
+        let both = figure(raw, context, name(""), &title).grid(1, 2).size(14.0, 5.4).panel(skips).panel(rows);
+        raw.report.figure(both.caption(
+            "Average spectrum of the noise along the skips of the pixels (left) and along the rows of the mean image \
+             (right); dashed: white noise, lines with their frequency and amplitude.",
+        ));
+    }
+}
+
+fn panel(process: &FFTNoisePlot, found: &NoiseSpectrum, what: &str, gain: Option<f64>) -> Panel {
+    let spectrum = &found.spectrum;
+    let psd = process.quantity == Quantity::Psd;
+    let y = if psd { &spectrum.psd } else { &spectrum.magnitude };
+    let unit = if spectrum.timed { "Hz" } else { "cycles/sample" };
+    let positive = y.iter().copied().filter(|v| *v > 0.0);
+    let (low, high) = positive.fold((f64::INFINITY, 0.0_f64), |(l, h), v| (l.min(v), h.max(v)));
+    // tracks make rows fall by decades; the labels of lines need room above
+    let (bottom, top) = (0.8 * low, high * (high / low).powf(0.35).max(1.6));
+    let label = match (psd, spectrum.timed) {
+        (true, true) => "PSD [ADU²/Hz]".to_owned(),
+        (true, false) => "PSD [ADU² per cycle/sample]".to_owned(),
+        (false, _) => format!("FFT magnitude of the {what} [ADU]"),
+    };
+    let mut panel = Panel::new()
+        .title(format!("noise along the {what}"))
+        .x(format!("frequency [{unit}]"))
+        .y_axis(Axis::new(label).log().range(bottom, top))
+        .points(
+            Points::new(&spectrum.frequency, y)
+                .filled(Colour::BLACK)
+                .shape(Shape::Circle)
+                .size(if y.len() > 300 { 1.2 } else { 2.6 })
+                .joined(Stroke::new(Colour::hex(0x606060)).width(0.6))
+                .label(format!("{} series of {} samples", spectrum.series, spectrum.length)),
+        );
+    if process.log_x {
+        panel = panel.log_x();
+    } else if let Some(last) = spectrum.frequency.last() {
+        panel = panel.x_range(0.0, *last);
+    }
+    if let Some(floor) = &found.floor {
+        let (sigma, error) = floor.white_sigma(spectrum.step);
+        let white = if psd { floor.white } else { found.white_magnitude() };
+        panel = panel.guide(
+            Guide::horizontal(white)
+                .colour(Colour::BLUE)
+                .label(format!("white noise: σ₁ = {} ADU", value_with_error(sigma, error))),
+        );
+        if floor.flicker > 3.0 * floor.flicker_error {
+            let scale = |p: f64| if psd { p } else { white * (p / floor.white).sqrt() };
+            let curve = spectrum.frequency.iter().map(|f| scale(floor.at(*f))).collect::<Vec<_>>();
+            panel =
+                panel.line(Line::new(&spectrum.frequency, curve).width(1.4).label(format!(
+                    "white + 1/f: corner {} {unit}",
+                    value_with_error(floor.corner, floor.corner_error)
+                )));
+        }
+    }
+    let shown: Vec<_> = found.lines.iter().take(LABELLED).collect();
+    if !shown.is_empty() {
+        panel = panel.points(
+            Points::new(
+                shown.iter().map(|l| spectrum.frequency[l.bin]),
+                shown.iter().map(|l| y[l.bin]).collect::<Vec<_>>(),
+            )
+            .colour(Colour::RED)
+            .size(6.0)
+            .label(format!("lines above 5 standard deviations: {}", found.lines.len())),
+        );
+        let digits = if spectrum.resolution() > 10.0 {
+            0
+        } else if spectrum.resolution() > 0.1 {
+            2
+        } else {
+            4
+        };
+        let text = |l: &&super::SpectralLine| {
+            (spectrum.frequency[l.bin], y[l.bin], format!("{:.digits$} {unit}", l.frequency))
+        };
+        panel = panel.text(DataText::new(shown.iter().map(text)).colour(Colour::RED).size(7.5).shift(0.0, 8.0).halo());
+        let mut note = Note::new(crate::plot::Anchor::TopRight, Vec::<String>::new()).size(7.5).boxed();
+        for line in &shown {
+            note = note.entry(
+                format!("{} {unit}", value_with_error(line.frequency, line.frequency_error)),
+                format!(
+                    "A = {} ADU ({:.0} σ)",
+                    value_with_error(line.amplitude, line.amplitude_error),
+                    line.significance
+                ),
+            );
+        }
+        panel = panel.note(note);
+    }
+    if let (Some(gain), false) = (gain, psd) {
+        panel = panel.right(electrons("FFT magnitude [e⁻]", gain));
+    }
+    panel.legend_at(crate::plot::Anchor::TopLeft)
+}

@@ -1,0 +1,105 @@
+//! The process on images; the fit itself is tested in `stats::charge_comb`.
+
+use super::*;
+use crate::image::{Amplifier, Region};
+use crate::process::commissioning::test_data::{comb, normals};
+use crate::process::{CommonParameters, registry};
+use ndarray::Array2;
+
+/// An image that holds these values, and NaN.
+fn image(mut values: Vec<f64>, cols: usize) -> Array2<f64> {
+    let rows = values.len().div_ceil(cols);
+    values.resize(rows * cols, f64::NAN);
+    Array2::from_shape_vec((rows, cols), values).unwrap()
+}
+
+fn run(process: &FitCalibrationConstant, raw: &mut RawData) -> Result<(), ProcessError> {
+    let common = CommonParameters { save_plots: true, ..CommonParameters::default() };
+    let entry = registry::find("FitCalibrationConstant").unwrap();
+    for amplifier in 0..raw.amplifiers.len() {
+        raw.report.enter(0, entry.tag, Some(&raw.amplifiers[amplifier].name.clone()));
+        process.execute(raw, &Context { entry, common: &common, amplifier, seed: 1 })?;
+    }
+    Ok(())
+}
+
+fn card(raw: &RawData, keyword: &str) -> Option<f64> {
+    raw.report.cards.iter().find(|c| c.keyword == keyword).and_then(|c| c.value.as_f64())
+}
+
+#[test]
+fn every_amplifier_has_its_own_gain_cards_table_and_figures() {
+    let upper = image(comb(10.0, 1.6, &[10000, 5000, 2500, 1250, 625]), 125);
+    let lower = image(comb(43.29, 7.7922, &[12000, 4000, 2000, 900, 475]), 125);
+    let both = ndarray::concatenate(ndarray::Axis(1), &[lower.view(), upper.view()]).unwrap();
+    let rows = both.nrows();
+    let mut raw = RawData::from_image("mean_compressed_pedestal_subtracted", both);
+    let half = |name: &str, cols: std::ops::Range<usize>| Amplifier {
+        full: Region::new(0..rows, cols),
+        ..Amplifier::whole_image(name, 0, rows, 250)
+    };
+    raw.amplifiers = vec![half("U", 125..250), half("L", 0..125)];
+    let process: FitCalibrationConstant = serde_json::from_str(
+        r#"{"image": "pedestal_subtracted", "n_peaks": 5, "calibration": {"L": 40.0}, "use_pcd": null}"#,
+    )
+    .unwrap();
+    run(&process, &mut raw).unwrap();
+    for (amplifier, gain) in [("U", 10.0), ("L", 43.29)] {
+        let k = card(&raw, &format!("MECAL{amplifier}")).unwrap();
+        let error = card(&raw, &format!("EMECAL{amplifier}")).unwrap();
+        assert!((k - gain).abs() < error, "{amplifier}: {k} ± {error}");
+        assert!(card(&raw, &format!("MECOFF{amplifier}")).unwrap().abs() < 0.1);
+        assert_eq!(card(&raw, &format!("MECNPK{amplifier}")), Some(5.0));
+        assert_eq!(raw.products.get_for::<Gain>(amplifier).unwrap().adu_per_electron, k);
+    }
+    assert_eq!(raw.report.tables.len(), 2);
+    assert_eq!(raw.report.tables[0].1.rows.len(), 5);
+    assert_eq!(raw.report.figures.len(), 8);
+    assert_eq!(raw.report.figures[3].figure.name, "FitCalibrationConstant_PCD_low_and_high_EnergyRange_AMPLIFIER_U");
+}
+
+#[test]
+fn an_unresolved_amplifier_is_a_warning_and_no_gain() {
+    let mut raw =
+        RawData::from_image("mean_compressed", image(normals(12, 20_000).into_iter().map(|z| 2.0 * z).collect(), 50));
+    run(&FitCalibrationConstant::default(), &mut raw).unwrap();
+    assert!(raw.report.warnings().any(|w| w.text.contains("not resolved")));
+    assert!(raw.report.cards.is_empty() && raw.products.get_for::<Gain>("EXT0").is_none());
+    let error = run(&FitCalibrationConstant { image: "nothing".into(), ..Default::default() }, &mut raw);
+    assert!(error.unwrap_err().to_string().contains("CompressSkipperProcess"));
+}
+
+#[test]
+fn the_first_electron_counts_from_the_pedestal_and_a_gain_in_use_is_kept() {
+    // peaks 7, 8, 9 e- only
+    let values: Vec<f64> = comb(10.0, 1.0, &[3000, 6000, 3000]).into_iter().map(|x| x + 69.5).collect();
+    let mut raw = RawData::from_image("mean_compressed_pedestal_subtracted", image(values, 100));
+    raw.products.set_for("EXT0", Gain { adu_per_electron: 9.9 });
+    let process = FitCalibrationConstant { image: "mean_compressed_pedestal_subtracted".into(), ..Default::default() };
+    run(&process, &mut raw).unwrap();
+    let result = raw.products.get_for::<CalibrationConstant>("EXT0").unwrap();
+    assert_eq!(result.first_electron, 7);
+    assert!((result.charge(79.5) - 8.0).abs() < 0.01);
+    assert_eq!(raw.products.get_for::<Gain>("EXT0").unwrap().adu_per_electron, 9.9);
+}
+
+#[test]
+fn the_legacy_method_gives_what_the_reference_gives() {
+    // set B of spec 04 §7.2; the reference: start 43.0, gain 43.2769, and these widths of the peaks behind the first
+    let values = comb(43.29, 7.7922, &[20000, 3000, 1000, 600, 400]);
+    let process = FitCalibrationConstant { n_peaks: 5, method: CalibrationMethod::Legacy, ..Default::default() };
+    let fit = process.fit(&values, Some(40.0)).unwrap();
+    assert!((fit.seed.spacing - 43.0).abs() < 1e-9, "{}", fit.seed.spacing);
+    // the width of the first peak depends on how much of the second its window holds, and all windows on that width
+    assert!((fit.unweighted_slope / 43.2769 - 1.0).abs() < 3e-3, "{}", fit.unweighted_slope);
+    for (peak, sigma) in fit.peaks[1..].iter().zip([0.1788, 0.1764, 0.1767, 0.1741]) {
+        assert!((peak.sigma / 43.0 / sigma - 1.0).abs() < 0.02, "{} {sigma}", peak.sigma / 43.0);
+    }
+}
+
+#[test]
+fn parameters_that_make_no_sense_are_named() {
+    let process =
+        FitCalibrationConstant { n_peaks: 1, pcd_bin_width: 0.0, n_sigma_win_fit: -1.0, ..Default::default() };
+    assert_eq!(process.check().len(), 3);
+}

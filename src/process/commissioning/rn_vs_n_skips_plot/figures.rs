@@ -1,0 +1,143 @@
+//! Figures of RNvsNskipsPlot (spec 04 §3.3).
+
+use super::NoiseVsSkips;
+use crate::image::RawData;
+use crate::plot::{Anchor, Axis, Colour, Guide, Line, Marker, Panel, Points, Shape, Stroke, value_with_error};
+use crate::process::Context;
+use crate::process::commissioning::{electrons, figure};
+
+/// The curve of the amplifier; after the last one, all of them together.
+pub(super) fn draw(raw: &mut RawData, context: &Context<'_>) {
+    let name = raw.amplifiers[context.amplifier].name.clone();
+    if let Some(result) = raw.products.get_for::<NoiseVsSkips>(&name) {
+        let (main, ratio) = panels(result);
+        let figure = figure(raw, context, format!("NoiseVSSkipPlot_{name}"), &format!("Amplifier {name}"))
+            .size(8.0, 7.6)
+            .with_residuals(main, ratio)
+            .caption(
+                "Noise of the mean of the first N skips; 1/√N through the last and the first point; prediction of the \
+                 noise spectrum of the same pixels. Below: measured over 1/√N through the last point.",
+            );
+        raw.report.figure(figure);
+    }
+    if raw.amplifiers.len() > 1 && context.amplifier + 1 == raw.amplifiers.len() {
+        let panel = all(raw);
+        let figure = figure(raw, context, "NoiseVSSkipPlot_all".into(), "All amplifiers").size(8.0, 6.0).panel(panel);
+        raw.report.figure(figure);
+    }
+}
+
+fn panels(result: &NoiseVsSkips) -> (Panel, Panel) {
+    let curve = &result.curve;
+    let x: Vec<f64> = curve.n_skips.iter().map(|n| *n as f64).collect();
+    let largest = x.last().copied().unwrap_or(1.0);
+    let expected = |f: &dyn Fn(usize) -> f64| curve.n_skips.iter().map(|n| f(*n)).collect::<Vec<f64>>();
+    let from_last = expected(&|n| curve.expected_from_last(n));
+    let (low, high) = (0.85, 1.25 * largest.max(1.5));
+    let predicted = curve.predicted.iter().flatten().map(|p| p.0);
+    let all = curve.noise.iter().copied().chain(predicted).filter(|v| *v > 0.0);
+    let (least, most) = all.fold((f64::INFINITY, 0.0_f64), |(l, h), v| (l.min(v), h.max(v)));
+    // room for the notes below and the legend above
+    let (bottom, top) = (0.55 * least, 1.6 * most);
+    let mut main = Panel::new()
+        .x("N_{skips}")
+        .y_axis(Axis::new("Pixel readout noise (ADU)").log().range(bottom, top))
+        .log_x()
+        .x_range(low, high)
+        .line(Line::new(&x, &from_last).width(1.2).label("1/√N_{skip}, last point"))
+        .line(
+            Line::new(&x, expected(&|n| curve.expected_from_first(n)))
+                .width(1.2)
+                .dashed()
+                .label("1/√N_{skip}, first point"),
+        );
+    if let Some(predicted) = &curve.predicted {
+        let values: Vec<f64> = predicted.iter().map(|p| p.0).collect();
+        main = main.line(Line::new(&x, values).colour(Colour::BLUE).width(1.6).label("predicted from the spectrum"));
+        if let Some((slow, curve)) = with_slow_noise(curve) {
+            main = main.line(
+                Line::new(&x, curve)
+                    .stroke(Stroke::new(Colour::BLUE).width(1.2).dashed())
+                    .label(format!("with {slow:.3} ADU slower than a pixel")),
+            );
+        }
+    }
+    let mut note = crate::plot::Note::new(Anchor::BottomLeft, Vec::<String>::new())
+        .value("σ₁ [ADU]", curve.sigma_1, curve.sigma_1_error)
+        .value("slope α", curve.slope, curve.slope_error)
+        .value(format!("σ at N = {largest} [ADU]"), curve.last().0, curve.last().1);
+    if let Some(best) = result.optimum {
+        note =
+            note.entry("best N for this exposure", format!("{:.0} ({:.0} … {:.0})", best.skips, best.low, best.high));
+    }
+    main = main
+        .points(
+            Points::new(&x, &curve.noise)
+                .y_errors(&curve.error)
+                .marker(Marker::filled(Shape::Circle, Colour::BLACK).size(3.6))
+                .label(format!("Data ({} pixels)", curve.pixels)),
+        )
+        .note(note)
+        .legend_at(Anchor::TopRight);
+    if let Some(gain) = result.gain {
+        main = main.right(electrons("(e⁻)", gain));
+    }
+    if let Some(best) = result.optimum
+        && best.skips <= largest
+    {
+        main = main.guide(Guide::vertical(best.skips).dotted());
+    }
+    let over = |values: &[f64]| values.iter().zip(&from_last).map(|(v, e)| v / e).collect::<Vec<f64>>();
+    let ratios = over(&curve.noise);
+    let highest = ratios.iter().copied().filter(|r| r.is_finite()).fold(1.25, f64::max);
+    let lowest = ratios.iter().copied().filter(|r| r.is_finite()).fold(0.85, f64::min);
+    let mut ratio = Panel::new()
+        .x("N_{skips}")
+        .y_axis(Axis::new("noise / expected").range((lowest - 0.05).clamp(0.0, 0.8), (highest + 0.05).clamp(1.3, 3.0)))
+        .log_x()
+        .x_range(low, high)
+        .guide(Guide::horizontal(1.0).colour(Colour::RED).solid());
+    if let Some(predicted) = &curve.predicted {
+        let values: Vec<f64> = predicted.iter().map(|p| p.0).collect();
+        ratio = ratio.line(Line::new(&x, over(&values)).colour(Colour::BLUE).width(1.6));
+    }
+    ratio = ratio.points(
+        Points::new(&x, &ratios)
+            .y_errors(over(&curve.error))
+            .marker(Marker::filled(Shape::Circle, Colour::BLACK).size(3.6)),
+    );
+    (main, ratio)
+}
+
+/// Noise slower than a pixel, ADU, and the prediction with it; `None` where there is none to speak of.
+fn with_slow_noise(curve: &super::NoiseCurve) -> Option<(f64, Vec<f64>)> {
+    let predicted = curve.predicted.as_ref()?;
+    let ((last, error), (expected, expected_error)) = (curve.last(), *predicted.last()?);
+    if last - expected < 3.0 * error.hypot(expected_error) {
+        return None;
+    }
+    let slow = (last * last - expected * expected).sqrt();
+    Some((slow, predicted.iter().map(|p| p.0.hypot(slow)).collect()))
+}
+
+fn all(raw: &RawData) -> Panel {
+    let mut panel = Panel::new().x("N_{skips}").y_axis(Axis::new("Pixel readout noise (ADU)").log()).log_x();
+    let found = raw.amplifiers.iter().filter_map(|a| Some((a, raw.products.get_for::<NoiseVsSkips>(&a.name)?)));
+    for (i, (amplifier, result)) in found.enumerate() {
+        let curve = &result.curve;
+        let colour = Colour::series(i);
+        panel = panel.points(
+            Points::new(curve.n_skips.iter().map(|n| *n as f64), &curve.noise)
+                .y_errors(&curve.error)
+                .marker(Marker::filled(Shape::series(i), colour))
+                .joined(Stroke::new(colour).width(0.7))
+                .label(format!(
+                    "{}: σ₁ = {} ADU, α = {}",
+                    amplifier.name,
+                    value_with_error(curve.sigma_1, curve.sigma_1_error),
+                    value_with_error(curve.slope, curve.slope_error)
+                )),
+        );
+    }
+    panel.legend_at(Anchor::TopRight)
+}

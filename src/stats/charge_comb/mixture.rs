@@ -1,0 +1,234 @@
+//! Gaussian mixtures fitted by expectation maximisation to a fine histogram (spec 04 §2.3 B, C).
+//!
+//! Only bins that hold something and only components within eight widths take part, so that a comb of a hundred peaks
+//! costs no more than its data.
+
+use super::CombPeak;
+use crate::stats::small_matrix;
+
+/// Components further away than this many widths have no part in a value.
+const REACH: f64 = 8.0;
+const EQUIDISTANT_ITERATIONS: usize = 500;
+const FREE_ITERATIONS: usize = 1000;
+/// Change below which an iteration has converged, in spacings.
+const CONVERGED: f64 = 1e-6;
+
+/// Combs of more components than this may bend: over hundreds of electrons the response is no straight line.
+const STRAIGHT_COMPONENTS: usize = 33;
+
+/// Equidistant peaks of one width, in long combs on a slightly bent scale: µᵢ = first + spacing i + bend i².
+#[derive(Debug, Clone, PartialEq)]
+pub struct Comb {
+    /// Position of component 0.
+    pub first: f64,
+    /// Spacing.
+    pub spacing: f64,
+    /// Bend.
+    pub bend: f64,
+    /// Common width.
+    pub sigma: f64,
+    /// Share of each component in the data.
+    pub weights: Vec<f64>,
+}
+
+impl Comb {
+    /// Position of component `i`.
+    fn place(&self, i: usize) -> f64 {
+        let i = i as f64;
+        self.first + i * (self.spacing + i * self.bend)
+    }
+
+    /// Component (not an integer) at a value.
+    fn number(&self, x: f64) -> f64 {
+        let straight = (x - self.first) / self.spacing;
+        // two steps suffice: the bend is small against the spacing
+        let step = |i: f64| (x - self.first) / (self.spacing + i * self.bend);
+        if self.bend == 0.0 { straight } else { step(step(straight)) }
+    }
+}
+
+/// The bins that hold something.
+#[derive(Debug, Clone)]
+pub struct Data {
+    /// Centre and contents.
+    bins: Vec<(f64, f64)>,
+    total: f64,
+}
+
+/// Σ h r, Σ h r d, Σ h r d² of a component, d from its place at the start of the iteration.
+#[derive(Debug, Clone, Copy, Default)]
+struct Sums {
+    n: f64,
+    d: f64,
+    dd: f64,
+}
+
+impl Sums {
+    fn add(&mut self, weight: f64, d: f64) {
+        self.n += weight;
+        self.d += weight * d;
+        self.dd += weight * d * d;
+    }
+}
+
+impl Data {
+    /// Histogram of the values in [low, high).
+    pub fn new(values: &[f64], low: f64, high: f64, width: f64) -> Self {
+        let n = (((high - low) / width).round() as usize).max(1);
+        let mut counts = vec![0u32; n];
+        for x in values.iter().filter(|x| **x >= low && **x < high) {
+            counts[(((x - low) / width) as usize).min(n - 1)] += 1;
+        }
+        let bins: Vec<(f64, f64)> = counts
+            .iter()
+            .enumerate()
+            .filter(|(_, c)| **c > 0)
+            .map(|(i, c)| (low + (i as f64 + 0.5) * width, f64::from(*c)))
+            .collect();
+        let total = bins.iter().map(|b| b.1).sum();
+        Self { bins, total }
+    }
+
+    /// Fits `n` equidistant components. `None` if the data lie in one component only.
+    pub fn fit_equidistant(&self, n: usize, first: f64, spacing: f64, bend: f64, sigma: f64) -> Option<Comb> {
+        if self.total <= 0.0 || n < 2 {
+            return None;
+        }
+        let mut comb = Comb { first, spacing, bend, sigma, weights: vec![1.0 / n as f64; n] };
+        for _ in 0..EQUIDISTANT_ITERATIONS {
+            let next = self.step_equidistant(&comb)?;
+            let change = (next.first - comb.first)
+                .abs()
+                .max((next.spacing - comb.spacing).abs())
+                .max((next.sigma - comb.sigma).abs())
+                .max((next.bend - comb.bend).abs() * n as f64);
+            comb = next;
+            if change < CONVERGED * comb.spacing {
+                break;
+            }
+        }
+        Some(comb)
+    }
+
+    fn step_equidistant(&self, comb: &Comb) -> Option<Comb> {
+        let n = comb.weights.len();
+        let (g, s) = (comb.spacing, comb.sigma);
+        let places: Vec<f64> = (0..n).map(|i| comb.place(i)).collect();
+        let mut sums = vec![Sums::default(); n];
+        let mut densities = Vec::new();
+        for &(x, h) in &self.bins {
+            let number = comb.number(x);
+            let (from, to) = neighbours(number, REACH * s / g, n);
+            densities.clear();
+            densities.extend((from..=to).map(|i| {
+                let t = (x - places[i]) / s;
+                comb.weights[i] * (-0.5 * t * t).exp()
+            }));
+            share(&densities, from, nearest(number, n), |i, r| sums[i].add(h * r, x - places[i]));
+        }
+        // least squares in the shifts of the coefficients from where they are now, in u = i/n
+        let terms = if n > STRAIGHT_COMPONENTS { 3 } else { 2 };
+        let (mut matrix, mut rhs) = ([[0.0; 3]; 3], [0.0; 3]);
+        for (i, sum) in sums.iter().enumerate() {
+            let u = i as f64 / n as f64;
+            let powers = [1.0, u, u * u];
+            for row in 0..terms {
+                rhs[row] += powers[row] * sum.d;
+                for col in 0..terms {
+                    matrix[row][col] += powers[row] * powers[col] * sum.n;
+                }
+            }
+        }
+        let shift = small_matrix::solve(&matrix, &rhs, terms)?;
+        let total: f64 = sums.iter().map(|sum| sum.n).sum();
+        let variance = sums
+            .iter()
+            .enumerate()
+            .map(|(i, sum)| {
+                let u = i as f64 / n as f64;
+                let shift = shift[0] + u * (shift[1] + u * shift[2]);
+                sum.dd - 2.0 * shift * sum.d + shift * shift * sum.n
+            })
+            .sum::<f64>()
+            / total;
+        let sigma = variance.max((1e-3 * g) * (1e-3 * g)).sqrt();
+        let weights = sums.iter().map(|sum| sum.n / self.total).collect();
+        let scale = n as f64;
+        let next = Comb {
+            first: comb.first + shift[0],
+            spacing: g + shift[1] / scale,
+            bend: comb.bend + shift[2] / (scale * scale),
+            sigma,
+            weights,
+        };
+        // a scale that turns over is no scale
+        let last_spacing = next.spacing + 2.0 * scale * next.bend;
+        (next.spacing > 0.0 && last_spacing > 0.3 * next.spacing && next.sigma.is_finite()).then_some(next)
+    }
+
+    /// Lets every component have its own place and width, near those of the comb.
+    pub fn fit_free(&self, comb: &Comb) -> Vec<CombPeak> {
+        let (g, s) = (comb.spacing, comb.sigma);
+        let place = |i: usize| comb.place(i);
+        let n = comb.weights.len();
+        let mut peaks: Vec<CombPeak> =
+            (0..n).map(|i| CombPeak { mu: place(i), sigma: s, counts: comb.weights[i] * self.total }).collect();
+        let reach = 0.3 + REACH * 2.0 * s / g;
+        let mut densities = Vec::new();
+        for _ in 0..FREE_ITERATIONS {
+            let mut sums = vec![Sums::default(); n];
+            for &(x, h) in &self.bins {
+                let t = comb.number(x);
+                let (from, to) = neighbours(t, reach, n);
+                densities.clear();
+                densities.extend(peaks[from..=to].iter().map(|p| {
+                    let t = (x - p.mu) / p.sigma;
+                    if t.abs() > REACH { 0.0 } else { p.counts / p.sigma * (-0.5 * t * t).exp() }
+                }));
+                share(&densities, from, nearest(t, n), |i, r| sums[i].add(h * r, x - peaks[i].mu));
+            }
+            let mut change: f64 = 0.0;
+            for (i, (peak, sum)) in peaks.iter_mut().zip(&sums).enumerate() {
+                let before = *peak;
+                peak.counts = sum.n;
+                if sum.n > 0.0 {
+                    let shift = sum.d / sum.n;
+                    peak.mu = (before.mu + shift).clamp(place(i) - 0.3 * g, place(i) + 0.3 * g);
+                    let moved = peak.mu - before.mu;
+                    let variance = (sum.dd - 2.0 * moved * sum.d + moved * moved * sum.n) / sum.n;
+                    peak.sigma = variance.max(0.0).sqrt().clamp(0.3 * s, 2.0 * s);
+                }
+                change = change.max((peak.mu - before.mu).abs()).max((peak.sigma - before.sigma).abs());
+            }
+            if change < CONVERGED * g {
+                break;
+            }
+        }
+        peaks
+    }
+}
+
+/// First and last component within `reach` of `at`, both in spacings from component 0; at least the nearest one.
+fn neighbours(at: f64, reach: f64, n: usize) -> (usize, usize) {
+    let last = (n - 1) as f64;
+    let near = nearest(at, n);
+    let from = (at - reach).ceil().clamp(0.0, last) as usize;
+    let to = (at + reach).floor().clamp(0.0, last) as usize;
+    (from.min(near), to.max(near))
+}
+
+fn nearest(at: f64, n: usize) -> usize {
+    at.round().clamp(0.0, (n - 1) as f64) as usize
+}
+
+/// Divides a value among components in proportion to their densities; all to the nearest where they vanish.
+fn share(densities: &[f64], from: usize, nearest: usize, mut take: impl FnMut(usize, f64)) {
+    let sum: f64 = densities.iter().sum();
+    if sum > 0.0 {
+        for (k, density) in densities.iter().enumerate().filter(|(_, d)| **d > 0.0) {
+            take(from + k, density / sum);
+        }
+    } else {
+        take(nearest, 1.0);
+    }
+}

@@ -1,0 +1,318 @@
+//! `panaSKImg trend`: header values or dark currents of many images against time (spec 04 §8.6).
+//!
+//! The dark current per pixel and day is `MEDC/MEGAIN/(NSBIN·NPBIN)/t`. A pixel collects charge during the exposure and,
+//! on average, during half of the readout; in continuous mode, when the CCD is read as fast as it is exposed, during all
+//! of it. Times are UTC; `MEXP` and `MREAD` are milliseconds.
+
+mod figures;
+mod points;
+
+use std::path::Path;
+
+use clap::{ArgAction, Args};
+
+use super::error::{BenchError, BenchResult};
+use super::files::{Extension, expand};
+use super::results::{FigureArgs, Results, plus_minus};
+use crate::image::report::Table;
+use crate::plot::Format;
+use crate::stats::polynomial::{PolynomialFit, fit_polynomial};
+use crate::stats::robust::{Ddof, mean_and_std};
+pub use points::{Point, Quantity, Series};
+
+/// Seconds of a day.
+pub(super) const DAY: f64 = 86_400.0;
+
+/// What stands on the horizontal axis.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Horizontal {
+    /// Time (UTC).
+    Time,
+    /// Number of the image in the order of time.
+    Image,
+    /// Sum of exposure and half of the readout time of the images so far, days.
+    Exposure,
+    /// A header card.
+    Key(String),
+}
+
+/// Options of `panaSKImg trend`.
+#[derive(Debug, Clone, PartialEq, Args)]
+pub struct TrendArgs {
+    /// Keywords (KEY,KEY,...) unless --par, --dc or --std names what is drawn; then images, or patterns (quoted)
+    #[arg(value_name = "KEY | INFILE")]
+    pub words: Vec<String>,
+    /// Images, or patterns (quoted)
+    #[arg(short = 'i', long = "infiles", num_args = 1.., value_name = "INFILE")]
+    pub infiles: Vec<String>,
+    /// Keywords
+    #[arg(short = 'p', long, value_name = "KEY,...", value_delimiter = ',')]
+    pub par: Vec<String>,
+    /// Keywords of the errors, one per keyword
+    #[arg(short = 'e', long, value_name = "KEY,...", value_delimiter = ',')]
+    pub err: Vec<String>,
+    /// Extension with the header: number or EXTNAME
+    #[arg(long, value_name = "EXT", default_value = "0")]
+    pub ext: Extension,
+    /// Dark current, e-/pix/day, from MEDC, MEGAIN and the times
+    #[arg(long, action = ArgAction::Set, num_args = 0..=1, default_missing_value = "true", default_value_t = false,
+          hide_default_value = true, hide_possible_values = true, value_name = "BOOL")]
+    pub dc: bool,
+    /// Single-electron rate, e-/pix/image, from MEDC and MEGAIN
+    #[arg(long, action = ArgAction::Set, num_args = 0..=1, default_missing_value = "true", default_value_t = false,
+          hide_default_value = true, hide_possible_values = true, value_name = "BOOL")]
+    pub rate: bool,
+    /// With --dc or --rate: gain and noise too
+    #[arg(long, action = ArgAction::Set, num_args = 0..=1, default_missing_value = "true", default_value_t = false,
+          hide_default_value = true, hide_possible_values = true, value_name = "BOOL")]
+    pub all: bool,
+    /// Per pixel and day: divide by NPBIN NSBIN and the time in which charge is collected
+    #[arg(long, visible_alias = "isdc", action = ArgAction::Set, num_args = 0..=1, default_missing_value = "true",
+          default_value_t = false, hide_default_value = true, hide_possible_values = true, value_name = "BOOL")]
+    pub per_day: bool,
+    /// Continuous readout: charge is collected during all of the readout
+    #[arg(short = 'c', long, action = ArgAction::Set, num_args = 0..=1, default_missing_value = "true",
+          default_value_t = false, hide_default_value = true, hide_possible_values = true, value_name = "BOOL")]
+    pub continuous: bool,
+    /// Amplifiers (or letters of CCDs): the ending of the keywords [default: all]
+    #[arg(long, visible_alias = "ccdnames", value_name = "A,...", value_delimiter = ',')]
+    pub amp: Vec<String>,
+    /// Horizontal axis: time, image, exposure, or a keyword
+    #[arg(long, value_name = "time|image|exposure|KEY", default_value = "time")]
+    pub x: String,
+    /// Polynomial to be fitted
+    #[arg(short = 'f', long, value_name = "polN")]
+    pub fit: Option<String>,
+    /// Straight line through the first N points
+    #[arg(long, value_name = "N")]
+    pub pol1: Option<usize>,
+    /// Keywords of the dates of begin and end, and of the exposure (s)
+    #[arg(long, num_args = 3, value_names = ["BEGIN", "END", "EXPOSURE"])]
+    pub dates: Option<Vec<String>>,
+    /// Keywords of the binning
+    #[arg(long, num_args = 2, value_names = ["COLS", "ROWS"], default_values = ["NSBIN", "NPBIN"])]
+    pub binning: Vec<String>,
+    /// Noise of a region of the image, divided by sf·SSAMP, instead of a keyword
+    #[arg(long, action = ArgAction::Set, num_args = 0..=1, default_missing_value = "true", default_value_t = false,
+          hide_default_value = true, hide_possible_values = true, value_name = "BOOL")]
+    pub std: bool,
+    /// Columns A to B (excluded; -1: to the last) for --std
+    #[arg(long, num_args = 2, value_names = ["A", "B"], allow_negative_numbers = true, default_values_t = [0, -1])]
+    pub rcols: Vec<i64>,
+    /// Rows A to B (excluded; -1: to the last) for --std
+    #[arg(long, num_args = 2, value_names = ["A", "B"], allow_negative_numbers = true, default_values_t = [0, -1])]
+    pub rrows: Vec<i64>,
+    /// ADU per unit of SSAMP for --std
+    #[arg(long, value_name = "F", default_value_t = 200.0 / (13.3 * 15.0))]
+    pub sf: f64,
+    /// Share of the pixels cut on each side for --std
+    #[arg(long, value_name = "F", default_value_t = 0.1)]
+    pub cuttail: f64,
+    /// Ends of the vertical axis
+    #[arg(long, num_args = 2, value_names = ["LO", "HI"], allow_negative_numbers = true)]
+    pub ylim: Option<Vec<f64>>,
+    /// Output.
+    #[command(flatten)]
+    pub output: FigureArgs,
+}
+
+/// Complete, valid options.
+pub(super) struct Parameters {
+    quantities: Vec<Quantity>,
+    horizontal: Horizontal,
+    degree: Option<usize>,
+}
+
+/// Draws the trends.
+///
+/// # Errors
+/// Files that are missing or unreadable, options that make no sense, no file with the keywords.
+pub fn run(args: &TrendArgs, base: &Path) -> BenchResult<Results> {
+    let mut results = Results::with_formats(&args.output, base, &[Format::Pdf, Format::Png])?;
+    let (parameters, patterns) = args.parameters()?;
+    let files = expand(&patterns, base)?;
+    let images = points::read(args, &files, &mut results)?;
+    let mut drawn = 0;
+    for quantity in &parameters.quantities {
+        let series = points::series(args, quantity, &parameters.horizontal, &images, &mut results);
+        if series.is_empty() {
+            continue;
+        }
+        drawn += 1;
+        report(args, &parameters, quantity, &series, &mut results)?;
+    }
+    if drawn == 0 {
+        return Err(BenchError::Data("no file holds the values that are to be drawn".into()));
+    }
+    Ok(results)
+}
+
+impl TrendArgs {
+    /// What is drawn, and the patterns of the files.
+    fn parameters(&self) -> BenchResult<(Parameters, Vec<String>)> {
+        let mut words = self.words.clone();
+        let mut keys = self.par.clone();
+        let derived = self.dc || self.rate || self.std;
+        if keys.is_empty() && !derived {
+            if words.is_empty() {
+                return Err(BenchError::option("trend", "a keyword is expected, or --dc, --rate, --std"));
+            }
+            keys = words.remove(0).split(',').map(str::to_owned).collect();
+        }
+        words.extend(self.infiles.iter().cloned());
+        if !self.err.is_empty() && self.err.len() != keys.len() {
+            return Err(BenchError::option(
+                "--err",
+                format!("{} keywords of errors are given for {} keywords", self.err.len(), keys.len()),
+            ));
+        }
+        let mut quantities = Vec::new();
+        for (k, key) in keys.iter().enumerate() {
+            let key = key.trim().to_ascii_uppercase();
+            quantities.push(Quantity::Card { key, error: self.err.get(k).map(|e| e.trim().to_ascii_uppercase()) });
+        }
+        if self.dc {
+            quantities.push(Quantity::DarkCurrent);
+        }
+        if self.rate {
+            quantities.push(Quantity::Rate);
+        }
+        if self.all && (self.dc || self.rate) {
+            for key in ["MEGAIN", "MESIG"] {
+                quantities.push(Quantity::Card { key: key.into(), error: Some(format!("E{key}")) });
+            }
+        }
+        if self.std {
+            quantities.push(Quantity::Noise);
+        }
+        if self.std && !(self.sf.is_finite() && self.sf > 0.0 && (0.0..0.5).contains(&self.cuttail)) {
+            return Err(BenchError::option("--std", "--sf > 0 and 0 ≤ --cuttail < 0.5 are expected"));
+        }
+        let horizontal = match self.x.to_ascii_lowercase().as_str() {
+            "time" => Horizontal::Time,
+            "image" => Horizontal::Image,
+            "exposure" => Horizontal::Exposure,
+            _ => Horizontal::Key(self.x.to_ascii_uppercase()),
+        };
+        let degree = match (&self.fit, self.pol1) {
+            (Some(text), _) => Some(
+                super::hotcols::polynomial_degree(text)
+                    .map_err(|_| BenchError::option("--fit", format!("`{text}` is none of pol0, pol1, …, pol7")))?,
+            ),
+            (None, Some(_)) => Some(1),
+            (None, None) => None,
+        };
+        Ok((Parameters { quantities, horizontal, degree }, words))
+    }
+}
+
+/// Fit of a series against its horizontal values, in the unit of the fit.
+pub(super) struct Fitted {
+    pub fit: PolynomialFit,
+    /// x of the axis = zero + scale · x of the fit.
+    pub zero: f64,
+    pub scale: f64,
+    pub points: usize,
+    /// Whether the errors come from the scatter of the points.
+    pub scattered: bool,
+}
+
+/// Polynomial through a series. Without errors, all points count the same, and the errors are those of their scatter.
+fn fit(args: &TrendArgs, horizontal: &Horizontal, series: &Series, degree: usize) -> Option<Fitted> {
+    let points = &series.points[..args.pol1.unwrap_or(series.points.len()).min(series.points.len())];
+    let (zero, scale) = match horizontal {
+        Horizontal::Time => (points.first()?.x, DAY),
+        _ => (0.0, 1.0),
+    };
+    let x: Vec<f64> = points.iter().map(|p| (p.x - zero) / scale).collect();
+    let y: Vec<f64> = points.iter().map(|p| p.y).collect();
+    let scattered = points.iter().any(|p| !(p.error > 0.0));
+    let errors: Vec<f64> = points.iter().map(|p| if scattered { 1.0 } else { p.error }).collect();
+    let mut fit = fit_polynomial(&x, &y, &errors, degree).ok()?;
+    if fit.coefficients.iter().any(|c| !c.is_finite()) {
+        return None;
+    }
+    if scattered {
+        let variance = if fit.ndf > 0 { fit.chi2 / fit.ndf as f64 } else { f64::NAN };
+        fit.covariance.iter_mut().flatten().for_each(|c| *c *= variance);
+    }
+    Some(Fitted { fit, zero, scale, points: points.len(), scattered })
+}
+
+fn report(
+    args: &TrendArgs,
+    parameters: &Parameters,
+    quantity: &Quantity,
+    series: &[Series],
+    results: &mut Results,
+) -> BenchResult<()> {
+    let unit = quantity.unit(args);
+    let mut fits = Vec::new();
+    for one in series {
+        let y: Vec<f64> = one.points.iter().map(|p| p.y).collect();
+        let (mean, std) = mean_and_std(&y, Ddof::Sample);
+        let weights: Vec<f64> = one.points.iter().map(|p| p.error.powi(-2)).collect();
+        let label = one.label(quantity);
+        let n = y.len();
+        results.line(if n > 1 {
+            let error = std / (n as f64).sqrt();
+            let spread = plus_minus(std, std / (2.0 * (n - 1) as f64).sqrt());
+            format!("{label}: {n} images, mean {} {unit}, standard deviation {spread} {unit}", plus_minus(mean, error))
+        } else {
+            format!("{label}: 1 image, {} {unit}", plus_minus(y[0], one.points[0].error))
+        });
+        if n > 1 && weights.iter().all(|w| w.is_finite() && *w > 0.0) {
+            let total: f64 = weights.iter().sum();
+            let average = weights.iter().zip(&y).map(|(w, y)| w * y).sum::<f64>() / total;
+            let chi2: f64 = weights.iter().zip(&y).map(|(w, y)| w * (y - average).powi(2)).sum();
+            results.line(format!(
+                "  weighted mean {} {unit}, χ²/ndf of a constant {chi2:.1}/{}",
+                plus_minus(average, total.sqrt().recip()),
+                n - 1
+            ));
+        }
+        let fitted = parameters.degree.and_then(|degree| fit(args, &parameters.horizontal, one, degree));
+        if parameters.degree.is_some() && fitted.is_none() {
+            results.warn(format!("{label}: too few points for the fit"));
+        }
+        if let Some(found) = &fitted {
+            let per = figures::per_unit(&parameters.horizontal);
+            for (k, c) in found.fit.coefficients.iter().enumerate() {
+                let power = match k {
+                    0 => String::new(),
+                    1 => format!("/{per}"),
+                    _ => format!("/{per}^{k}"),
+                };
+                results.line(format!("  p{k} = {} {unit}{power}", plus_minus(*c, found.fit.error(k))));
+            }
+            let quality = if found.scattered {
+                "errors from the scatter".to_owned()
+            } else {
+                format!("χ²/ndf {:.1}/{}", found.fit.chi2, found.fit.ndf)
+            };
+            results.line(format!("  {} points, {quality}", found.points));
+        }
+        fits.push(fitted);
+    }
+    let name = format!("plot_fitsval_{}", quantity.name());
+    table(&name, series, results)?;
+    results.figure(figures::trend(args, parameters, quantity, series, &fits, &name));
+    results.figure(figures::distribution(args, quantity, series, &name));
+    Ok(())
+}
+
+fn table(name: &str, series: &[Series], results: &mut Results) -> BenchResult<()> {
+    let columns = ["series", "unix_s", "days", "image", "x", "y", "y_err"].map(String::from).to_vec();
+    let first = series.iter().flat_map(|s| &s.points).map(|p| p.time).fold(f64::INFINITY, f64::min);
+    let mut rows = Vec::new();
+    for (k, one) in series.iter().enumerate() {
+        for p in &one.points {
+            rows.push(vec![k as f64, p.time, (p.time - first) / DAY, p.image as f64, p.x, p.y, p.error]);
+        }
+    }
+    let names: Vec<&str> = series.iter().map(|s| s.suffix.as_str()).collect();
+    results.csv(&Table { name: name.to_owned(), columns, rows }, &[("series", names.join(";"))])
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,131 @@
+use clap::FromArgMatches as _;
+
+use super::*;
+use crate::fits::Card;
+use crate::workbench::test_files::{image, with_cards};
+
+fn args(words: &[&str]) -> TrendArgs {
+    let command = TrendArgs::augment_args(clap::Command::new("trend"));
+    TrendArgs::from_arg_matches(&command.get_matches_from(std::iter::once("trend").chain(words.iter().copied())))
+        .unwrap()
+}
+
+fn rows(folder: &Path, name: &str) -> Vec<Vec<f64>> {
+    let csv = std::fs::read_to_string(folder.join(format!("plot_fitsval_{name}.csv"))).unwrap();
+    let lines = csv.lines().filter(|l| !l.starts_with('#')).skip(1);
+    lines.map(|l| l.split(',').map(|x| x.parse().unwrap_or(f64::NAN)).collect()).collect()
+}
+
+fn card(key: &str, value: impl Into<crate::fits::CardValue>) -> Card {
+    Card::new(key, value, "")
+}
+
+#[test]
+fn the_dark_current_of_the_specification() {
+    let folder = tempfile::tempdir().unwrap();
+    let cards = [
+        card("DATEINI", "2024-01-01T00:00:00"),
+        card("DATEEND", "2024-01-01T01:12:00"),
+        card("EXPOSURE", 0),
+        card("NSBIN", 100),
+        card("NPBIN", 1),
+        card("MEDC1", 0.5),
+        card("EMEDC1", 0.01),
+        card("MEGAIN1", 1.25),
+        card("EMEGAIN1", 0.005),
+    ];
+    with_cards(folder.path(), "a.fits", &image(2, 2, |_, _| 0.0), &cards);
+    run(&args(&["a.fits", "--dc", "-c", "--dates", "DATEINI", "DATEEND", "EXPOSURE"]), folder.path()).unwrap();
+    let row = &rows(folder.path(), "DC")[0];
+    assert!((row[5] - 0.08).abs() < 1e-12, "{row:?}");
+    assert!((row[6] - 0.00163).abs() < 5e-6, "{row:?}");
+    // Not continuous: half of the readout, twice the dark current.
+    run(&args(&["--dc", "a.fits"]), folder.path()).unwrap();
+    assert!((rows(folder.path(), "DC")[0][5] - 0.16).abs() < 1e-12);
+}
+
+/// Temperatures that rise by 2 per day, named against the order of time.
+fn temperatures(folder: &Path) {
+    for (name, day) in [("c", 1), ("a", 2), ("b", 3), ("d", 4)] {
+        let cards = [
+            card("EXPSTART", format!("2024-03-0{day}T06:00:00")),
+            card("TEMP", 100.0 + 2.0 * f64::from(day)),
+            card("ETEMP", 0.1),
+            card("MEXP", 43_200_000),
+            card("MREAD", 86_400_000),
+        ];
+        with_cards(folder, &format!("{name}.fits"), &image(2, 2, |_, _| 0.0), &cards);
+    }
+}
+
+#[test]
+fn values_stand_in_the_order_of_time_with_their_errors_and_the_slope_is_found() {
+    let folder = tempfile::tempdir().unwrap();
+    temperatures(folder.path());
+    with_cards(folder.path(), "e.fits", &image(2, 2, |_, _| 0.0), &[card("EXPSTART", "2024-03-05T06:00:00")]);
+    let results = run(&args(&["temp", "?.fits", "--err", "ETEMP", "--fit", "pol1"]), folder.path()).unwrap();
+    assert_eq!(results.warnings, ["e.fits: there is no number TEMP; the image was left out"]);
+    let table = rows(folder.path(), "TEMP");
+    assert_eq!(table.iter().map(|r| r[5]).collect::<Vec<_>>(), [102.0, 104.0, 106.0, 108.0]);
+    assert_eq!(table.iter().map(|r| r[2]).collect::<Vec<_>>(), [0.0, 1.0, 2.0, 3.0]);
+    // Slope error of a line through 0, 1, 2, 3 days: 0.1/√5
+    assert!(results.text.iter().any(|l| l == "  p1 = 2.000 ± 0.045 /day"), "{:?}", results.text);
+    assert!(results.text.iter().any(|l| l == "  p0 = 102.000 ± 0.084 "), "{:?}", results.text);
+}
+
+#[test]
+fn other_horizontal_axes() {
+    let folder = tempfile::tempdir().unwrap();
+    temperatures(folder.path());
+    let x = |words: &[&str]| {
+        run(&args(words), folder.path()).unwrap();
+        rows(folder.path(), "TEMP").iter().map(|r| r[4]).collect::<Vec<_>>()
+    };
+    assert_eq!(x(&["-p", "TEMP", "?.fits", "--x", "image"]), [0.0, 1.0, 2.0, 3.0]);
+    // 0.5 day of exposure and half of a day of readout per image
+    assert_eq!(x(&["TEMP", "?.fits", "--x", "exposure"]), [1.0, 2.0, 3.0, 4.0]);
+    assert_eq!(x(&["TEMP", "?.fits", "--x", "TEMP"]), [102.0, 104.0, 106.0, 108.0]);
+}
+
+#[test]
+fn rates_per_day_use_the_times_of_the_image_or_of_the_joined_images() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut cards = vec![
+        card("DATE", "2024-01-01T00:00:00"),
+        card("LAM", 3.0),
+        card("MEXP", 43_200_000),
+        card("MREAD", 86_400_000),
+        card("NPBIN", 3),
+    ];
+    with_cards(folder.path(), "a.fits", &image(2, 2, |_, _| 0.0), &cards);
+    run(&args(&["LAM", "a.fits", "--isdc"]), folder.path()).unwrap();
+    assert!((rows(folder.path(), "LAM")[0][5] - 1.0).abs() < 1e-12);
+    cards.extend([card("CTBINEXP", 0.0), card("CTBINPIX", 43_200.0)]);
+    with_cards(folder.path(), "a.fits", &image(2, 2, |_, _| 0.0), &cards);
+    run(&args(&["LAM", "a.fits", "--isdc"]), folder.path()).unwrap();
+    assert!((rows(folder.path(), "LAM")[0][5] - 2.0).abs() < 1e-12);
+}
+
+#[test]
+fn noise_is_that_of_the_trimmed_region() {
+    let folder = tempfile::tempdir().unwrap();
+    let pixels = image(10, 10, |r, c| if (r, c) == (0, 0) { 1e6 } else { f64::from(u8::from((r + c) % 2 == 0)) });
+    let cards = [card("DATE", "2024-01-01T00:00:00"), card("SSAMP", 30)];
+    with_cards(folder.path(), "a.fits", &pixels, &cards);
+    run(&args(&["--std", "a.fits", "--sf", "0.1", "--x", "SSAMP"]), folder.path()).unwrap();
+    let row = &rows(folder.path(), "STD")[0];
+    assert_eq!(row[4], 30.0);
+    assert!((row[5] - 0.5 / 3.0).abs() < 1e-9, "{row:?}");
+}
+
+#[test]
+fn mistakes_are_explained() {
+    let folder = tempfile::tempdir().unwrap();
+    temperatures(folder.path());
+    let message = |words: &[&str]| run(&args(words), folder.path()).unwrap_err().to_string();
+    assert!(message(&["NOKEY", "a.fits"]).contains("no file holds"), "{}", message(&["NOKEY", "a.fits"]));
+    assert!(message(&["TEMP", "a.fits", "--fit", "exp"]).contains("pol7"));
+    assert!(message(&["TEMP,X", "a.fits", "--err", "ETEMP"]).contains("1 keywords of errors"));
+    assert!(run(&args(&["TEMP", "zz*.fits"]), folder.path()).unwrap_err().is_no_input());
+    assert!(message(&[]).contains("a keyword is expected"));
+}

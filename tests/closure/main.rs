@@ -1,0 +1,4 @@
+//! Closure on simulated images: 200 images per quantity, small ones; `panaSKImg closure` makes the long study.
+
+mod command;
+mod pulls;
