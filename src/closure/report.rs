@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::figures::{distributions, overview};
 use super::{ClosureError, Entry, ErrorSource, Extent, Plan, REPETITION, StudyResult, Verdict};
 use crate::atomic_file;
-use crate::plot::{Figure, Format, ReportSection, render, render_report, value_with_error};
+use crate::plot::{Figure, Format, Paragraph, ReportSection, render, render_report, value_with_error};
 
 /// How many rows of the table say what.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -234,11 +234,11 @@ fn json(studies: &[StudyResult], plan: &Plan) -> Value {
 fn pdf(studies: &[StudyResult], figures: &[Vec<Figure>], plan: &Plan) -> Result<Vec<u8>, ClosureError> {
     let mut sections = vec![ReportSection {
         heading: "Closure of the analysis on simulated images".into(),
-        figure: None,
-        paragraphs: vec![introduction(plan), format!("{}.", Tally::of(studies).sentence())],
+        paragraphs: vec![introduction(plan).into(), format!("{}.", Tally::of(studies).sentence()).into()],
+        ..ReportSection::default()
     }];
     for (study, figures) in studies.iter().zip(figures) {
-        let mut paragraphs: Vec<String> = study
+        let mut paragraphs: Vec<Paragraph> = study
             .entries()
             .map(|(label, entry)| {
                 let s = entry.summary();
@@ -253,15 +253,17 @@ fn pdf(studies: &[StudyResult], figures: &[Vec<Figure>], plan: &Plan) -> Result<
                     s.width_error,
                     verdict_text(entry)
                 )
+                .into()
             })
             .collect();
-        paragraphs.extend(notes(study));
+        paragraphs.extend(notes(study).into_iter().map(Paragraph::from));
         for (i, figure) in figures.iter().enumerate() {
             let first = i == 0;
             sections.push(ReportSection {
                 heading: study.title.into(),
                 figure: Some(figure.clone()),
                 paragraphs: if first { std::mem::take(&mut paragraphs) } else { Vec::new() },
+                ..ReportSection::default()
             });
         }
     }

@@ -6,11 +6,12 @@ use std::path::Path;
 
 use super::html::{begin, end, flag};
 use super::{PAGE, ReportError, date, escape};
+use crate::atomic_file;
 use crate::dqm::catalogue;
 use crate::dqm::model::{Flag, run_directory};
 use crate::dqm::plots::style;
 use crate::dqm::trend::RunTrend;
-use crate::output::{atomic, images::TOOL};
+use crate::output::images::TOOL;
 use crate::plot::{Axis, Dash, Figure, Marker, Panel, Points, Shape, Stroke, render_html};
 
 /// Elements whose trends are shown: dark current, calibration, resolution, zero peak, pedestal noise.
@@ -23,7 +24,7 @@ const TRENDS: [u16; 5] = [63, 64, 62, 61, 33];
 pub fn write(runs: &[RunTrend], directory: &Path) -> Result<(), ReportError> {
     let path = directory.join(PAGE);
     let mut page = Vec::with_capacity(256 * 1024);
-    let outcome = fill(&mut page, runs, directory).and_then(|()| atomic::write(&path, &page));
+    let outcome = fill(&mut page, runs, directory).and_then(|()| atomic_file::write(&path, &page));
     outcome.map_err(|source| ReportError::Write { path, source })
 }
 

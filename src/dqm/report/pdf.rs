@@ -4,8 +4,8 @@ use std::path::Path;
 
 use super::pictures::{self, Pictures, Wanted};
 use super::{PRINTED_IMAGES, ReportError, date, escape, html, pdf_path, verdict};
+use crate::atomic_file;
 use crate::dqm::model::{Entry, Flag, MonitorElement, QualityTest, Summary};
-use crate::output::atomic;
 use crate::plot::{Colour, Paragraph, ReportSection, render_report};
 
 /// Tests under a figure; what is beyond stands in the page of the run.
@@ -29,7 +29,7 @@ pub fn write_run(summary: &Summary, directory: &Path, pictures: &Pictures) -> Re
     let bytes = render_report(&title(summary), &sections)
         .map_err(|source| ReportError::Layout { path: path.clone(), source })?;
     let made = path.parent().map_or(Ok(()), std::fs::create_dir_all);
-    made.and_then(|()| atomic::write(&path, &bytes)).map_err(|source| ReportError::Write { path, source })
+    made.and_then(|()| atomic_file::write(&path, &bytes)).map_err(|source| ReportError::Write { path, source })
 }
 
 fn title(summary: &Summary) -> String {

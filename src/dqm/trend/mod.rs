@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use rayon::prelude::*;
 
 use super::catalogue::{self, Scope};
-use crate::output::atomic;
+use crate::atomic_file;
 use crate::plot::{Figure, Format, RenderError, render};
 
 pub use figures::{FitRanges, Span};
@@ -76,7 +76,7 @@ pub fn write(runs: &[RunTrend], plots: &TrendPlots, directory: &Path) -> Result<
     let draw = |figure: &Figure| {
         let path = directory.join(format!("{}.png", figure.name));
         let png = render(figure, Format::Png).map_err(|source| TrendError::Draw { path: path.clone(), source })?;
-        atomic::write(&path, &png).map_err(|source| TrendError::Write { path: path.clone(), source })?;
+        atomic_file::write(&path, &png).map_err(|source| TrendError::Write { path: path.clone(), source })?;
         Ok(path)
     };
     figures(runs, plots).par_iter().map(draw).collect()

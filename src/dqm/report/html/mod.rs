@@ -17,8 +17,8 @@ use sha2::{Digest, Sha256};
 pub(super) use overview::limit;
 
 use super::{PAGE, Pictures, ReportError, escape};
+use crate::atomic_file::AtomicFile;
 use crate::dqm::model::{Flag, Summary};
-use crate::output::atomic::AtomicFile;
 use crate::plot::Reprint;
 
 const STYLE: &str = include_str!("../assets/report.css");
@@ -33,7 +33,7 @@ pub fn write_run(summary: &Summary, directory: &Path, pictures: &Pictures) -> Re
     let outcome = AtomicFile::create(&path).and_then(|file| {
         let mut out = BufWriter::new(file);
         page(&mut out, summary, directory, pictures)?;
-        out.into_inner().map_err(io::IntoInnerError::into_error)?.finish()
+        out.into_inner().map_err(io::IntoInnerError::into_error)?.commit()
     });
     outcome.map_err(|source| ReportError::Write { path, source })
 }
