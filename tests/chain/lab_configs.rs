@@ -133,3 +133,61 @@ fn stacked_extensions_and_masks() {
     let expected = energies.len() as f64 / 2.0;
     assert!((left as f64 - expected).abs() < 5.0 * expected.sqrt(), "{left} of {}", energies.len());
 }
+
+/// Four amplifiers of an LTA board in four HDUs, read with the shipped convention: the gain of each is found.
+#[test]
+fn four_amplifiers_of_a_low_threshold_board() {
+    let (rows, cols, samples) = (60_i32, 140_i32, 8_i32);
+    let mut state = 0x2545_f491_4f6c_dd1d_u64;
+    let mut uniform = move || {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        ((state >> 11) as f64 + 0.5) / (1_u64 << 53) as f64
+    };
+    let mut bytes = fits(8, 0, 0, &[], &[]);
+    let gains = [180.0, 195.0, 210.0, 225.0];
+    for gain in gains {
+        let mut pixels = Vec::new();
+        for _ in 0..rows {
+            for col in 0..cols {
+                // dark current of 0.4 e⁻ in the active columns
+                let limit = f64::exp(-0.4);
+                let (mut electrons, mut product) = (0.0, uniform());
+                while col < 97 && product > limit {
+                    electrons += 1.0;
+                    product *= uniform();
+                }
+                for _ in 0..samples {
+                    let normal = (-2.0 * uniform().ln()).sqrt() * (std::f64::consts::TAU * uniform()).cos();
+                    pixels.push((15_000.0 + gain * electrons + 70.0 * normal).round() as i32);
+                }
+            }
+        }
+        let cards = [
+            ("PCOUNT", "0"), ("GCOUNT", "1"), ("NSAMP", "8"), ("NCOL", "140"), ("NROW", "60"), ("NBINCOL", "32"),
+            ("NBINROW", "1"), ("CCDNPRES", "7"), ("CCDNCOL", "6144"),
+        ];
+        let mut extension = fits(32, (cols * samples) as usize, rows as usize, &cards, &integers(pixels));
+        extension[..80].copy_from_slice(format!("{:<80}", "XTENSION= 'IMAGE   '").as_bytes());
+        bytes.extend(extension);
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let image = folder.path().join("skp_lta_12.fits");
+    std::fs::write(&image, bytes).unwrap();
+    let config = Path::new(env!("CARGO_MANIFEST_DIR")).join("configs/lta_four_amplifiers.json");
+    let out = folder.path().join("out");
+    let run = run(&[
+        "--json", config.to_str().unwrap(), "--save-img", "-o", out.to_str().unwrap(), image.to_str().unwrap(),
+    ]);
+    assert_eq!(run.code, 0, "{}", run.err);
+    for (hdu, truth) in (1..=4).zip(gains) {
+        let summary = json(&out.join(format!("skp_lta_12_EXT{hdu}_summary.json")));
+        assert_eq!((&summary["geometry"]["skips"], &summary["geometry"]["cols"]), (&8.into(), &140.into()));
+        let (gain, error) = measured(&summary, "gain", &format!("EXT{hdu}"));
+        assert!((gain - truth).abs() < 5.0 * error && error < 0.02 * truth, "EXT{hdu}: {gain} ± {error}, truth {truth}");
+        let (dark_current, error) = measured(&summary, "dark_current", &format!("EXT{hdu}"));
+        let expected = 0.4 * truth;
+        assert!((dark_current - expected).abs() < 5.0 * error, "EXT{hdu}: {dark_current} ± {error} ADU, truth {expected}");
+    }
+}
