@@ -58,14 +58,19 @@ pub fn run(options: &Options, console: &Console, interrupt: &Interrupt) -> Resul
         Some(name) if manager.contains("ClusterFinder") => {
             Some(CombinedRoot::create(&options.output.join(name)).map_err(BatchError::Output)?)
         }
-        _ => None,
+        Some(_) => {
+            console
+                .say(Level::Warning, "--oroot: without ClusterFinder in the sequence there is no ROOT file to write");
+            None
+        }
+        None => None,
     };
     let presenter = options.display.then(Presenter::new);
     let sequencer =
         Mutex::new(Sequencer { next: 0, waiting: Vec::new(), totals: Totals::default(), combined, presenter });
     console.begin_progress(options.inputs.len());
-    for missing in &options.unmatched {
-        let outcome = failed(missing.clone(), Vec::new(), "no such file, and the pattern matches nothing".into());
+    for (infile, reason) in &options.unmatched {
+        let outcome = failed(infile.clone(), Vec::new(), reason.clone());
         lock(&sequencer).totals.add_file(vec![outcome], console, &mut None);
     }
 
@@ -95,6 +100,7 @@ pub fn run(options: &Options, console: &Console, interrupt: &Interrupt) -> Resul
     for (_, items) in rest {
         totals.add_file(items, console, &mut combined);
     }
+    totals.inputs = options.inputs.len() + options.unmatched.len();
     totals.interrupted = interrupt.load(Ordering::Relaxed);
     if let Some(combined) = combined {
         if totals.interrupted {

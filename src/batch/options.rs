@@ -12,8 +12,8 @@ use crate::process::ProcessManager;
 pub struct Options {
     /// Files, absolute, sorted, each once.
     pub inputs: Vec<PathBuf>,
-    /// Arguments that match no file; each counts as a failed item.
-    pub unmatched: Vec<String>,
+    /// Arguments that match no file, and why; each counts as a failed item.
+    pub unmatched: Vec<(String, String)>,
     /// Merged configuration.
     pub config: Config,
     /// Output directory, which exists.

@@ -11,6 +11,8 @@ use crate::output::summary::{Headlines, table};
 /// Counts and result lines of a run.
 #[derive(Debug, Default)]
 pub struct Totals {
+    /// Files to be worked on.
+    pub inputs: usize,
     /// Files worked on.
     pub files: usize,
     /// Items that succeeded.
@@ -98,7 +100,11 @@ impl Totals {
             self.failed,
             self.warnings,
             self.elapsed.as_secs_f64(),
-            if self.interrupted { "; interrupted" } else { "" },
+            if self.interrupted {
+                format!("; interrupted, {} file(s) left: go on with --resume", self.inputs.saturating_sub(self.files))
+            } else {
+                String::new()
+            },
         ));
     }
 }

@@ -23,7 +23,7 @@ pub(super) fn is_up_to_date(input: &FitsInput, hdus: &[usize], names: &ItemNames
     let Ok(summary) = serde_json::from_str::<Value>(&text) else { return false };
     let Some(written) = modified(&path) else { return false };
     let same = summary["tool"] == TOOL
-        && summary["config"] == provenance.config
+        && without_extensions(&summary["config"]) == without_extensions(&provenance.config)
         && summary["options"] == provenance.options
         && summary["input"]["hdus"] == serde_json::json!(hdus)
         && summary["input"]["bytes"] == input.size();
@@ -39,6 +39,15 @@ pub(super) fn is_up_to_date(input: &FitsInput, hdus: &[usize], names: &ItemNames
     let recorded =
         format!("{} {}", recorded["kind"].as_str().unwrap_or_default(), recorded["value"].as_str().unwrap_or_default());
     content_checksum(input, hdus).is_ok_and(|checksum| checksum == recorded)
+}
+
+/// The configuration without the list of extensions: which others are analysed says nothing about this one.
+fn without_extensions(config: &Value) -> Value {
+    let mut config = config.clone();
+    if let Some(image) = config["input"]["image"].as_object_mut() {
+        image.remove("extensions");
+    }
+    config
 }
 
 fn modified(path: &Path) -> Option<SystemTime> {

@@ -32,7 +32,11 @@ pub fn run(options: &AnalysisOptions) -> Result<u8, UsageError> {
     let selection = &options.selection;
     let batch = batch::Options {
         inputs: selection.files.clone(),
-        unmatched: selection.unmatched.iter().map(|u| format!("{} {}", u.infile.to_string_lossy(), u.reason)).collect(),
+        unmatched: selection
+            .unmatched
+            .iter()
+            .map(|u| (u.infile.to_string_lossy().into_owned(), u.reason.to_owned()))
+            .collect(),
         config: options.config.clone(),
         output: options.output.clone(),
         threads: options.threads,

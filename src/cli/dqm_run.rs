@@ -73,7 +73,7 @@ pub(super) fn run(options: &DqmOptions) -> Result<u8, UsageError> {
 fn show(page: &Path) {
     let graphical = display_target(&DisplayEnvironment::current()) == DisplayTarget::Viewer;
     if !graphical || open::that_detached(page).is_err() {
-        say("display", &page.display().to_string());
+        say("display", page.display().to_string());
     }
 }
 

@@ -77,7 +77,7 @@ pub(super) fn run(options: &DqmTrendOptions) -> Result<u8, UsageError> {
             Ok(summary) => runs.push(RunTrend::of_summary(&summary)),
             Err(error) => {
                 failed = true;
-                say("error", &error.to_string());
+                say("error", error.to_string());
             }
         }
     }

@@ -579,7 +579,8 @@ fn the_monitor_takes_its_options_and_falls_back_on_the_environment() {
         let all: Vec<&str> = words.iter().copied().chain(["--dqm", "--run", "59", "--dqm-data-dir", "."]).collect();
         match (world.parse(&all), *option) {
             (Ok(Command::Dqm(options)), _) => assert_eq!(options.run, Some(59), "{option}"),
-            (Ok(Command::DqmMerge(_)), "--dqm-merge") | (Ok(Command::DqmTrend(_)), "--dqm-trend" | "--dqm-evolution") => {}
+            (Ok(Command::DqmMerge(_)), "--dqm-merge")
+            | (Ok(Command::DqmTrend(_)), "--dqm-trend" | "--dqm-evolution") => {}
             (other, _) => panic!("{option}: {other:?}"),
         }
     }

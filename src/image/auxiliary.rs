@@ -10,8 +10,13 @@ use crate::fits::FitsInput;
 #[derive(Debug, thiserror::Error)]
 pub enum MaskError {
     /// The file or HDU cannot be read.
-    #[error(transparent)]
-    Fits(#[from] crate::fits::FitsError),
+    #[error("{path}: {error}")]
+    Fits {
+        /// File.
+        path: String,
+        /// Reason.
+        error: crate::fits::FitsError,
+    },
     /// No HDU holds an image.
     #[error("{0}: no HDU holds an image")]
     NoImage(String),
@@ -32,7 +37,8 @@ pub enum MaskError {
 /// A mask from a FITS file: non-zero (and not finite) pixels are masked. `hdu` `None`: HDU 1 if it holds an image, else
 /// the first HDU that does. `shape`: rows and columns that the mask must have.
 pub fn read_mask(path: &Path, hdu: Option<usize>, shape: (usize, usize)) -> Result<Array2<bool>, MaskError> {
-    let input = FitsInput::open(path)?;
+    let failed = |error| MaskError::Fits { path: path.display().to_string(), error };
+    let input = FitsInput::open(path).map_err(failed)?;
     let hdu = match hdu {
         Some(hdu) => hdu,
         None => {
@@ -43,7 +49,7 @@ pub fn read_mask(path: &Path, hdu: Option<usize>, shape: (usize, usize)) -> Resu
                 .ok_or_else(|| MaskError::NoImage(path.display().to_string()))?
         }
     };
-    let pixels = input.read_image(hdu)?;
+    let pixels = input.read_image(hdu).map_err(failed)?;
     if pixels.dim() != shape {
         return Err(MaskError::Shape { path: path.display().to_string(), hdu, found: pixels.dim(), expected: shape });
     }

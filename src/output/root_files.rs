@@ -92,6 +92,8 @@ pub struct CombinedRoot {
     path: PathBuf,
     file: RootFile,
     trees: Vec<CommonTree>,
+    /// Entries of the `info` trees, kept until the branches of all images are known.
+    infos: Vec<(String, Entry)>,
     results: IndexMap<String, ConfigResult>,
 }
 
@@ -102,7 +104,7 @@ impl CombinedRoot {
     /// One sentence with the path.
     pub fn create(path: &Path) -> Result<Self, String> {
         let file = RootFile::create(path, Options::default()).map_err(|e| format!("{}: {e}", path.display()))?;
-        Ok(Self { path: path.to_owned(), file, trees: Vec::new(), results: IndexMap::new() })
+        Ok(Self { path: path.to_owned(), file, trees: Vec::new(), infos: Vec::new(), results: IndexMap::new() })
     }
 
     /// Appends the entries of an image; returns what had to be left out, as sentences.
@@ -112,16 +114,13 @@ impl CombinedRoot {
     pub fn add(&mut self, trees: ImageTrees) -> Result<Vec<String>, String> {
         let mut remarks = Vec::new();
         let suffix = if trees.tagged { "_tagged" } else { "" };
-        for (name, entry) in [("clustersRec", trees.clusters), ("info", trees.info)] {
-            let name = format!("{name}{suffix}");
-            let left_out = self.fill(&name, entry).map_err(|e| format!("{}: {e}", self.path.display()))?;
-            if !left_out.is_empty() {
-                remarks.push(format!(
-                    "tree {name}: this image has branches that the first one lacks: {}",
-                    left_out.join(", ")
-                ));
-            }
+        let name = format!("clustersRec{suffix}");
+        let left_out = self.fill(&name, trees.clusters).map_err(|e| format!("{}: {e}", self.path.display()))?;
+        if !left_out.is_empty() {
+            let lacking = left_out.join(", ");
+            remarks.push(format!("tree {name}: this image has branches that the first one lacks: {lacking}"));
         }
+        self.infos.push((format!("info{suffix}"), trees.info));
         self.results = trees.results;
         Ok(remarks)
     }
@@ -142,13 +141,35 @@ impl CombinedRoot {
         Ok(left_out)
     }
 
+    /// Writes the `info` trees with the branches of all images; what an image lacks is NaN or empty.
+    fn write_infos(&mut self) -> crate::root::Result<()> {
+        let infos = std::mem::take(&mut self.infos);
+        let mut schemas: IndexMap<String, IndexMap<String, BranchType>> = IndexMap::new();
+        for (name, entry) in &infos {
+            let schema = schemas.entry(name.clone()).or_default();
+            for (branch, kind) in entry.schema() {
+                schema.entry(branch).or_insert(kind);
+            }
+        }
+        for (name, schema) in schemas {
+            let schema: Vec<(String, BranchType)> = schema.into_iter().collect();
+            let id = self.file.tree(&name, schema.clone())?;
+            self.trees.push(CommonTree { name, id, schema });
+        }
+        for (name, entry) in infos {
+            self.fill(&name, entry)?;
+        }
+        Ok(())
+    }
+
     /// Completes the file.
     ///
     /// # Errors
     /// One sentence with the path.
     pub fn finish(mut self, manager: &ProcessManager, config: &Config) -> Result<PathBuf, String> {
-        let path = self.path;
+        let path = self.path.clone();
         let error = |e: crate::root::RootError| format!("{}: {e}", path.display());
+        self.write_infos().map_err(error)?;
         write_config(&mut self.file, &self.results, manager, config).map_err(error)?;
         self.file.finish().map_err(error)?;
         Ok(path)

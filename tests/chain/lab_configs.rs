@@ -165,8 +165,15 @@ fn four_amplifiers_of_a_low_threshold_board() {
             }
         }
         let cards = [
-            ("PCOUNT", "0"), ("GCOUNT", "1"), ("NSAMP", "8"), ("NCOL", "140"), ("NROW", "60"), ("NBINCOL", "32"),
-            ("NBINROW", "1"), ("CCDNPRES", "7"), ("CCDNCOL", "6144"),
+            ("PCOUNT", "0"),
+            ("GCOUNT", "1"),
+            ("NSAMP", "8"),
+            ("NCOL", "140"),
+            ("NROW", "60"),
+            ("NBINCOL", "32"),
+            ("NBINROW", "1"),
+            ("CCDNPRES", "7"),
+            ("CCDNCOL", "6144"),
         ];
         let mut extension = fits(32, (cols * samples) as usize, rows as usize, &cards, &integers(pixels));
         extension[..80].copy_from_slice(format!("{:<80}", "XTENSION= 'IMAGE   '").as_bytes());
@@ -177,17 +184,22 @@ fn four_amplifiers_of_a_low_threshold_board() {
     std::fs::write(&image, bytes).unwrap();
     let config = Path::new(env!("CARGO_MANIFEST_DIR")).join("configs/lta_four_amplifiers.json");
     let out = folder.path().join("out");
-    let run = run(&[
-        "--json", config.to_str().unwrap(), "--save-img", "-o", out.to_str().unwrap(), image.to_str().unwrap(),
-    ]);
+    let run =
+        run(&["--json", config.to_str().unwrap(), "--save-img", "-o", out.to_str().unwrap(), image.to_str().unwrap()]);
     assert_eq!(run.code, 0, "{}", run.err);
     for (hdu, truth) in (1..=4).zip(gains) {
         let summary = json(&out.join(format!("skp_lta_12_EXT{hdu}_summary.json")));
         assert_eq!((&summary["geometry"]["skips"], &summary["geometry"]["cols"]), (&8.into(), &140.into()));
         let (gain, error) = measured(&summary, "gain", &format!("EXT{hdu}"));
-        assert!((gain - truth).abs() < 5.0 * error && error < 0.02 * truth, "EXT{hdu}: {gain} ± {error}, truth {truth}");
+        assert!(
+            (gain - truth).abs() < 5.0 * error && error < 0.02 * truth,
+            "EXT{hdu}: {gain} ± {error}, truth {truth}"
+        );
         let (dark_current, error) = measured(&summary, "dark_current", &format!("EXT{hdu}"));
         let expected = 0.4 * truth;
-        assert!((dark_current - expected).abs() < 5.0 * error, "EXT{hdu}: {dark_current} ± {error} ADU, truth {expected}");
+        assert!(
+            (dark_current - expected).abs() < 5.0 * error,
+            "EXT{hdu}: {dark_current} ± {error} ADU, truth {expected}"
+        );
     }
 }

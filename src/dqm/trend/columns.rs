@@ -62,10 +62,16 @@ pub fn exponential(columns: &[f64], profile: &[f64]) -> Option<Exponential> {
     Some(Exponential { amplitude: pair("A")?, rate: pair("k")?, level: pair("y0")? })
 }
 
+/// Position and name of an amplifier, and its fits with their runs.
+type FitsOfAmplifier<'a> = (usize, &'a str, Vec<(f64, Exponential)>);
+
+/// Takes one parameter of a fit.
+type PickParameter = fn(&Exponential) -> Pair;
+
 /// The three parameters against the run. `None` if no run has a profile that can be fitted.
 pub fn figure(runs: &[RunTrend], spans: &[Span]) -> Option<Figure> {
     let amplifiers: BTreeSet<&str> = runs.iter().flat_map(|r| r.profiles.keys()).map(String::as_str).collect();
-    let fitted: Vec<(usize, &str, Vec<(f64, Exponential)>)> = amplifiers
+    let fitted: Vec<FitsOfAmplifier<'_>> = amplifiers
         .iter()
         .enumerate()
         .map(|(k, amplifier)| {
@@ -83,7 +89,7 @@ pub fn figure(runs: &[RunTrend], spans: &[Span]) -> Option<Figure> {
         .pixels(2800, 900, 200.0)
         .grid(1, 3)
         .title("Median charge per column, columns 1 to 250: A·exp(−k·column) + y_{0}");
-    let pick: [(&str, fn(&Exponential) -> Pair); 3] =
+    let pick: [(&str, PickParameter); 3] =
         [("A [e⁻/pix]", |e| e.amplitude), ("k [1/column]", |e| e.rate), ("y_{0} [e⁻/pix]", |e| e.level)];
     for (label, value) in pick {
         let mut panel = Panel::new().x_axis(Axis::new("run").integer()).y(label).with_grid();

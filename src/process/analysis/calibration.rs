@@ -86,6 +86,15 @@ impl SKImageProcess for CalibrationProcess {
         super::pixel_tree::request(raw, context, self.create_ttree);
         Ok(())
     }
+
+    fn check(&self) -> Vec<String> {
+        match &self.gain {
+            PerAmplifier::All(gain) if !(*gain > 0.0) => {
+                vec![format!("`gain` is {gain}; a positive number of ADU/e- is expected")]
+            }
+            _ => Vec::new(),
+        }
+    }
 }
 
 impl CalibrationProcess {

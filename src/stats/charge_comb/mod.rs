@@ -159,16 +159,28 @@ impl NotResolved {
     }
 }
 
+/// Whether a fitted spacing far from the seed is right and the seed wrong: it is near the spacing that the user named, or
+/// without one near a half or a third of the seed's.
+fn agrees_with_start(fitted: f64, start: Option<f64>, ratio: f64) -> bool {
+    let far = !(ratio > 0.7 && ratio < 1.3);
+    let right = match start {
+        Some(start) => (fitted / start - 1.0).abs() < 0.3,
+        None => (ratio - 0.5).abs() < 0.05 || (ratio - 1.0 / 3.0).abs() < 0.04,
+    };
+    far && right
+}
+
 /// Finds and fits the comb of a sample; values that are not finite are left out.
 ///
 /// # Errors
 /// If no comb of at least two peaks can be told from a single peak.
 pub fn fit_comb(values: &[f64], options: &CombOptions) -> Result<CombFit, NotResolved> {
     let values: Vec<f64> = values.iter().copied().filter(|x| x.is_finite()).collect();
-    let (seed, mut warnings) = find_seed(&values, options)?;
+    let (mut seed, mut warnings) = find_seed(&values, options)?;
     let n_peaks = options.n_peaks.max(2);
     let (mut a, mut g, mut bend, mut sigma) = (seed.first, seed.spacing, 0.0, 0.2 * seed.spacing);
     let mut k = n_peaks.min(4);
+    let mut restarted = false;
     let free = loop {
         let end = k as f64 + 0.5;
         let data = Data::new(&values, a - g, a + end * (g + end * bend), g / BINS_PER_SPACING);
@@ -176,6 +188,14 @@ pub fn fit_comb(values: &[f64], options: &CombOptions) -> Result<CombFit, NotRes
             data.fit_equidistant(k + 1, a, g, bend, sigma).ok_or_else(|| NotResolved::because("the fit failed"))?;
         (a, g, bend, sigma) = (comb.first, comb.spacing, comb.bend, comb.sigma);
         let ratio = g / seed.spacing;
+        if !restarted && agrees_with_start(g, options.start, ratio) {
+            // the seed skipped every second or third peak, which the fit has noticed
+            warnings
+                .push(format!("the seed took {:.4} for the spacing; the fit starts again with {g:.4}", seed.spacing));
+            (seed.spacing, restarted) = (g, true);
+            (a, bend, sigma, k) = (seed.first, 0.0, 0.2 * g, n_peaks.min(4));
+            continue;
+        }
         if !(ratio > 0.7 && ratio < 1.3) {
             return Err(NotResolved::because(format!(
                 "the fitted spacing {g:.4} is {ratio:.2} times that of the seed, {:.4}",

@@ -42,10 +42,8 @@ pub(super) fn warnings(fit: &DarkCurrentFit, settings: &DarkCurrentSettings) -> 
         sentences.push("the dark-current fit did not converge; its values are not to be trusted".to_owned());
     }
     if fit.status.has(Status::NOT_POSITIVE_DEFINITE) {
-        sentences.push(
-            "the Hessian of the dark-current fit is not positive definite: the errors are unknown and set to 0"
-                .to_owned(),
-        );
+        sentences
+            .push("the Hessian of the dark-current fit is not positive definite: the errors are unknown".to_owned());
     }
     let at_limit = fit.parameters_at_limit();
     if !at_limit.is_empty() {

@@ -14,6 +14,7 @@ use std::path::Path;
 
 use ndarray::Array2;
 
+use super::fit_verdict::is_contradicted;
 use super::{FitDarkCurrentPerCol, FitDarkCurrentPerRow};
 use crate::config::PerAmplifier;
 use crate::image::report::ConfigResult;
@@ -44,9 +45,15 @@ impl DarkCurrentFit {
         self.fit.gain().error
     }
 
-    /// Whether the gain may be used: the fit converged and has errors.
+    /// Whether the gain may be used: the fit converged and has errors, and the gain does not rest on a limit, which would
+    /// be the choice of a user and no measurement. (Spec 03 §1.12 excludes only fits that failed.)
     pub fn is_usable(&self) -> bool {
-        self.fit.status.is_usable() && self.gain().is_finite() && self.gain() > 0.0
+        self.fit.status.is_usable() && self.gain().is_finite() && self.gain() > 0.0 && !self.gain_at_limit()
+    }
+
+    /// Whether the gain rests on a limit.
+    pub fn gain_at_limit(&self) -> bool {
+        self.fit.parameters_at_limit().iter().any(|name| *name == self.fit.gain().name)
     }
 
     /// What is wrong with the fit, in words; "good" if nothing is.
@@ -242,7 +249,6 @@ impl FitDarkCurrentProcess {
                 "{who}: no fit: {} pixels in the window {:?} ADU fill {} bins, more than the free parameters are needed",
                 fit.included_pixels, settings.window, fit.used_bins
             ));
-            return;
         }
     }
 
@@ -277,17 +283,20 @@ impl FitDarkCurrentProcess {
         if !fit.was_made() {
             return;
         }
+        // without a positive definite Hessian the errors are unknown, not 0
+        let no_errors = fit.status.has(Status::NOT_POSITIVE_DEFINITE);
+        let known = |error: f64| if no_errors { f64::NAN } else { error };
+        // the table at the end shows measurements, not numbers that a failed fit left behind
+        let heading = |m: Measurement, heading: &str| if result.is_usable() { m.headline(heading) } else { m };
         let quantity = |name: &str, p: &FitParameter, unit: &str, key: &str, text: &str| {
             Measurement::new(name, p.value, unit)
-                .error(p.error)
+                .error(known(p.error))
                 .card(format!("ME{key}{a}"), text)
                 .error_card(format!("EME{key}{a}"), format!("error of ME{key}{a}"))
                 .info_branch(info_branch(key, amplifier))
         };
-        report.measure(
-            quantity("gain", fit.gain(), &format!("{unit}/e-"), "GAIN", "dark-current fit: gain [ADU/e-]")
-                .headline("gain"),
-        );
+        let gain = quantity("gain", fit.gain(), &format!("{unit}/e-"), "GAIN", "dark-current fit: gain [ADU/e-]");
+        report.measure(heading(gain, "gain"));
         report.measure(quantity(
             "dark_current",
             fit.lambda(),
@@ -312,12 +321,11 @@ impl FitDarkCurrentProcess {
 
         let noise = fit.sigma_in_electrons();
         let lambda = fit.lambda_in_electrons();
-        report.measure(
-            Measurement::new("noise_electrons", noise.value, "e-").error(noise.error_with_covariance).headline("noise"),
-        );
-        let mut per_pixel = Measurement::new("dark_current_electrons", lambda.value / pixels_per_bin, "e-/pix/img")
-            .error(lambda.error_with_covariance / pixels_per_bin)
-            .headline("dark current");
+        let noise_electrons = Measurement::new("noise_electrons", noise.value, "e-");
+        report.measure(heading(noise_electrons.error(known(noise.error_with_covariance)), "noise"));
+        let per_pixel = Measurement::new("dark_current_electrons", lambda.value / pixels_per_bin, "e-/pix/img");
+        let mut per_pixel =
+            heading(per_pixel.error(known(lambda.error_with_covariance / pixels_per_bin)), "dark current");
         if let Some(direct) = &fit.direct {
             let e = &direct.electrons;
             per_pixel.value = e.value / pixels_per_bin;
@@ -344,6 +352,12 @@ impl FitDarkCurrentProcess {
             }
         }
         use crate::plot::value_with_error as text;
+        let contradicted = is_contradicted(fit.objective, fit.ndf);
+        let described = match (fit.status.is_good(), contradicted) {
+            (true, false) => "good".to_owned(),
+            (true, true) => "converged, but contradicted by its residuals".to_owned(),
+            (false, _) => result.status_text(),
+        };
         report.result(format!(
             "amplifier {}: norm {}, μ0 {} {unit}, σ {} {unit}, λ {} {unit}/bin/img, gain {} {unit}/e-; fit {} (χ²/NDF {:.4} / {}, start {:?})",
             amplifier.name,
@@ -352,7 +366,7 @@ impl FitDarkCurrentProcess {
             text(fit.sigma().value, fit.sigma().error),
             text(fit.lambda().value, fit.lambda().error),
             text(fit.gain().value, fit.gain().error),
-            result.status_text(),
+            described,
             fit.objective,
             fit.ndf,
             fit.start,

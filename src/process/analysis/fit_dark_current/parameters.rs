@@ -173,6 +173,11 @@ impl FitDarkCurrentProcess {
     /// Values that make no sense together (spec 03 §1.12).
     pub(super) fn problems(&self) -> Vec<String> {
         let mut problems = Vec::new();
+        if let PerAmplifier::All(Some(calibration)) = &self.calibration
+            && !(*calibration > 0.0)
+        {
+            problems.push(format!("`calibration` is {calibration}; a positive number of ADU/e- is expected"));
+        }
         if let (Some(lo), Some(hi)) = (self.x_min, self.x_max)
             && lo >= hi
         {

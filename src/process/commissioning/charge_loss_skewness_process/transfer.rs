@@ -279,7 +279,7 @@ mod tests {
     #[test]
     fn a_decay_is_recovered_exactly() {
         for p in [0.0, 1e-5, 1e-3, 0.03, -1e-4] {
-            let values: Vec<f64> = (0..500).map(|d| 7.0 * (1.0 - p as f64).powi(d)).collect();
+            let values: Vec<f64> = (0..500).map(|d| 7.0 * (1.0f64 - p).powi(d)).collect();
             let (a, found) = fit_decay(&values).unwrap();
             assert!((a - 7.0).abs() < 1e-9 && (found - p).abs() < 1e-11, "{p}: {a} {found}");
         }

@@ -210,7 +210,7 @@ impl FitCalibrationConstant {
                 .error(fit.gain_error())
                 .card(format!("MECAL{short}"), format!("[{unit}/e-] gain from single-electron peaks"))
                 .error_card(format!("EMECAL{short}"), format!("[{unit}/e-] error of the gain"))
-                .headline("gain"),
+                .headline("gain from peaks"),
         );
         raw.report.measure(
             Measurement::new("calibration_offset", fit.offset(), unit)
