@@ -109,6 +109,15 @@ fn one_root_file_for_all_extensions_and_a_second_run_on_its_own_output() {
     for tree in ["clustersRec", "info"] {
         assert_eq!(file.get_tree(tree).unwrap().entries(), 4);
     }
+    // every extension has its own branches in the entry of its image, and nothing in those of the others
+    assert!(!run_1.err.contains("branches that the first one lacks"), "{}", run_1.err);
+    let info = file.get_tree("info").unwrap();
+    for n in 1..=4 {
+        let branch = info.branch(&format!("EXT{n}_pedestal_mu_row_ADU")).unwrap();
+        let entries = branch.as_iter::<Vec<Vec<f32>>>().unwrap().map(|e| e.iter().map(Vec::len).sum::<usize>());
+        let expected: Vec<usize> = (1..=4).map(|entry| if entry == n { 320 } else { 0 }).collect();
+        assert_eq!(entries.collect::<Vec<_>>(), expected, "EXT{n}");
+    }
     // The output is an image that can be read again: averaged, with one skip.
     let again = folder.path().join("again");
     let waders = out.join(format!("{IMAGE}_EXT1_waders.fits"));

@@ -114,13 +114,19 @@ impl SKImageProcess for AbsoluteChargeProcess {
             });
         }
         let resolved = self.response(raw, context.amplifier, &name)?;
-        if let Some((response, dark_current)) = resolved {
-            let counts = self.count(raw, &amplifier, &name, response, dark_current, &mut images)?;
-            self.report(raw, context, &amplifier, &name, &counts);
-            raw.products.set_for(&amplifier.name, counts);
-        }
+        let counts = match resolved {
+            Some((response, dark_current)) => {
+                Some(self.count(raw, &amplifier, &name, response, dark_current, &mut images)?)
+            }
+            None => None,
+        };
         for (output, image) in outputs.into_iter().zip(images) {
             raw.images.insert(output, image);
+        }
+        // the figure shows the images
+        if let Some(counts) = counts {
+            self.report(raw, context, &amplifier, &name, &counts);
+            raw.products.set_for(&amplifier.name, counts);
         }
         Ok(())
     }

@@ -83,6 +83,10 @@ fn cards_tables_figures_and_the_pixel_tree() {
     assert!(card("QNWRNG0").unwrap() < 0.01);
     let figure = raw.report.figures.iter().find(|f| f.figure.name == "AbsoluteChargeProcess_EXT0").unwrap();
     assert_eq!(figure.figure.panels.len(), 2);
+    // one histogram for each number of electrons from 0 to 4 at least, which hold the active pixels
+    let series = figure.figure.panels.iter().flat_map(|p| &p.series);
+    let histograms = series.filter(|s| matches!(s, crate::plot::Series::Histogram(_))).count();
+    assert!(histograms >= 4, "{histograms}");
     assert!(raw.report.tables.iter().any(|t| t.1.name == "AbsoluteChargeProcess_EXT0"));
     raw.images.insert("mean_compressed".into(), Array2::zeros((300, 300)));
     let common = CommonParameters::default();
