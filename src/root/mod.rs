@@ -57,7 +57,7 @@
 //! A file is a chain of [records](record), each a key and a payload that may be [compressed](compression);
 //! [`output`] chains them and writes what describes the file itself. Objects are streamed through a [`buffer`]. A
 //! [`tree`] is many basket records and one that describes it; [`objects`] are one record each. [`streamer_info`]
-//! describes the classes that occur. [`file`] holds it all together, and [`atomic_file`] lets the file appear at once.
+//! describes the classes that occur. [`file`] holds it all together, and [`crate::atomic_file`] lets the file appear at once.
 //! The layout is written down in spec 05 §10, and was checked against files that ROOT wrote.
 #![allow(rustdoc::private_intra_doc_links)]
 

@@ -81,12 +81,12 @@ fn figures_tables_images_and_cards_are_written() {
     }
     let csv = std::fs::read_to_string(folder.path().join("out/sim_FFTNoisePlot_skips_U.csv")).unwrap();
     assert!(csv.starts_with("# sample_time=") && csv.contains("\nfreq_Hz,magnitude,psd_ADU2_per_Hz,asd\n"), "{csv}");
-    let input = panaskimg::fits::FitsInput::open(&folder.path().join("out/sim_EXT0_waders.fits")).unwrap();
+    let input = panaskimg::fits::FitsInput::open(folder.path().join("out/sim_EXT0_waders.fits")).unwrap();
     let header = input.header(0).unwrap();
     for keyword in ["MECALU", "EMECALL", "MECOFFU", "MECNPKL", "MERNLU", "MERNFL", "MERNAU"] {
         assert!(header.number(keyword).is_some(), "{keyword}");
     }
-    let images = panaskimg::fits::FitsInput::open(&folder.path().join("out/sim__skipper_chargeloss.fits")).unwrap();
+    let images = panaskimg::fits::FitsInput::open(folder.path().join("out/sim__skipper_chargeloss.fits")).unwrap();
     let names: Vec<_> = (0..images.hdus().len()).map(|h| images.header(h).unwrap().text("EXTNAME").unwrap()).collect();
     assert_eq!(names, ["SKIP0", "SKIP1", "SKIP2", "BASELINE", "MEAN", "STD", "DIFF0", "DIFF1", "DIFF2"]);
     assert_eq!(images.header(6).unwrap().integer("BASESKIP"), Some(119));

@@ -2,7 +2,7 @@
 //! (spec 06 §§5.5, 6.2).
 //!
 //! Without configuration all elements of the catalogue that are not off by default are active; with one, exactly those
-//! with `"active": 1`. The table [`PARAMETERS`] is the only place where parameters and their defaults are named.
+//! with `"active": 1`. The table `PARAMETERS` is the only place where parameters and their defaults are named.
 
 use serde_json::{Map, Value, json};
 

@@ -2,7 +2,7 @@
 //!
 //! | room | what is in it |
 //! |---|---|
-//! | [`line`](self::line) | the straight line through the values of a monitor element |
+//! | [`mod@line`] | the straight line through the values of a monitor element |
 //! | [`kolmogorov`] | two-sample Kolmogorov–Smirnov test, exact |
 //! | [`welch`] | t test for unequal variances |
 //! | [`settings`] | which tests, with which cuts |

@@ -3,9 +3,9 @@
 //! | room | what is in it |
 //! |---|---|
 //! | [`options`] | what a run is told; its directories |
-//! | [`reference`] | the reference run |
-//! | [`image`](self::image) | one image: chain, elements, tests, plots, files |
-//! | [`assemble`](self::assemble) | records of images to summary: a pure function, also behind a merge |
+//! | [`reference`](mod@reference) | the reference run |
+//! | [`mod@image`] | one image: chain, elements, tests, plots, files |
+//! | `assemble` | records of images to summary: a pure function, also behind a merge |
 //! | [`mask`] | hot pixels, rows and columns |
 //! | [`merge`] | parts of a run put together |
 //!

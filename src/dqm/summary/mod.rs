@@ -1,6 +1,6 @@
 //! The summary files of a run: `me_summary_runNNN.json` and `me_summary_runNNN.pkl` (spec 06 §§9, 11).
 //!
-//! Both hold the same: [`read`] gives the same [`Summary`](super::model::Summary) for either, and recognises them by
+//! Both hold the same: [`read`] gives the same [`Summary`] for either, and recognises them by
 //! content, not by name. The pickle needs no package to be opened and begins with the flat layout that older scripts
 //! know. Pickles of the older tool are understood as far as plain numbers and lists go.
 

@@ -1,7 +1,7 @@
 //! ChargeLossSkewnessProcess: numbers for the loss of charge between skips.
 //!
 //! For each chosen skip the differences to a reference skip should be distributed symmetrically; loss makes one tail
-//! longer ([`asymmetry`]). From all skips together comes the probability that an electron is lost per transfer, with
+//! longer (`asymmetry`). From all skips together comes the probability that an electron is lost per transfer, with
 //! its interval ([`transfer`]). Spec 04 §6.
 
 pub mod asymmetry;

@@ -2,7 +2,7 @@
 //!
 //! Uncorrelated noise falls as 1/√N; 1/f noise and pick-up flatten the curve. The measured curve stands beside what the
 //! noise spectrum of the same pixels predicts, and the best number of skips for the exposure is told. Spec 04 §3; the
-//! curve is measured in [`curve`], the best number of skips found in [`optimum`].
+//! curve is measured in [`curve`], the best number of skips found in `optimum`.
 
 pub mod curve;
 mod figures;
