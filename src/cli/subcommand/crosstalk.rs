@@ -4,7 +4,6 @@ use clap::{ArgMatches, Args, Command, FromArgMatches};
 
 use super::super::{ALL_DONE, Surroundings, UsageError, print, say};
 use super::Subcommand;
-use crate::plot::{DisplayEnvironment, Showcase, Shown, display_target};
 use crate::workbench::crosstalk::{CrosstalkArgs, run};
 
 pub(super) const TOOL: Subcommand = Subcommand {
@@ -29,14 +28,7 @@ fn work(matches: &ArgMatches, surroundings: &Surroundings<'_>) -> Result<u8, Usa
     results.text.iter().for_each(|line| print(&format!("{line}\n")));
     results.written.iter().for_each(|path| print(&format!("wrote {}\n", path.display())));
     if arguments.display {
-        let mut showcase = Showcase::new(display_target(&DisplayEnvironment::current()));
-        for (figure, paths) in &results.figures {
-            match showcase.show(figure, paths) {
-                Ok(Shown::Listed(paths)) => paths.iter().for_each(|p| say("info", format!("figure: {}", p.display()))),
-                Ok(_) => {}
-                Err(error) => say("warning", error),
-            }
-        }
+        super::bench::show(&results.figures);
     }
     Ok(ALL_DONE)
 }

@@ -239,15 +239,8 @@ mod tests {
         // 2 σ: 4.55 %, whatever the size of the reference; 5 standard deviations of the count are allowed
         let mut tests = Tests::of(catalogue::by_id(63).unwrap());
         tests.read_tests(&serde_json::json!({"QTresiduals": {"n_std": 2}}), &mut Vec::new()).unwrap();
-        let mut state = 1u64;
-        let mut gauss = move || {
-            let mut uniform = || {
-                state = state.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
-                ((state >> 11) as f64 + 0.5) / (1u64 << 53) as f64
-            };
-            let (u, v) = (uniform(), uniform());
-            (-2.0 * f64::ln(u)).sqrt() * (std::f64::consts::TAU * v).cos()
-        };
+        let mut random = crate::stats::random::Stream::from_seed(1);
+        let mut gauss = move || random.normal();
         for n in [6, 20] {
             let trials = 1000;
             let flagged = (0..trials)

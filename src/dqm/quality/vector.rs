@@ -483,15 +483,8 @@ mod tests {
 
     #[test]
     fn runs_of_one_distribution_pass_whatever_their_numbers_of_images_and_a_displaced_one_fails() {
-        let mut state = 7u64;
-        let mut gauss = move || {
-            let mut uniform = || {
-                state = state.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
-                ((state >> 11) as f64 + 0.5) / (1u64 << 53) as f64
-            };
-            let (u, v) = (uniform(), uniform());
-            (-2.0 * f64::ln(u)).sqrt() * (std::f64::consts::TAU * v).cos()
-        };
+        let mut random = crate::stats::random::Stream::from_seed(7);
+        let mut gauss = move || random.normal();
         let x: Vec<f64> = (1..=200).map(f64::from).collect();
         let mut images = |n: usize, shift: f64| -> Vec<Vec<f64>> {
             (0..n).map(|_| (0..200).map(|j| shift + if j == 17 { 9.0 } else { 0.0 } + gauss()).collect()).collect()

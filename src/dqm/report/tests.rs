@@ -154,15 +154,3 @@ fn the_index_links_to_the_runs_and_draws_their_trends() {
     assert_eq!(page.matches("<svg").count(), 5);
     assert!(attributes(&page, "src").is_empty());
 }
-
-/// Writes a run and an index to look at into the directory of the environment.
-#[test]
-#[ignore = "writes pages to look at"]
-fn pages_to_look_at() {
-    let Some(dir) = std::env::var_os("PANASKIMG_TEST_PAGES") else { return };
-    let dir = Path::new(&dir);
-    let summary = evil_run(6, &dir.join("run059"));
-    write_run(&summary, &dir.join("run059"), true).unwrap();
-    let runs: Vec<RunTrend> = (59..=66).map(|n| RunTrend::of_summary(&example::run(n, 4 + n as usize % 3))).collect();
-    index::write(&runs, dir).unwrap();
-}
