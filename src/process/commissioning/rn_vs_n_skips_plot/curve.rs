@@ -13,6 +13,7 @@ use crate::process::commissioning::fft_noise_plot::spectrum::Spectrum;
 use crate::process::commissioning::moments::Moments;
 use crate::process::commissioning::selection::rows_in_block;
 use crate::process::commissioning::survey::{HELD_VALUES, Survey};
+use crate::stats::distributions::normal_cdf;
 use crate::stats::robust::{self, MAD_TO_SIGMA};
 
 /// Error of 1.4826·MAD of n normal numbers, times √n/σ: its efficiency against the standard deviation is 36.75 %.
@@ -218,7 +219,7 @@ impl NoiseCurve {
         let factor = if blank { std::f64::consts::FRAC_1_SQRT_2 } else { MAD_ERROR };
         let sigma: Vec<f64> = noise.iter().map(|n| n.0).collect();
         let error: Vec<f64> = noise.iter().map(|(s, n)| factor * s / (*n as f64).sqrt()).collect();
-        let law = power_law(grid, &sigma, &error);
+        let law = power_law(grid, &sigma, &error, blank);
         Self {
             n_skips: grid.to_vec(),
             noise: sigma,
@@ -289,8 +290,37 @@ struct Point {
     n: f64,
 }
 
-/// Least-squares line of ln σ against ln N, unweighted, with the errors that the correlated points give it.
-fn power_law(grid: &[usize], sigma: &[f64], error: &[f64]) -> PowerLaw {
+/// Correlation of the MAD of two normal quantities with correlation ρ: 4·P(|x| < m, |y| < m) − 1, where m = 0.6745 is the
+/// MAD of a normal distribution (joint distribution of two sample medians).
+fn mad_correlation(rho: f64) -> f64 {
+    const INTERVALS: usize = 32;
+    let m = 1.0 / MAD_TO_SIGMA;
+    let width = (1.0 - rho * rho).sqrt();
+    if !(width > 1e-6) {
+        return 1.0;
+    }
+    let density = |x: f64| {
+        let inside = normal_cdf((m - rho * x) / width) - normal_cdf((-m - rho * x) / width);
+        (-0.5 * x * x).exp() / std::f64::consts::TAU.sqrt() * inside
+    };
+    // Simpson's rule from 0 to m, twice
+    let step = m / INTERVALS as f64;
+    let weight = |k: usize| {
+        if k == 0 || k == INTERVALS {
+            1.0
+        } else if k % 2 == 1 {
+            4.0
+        } else {
+            2.0
+        }
+    };
+    let sum: f64 = (0..=INTERVALS).map(|k| weight(k) * density(k as f64 * step)).sum();
+    4.0 * (2.0 * sum * step / 3.0) - 1.0
+}
+
+/// Least-squares line of ln σ against ln N, unweighted, with the errors that the correlated points give it. Means of
+/// the first m and n samples are correlated by ρ = √(m/n); their standard deviations (`blank`) by ρ², their MAD less.
+fn power_law(grid: &[usize], sigma: &[f64], error: &[f64], blank: bool) -> PowerLaw {
     let points: Vec<Point> = grid
         .iter()
         .zip(sigma.iter().zip(error))
@@ -307,13 +337,22 @@ fn power_law(grid: &[usize], sigma: &[f64], error: &[f64]) -> PowerLaw {
     // slope and intercept are weighted sums of the ln σ
     let slope_weight = |p: &Point| (p.x - centre) / spread;
     let intercept_weight = |p: &Point| 1.0 / count - centre * slope_weight(p);
+    let mut correlations = Vec::with_capacity(points.len() * (points.len() + 1) / 2);
+    for (i, p) in points.iter().enumerate() {
+        for q in &points[..=i] {
+            let square = p.n.min(q.n) / p.n.max(q.n);
+            correlations.push(if blank { square } else { mad_correlation(square.sqrt()) });
+        }
+    }
     let combine = |weight: &dyn Fn(&Point) -> f64| {
         let value: f64 = points.iter().map(|p| weight(p) * p.y).sum();
         let mut variance = 0.0;
-        for p in &points {
-            for q in &points {
-                let correlation = p.n.min(q.n) / p.n.max(q.n);
-                variance += weight(p) * weight(q) * p.error * q.error * correlation;
+        let mut correlation = correlations.iter();
+        for (i, p) in points.iter().enumerate() {
+            for (j, q) in points[..=i].iter().enumerate() {
+                let twice = if i == j { 1.0 } else { 2.0 };
+                let c = correlation.next().copied().unwrap_or(1.0);
+                variance += twice * weight(p) * weight(q) * p.error * q.error * c;
             }
         }
         (value, variance.max(0.0).sqrt())
@@ -321,4 +360,36 @@ fn power_law(grid: &[usize], sigma: &[f64], error: &[f64]) -> PowerLaw {
     let slope = combine(&slope_weight);
     let (ln, error) = combine(&intercept_weight);
     PowerLaw { slope, sigma_1: (ln.exp(), ln.exp() * error) }
+}
+
+#[cfg(test)]
+mod correlation_tests {
+    use super::*;
+    use crate::stats::random::Stream;
+    use crate::stats::robust::median_and_mad_in_place;
+
+    #[test]
+    fn nested_means_have_correlated_mads() {
+        assert!(mad_correlation(0.0).abs() < 1e-8);
+        assert_eq!(mad_correlation(1.0), 1.0);
+        // to second order in ρ: ½·(2 m φ(m))²·4 = 0.3676
+        assert!((mad_correlation(0.05) / (0.3676 * 0.0025) - 1.0).abs() < 0.02);
+        // 2000 pairs of MAD, each of 400 pairs of numbers with ρ = √½: the error of a correlation is (1 − ρ²)/√2000
+        let mut random = Stream::from_seed(11);
+        let (mut x, mut y) = (Vec::new(), Vec::new());
+        for _ in 0..2000 {
+            let pairs: Vec<(f64, f64)> = (0..400).map(|_| (random.normal(), random.normal())).collect();
+            let mut a: Vec<f64> = pairs.iter().map(|p| p.0).collect();
+            let mut b: Vec<f64> = pairs.iter().map(|p| (p.0 + p.1) * std::f64::consts::FRAC_1_SQRT_2).collect();
+            x.push(median_and_mad_in_place(&mut a).1);
+            y.push(median_and_mad_in_place(&mut b).1);
+        }
+        let mean = |v: &[f64]| v.iter().sum::<f64>() / v.len() as f64;
+        let (mx, my) = (mean(&x), mean(&y));
+        let sum = |f: &dyn Fn(usize) -> f64| (0..x.len()).map(f).sum::<f64>();
+        let found = sum(&|i| (x[i] - mx) * (y[i] - my))
+            / (sum(&|i| (x[i] - mx).powi(2)) * sum(&|i| (y[i] - my).powi(2))).sqrt();
+        let expected = mad_correlation(std::f64::consts::FRAC_1_SQRT_2);
+        assert!((found - expected).abs() < 5.0 / f64::sqrt(2000.0), "{found} {expected}");
+    }
 }
