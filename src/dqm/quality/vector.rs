@@ -121,15 +121,31 @@ impl Reference {
         if count >= self.vectors.len() { self.mean.clone() } else { mean_profile(&self.vectors[..count]) }
     }
 
-    /// χ²/ndf and ndf of a vector; `None` if no position has a spread.
+    /// [`chi2`] with the spreads of the reference.
     fn chi2(&self, y: &[f64], expected: &[f64], parameters: f64) -> Option<(f64, f64)> {
-        let terms: Vec<f64> = (0..y.len())
-            .filter(|&j| self.sigma[j] > 0.0)
-            .map(|j| ((y[j] - expected[j]) / self.sigma[j]).powi(2))
-            .filter(|t| t.is_finite())
-            .collect();
-        let ndf = terms.len() as f64 - parameters;
-        (ndf > 0.0).then(|| (terms.iter().sum::<f64>() / ndf, ndf))
+        chi2(y, expected, &self.sigma, parameters)
+    }
+
+    /// χ²/ndf of each image of the reference. Where positions have spreads of their own, they are those of the other
+    /// images: an image that stands out somewhere must not make itself ordinary.
+    fn own_chi2(&self, expected: &[f64], parameters: f64) -> Vec<f64> {
+        let own_spreads = self.vectors.len() >= OWN_SPREAD;
+        let counts: Vec<usize> =
+            (0..self.x.len()).map(|j| self.vectors.iter().filter(|w| w[j].is_finite()).count()).collect();
+        let without = |v: &[f64], j: usize| {
+            let n = counts[j] as f64;
+            let deviation = v[j] - self.mean[j];
+            let squares = (n - 1.0) * self.sigma[j] * self.sigma[j] - deviation * deviation * n / (n - 1.0);
+            (squares.max(0.0) / (n - 2.0)).sqrt()
+        };
+        let of = |v: &Vec<f64>| {
+            if !own_spreads {
+                return self.chi2(v, expected, parameters);
+            }
+            let sigma: Vec<f64> = (0..v.len()).map(|j| without(v, j)).collect();
+            chi2(v, expected, &sigma, parameters)
+        };
+        self.vectors.iter().filter_map(of).map(|c| c.0).collect()
     }
 
     /// Percentage of the positions of each reference image that lie outside of the limit.
@@ -175,6 +191,17 @@ impl Reference {
     fn comparable(&self, x: &[f64], y: &[f64]) -> bool {
         y.len() == self.x.len() && x.iter().zip(&self.x).all(|(a, b)| (a - b).abs() < 0.5)
     }
+}
+
+/// χ²/ndf and ndf of a vector; `None` if no position has a spread.
+fn chi2(y: &[f64], expected: &[f64], sigma: &[f64], parameters: f64) -> Option<(f64, f64)> {
+    let terms: Vec<f64> = (0..y.len())
+        .filter(|&j| sigma[j] > 0.0)
+        .map(|j| ((y[j] - expected[j]) / sigma[j]).powi(2))
+        .filter(|t| t.is_finite())
+        .collect();
+    let ndf = terms.len() as f64 - parameters;
+    (ndf > 0.0).then(|| (terms.iter().sum::<f64>() / ndf, ndf))
 }
 
 /// σ_ref at each position.
@@ -353,7 +380,7 @@ fn positions(
         };
         let cut = settings.cut.unwrap_or_else(|| chi2_cut(2.0, ndf, None));
         // What all positions of an image have in common makes χ² large for the images of the reference, too.
-        let own = || r.vectors.iter().filter_map(|v| r.chi2(v, &expected, parameters)).map(|c| c.0).collect::<Vec<_>>();
+        let own = || r.own_chi2(&expected, parameters);
         let usual = !(value < cut) && settings.allow_for_images && !is_unusual(value, &own());
         let violated = !(value < cut) && !usual;
         let mut test = verdict(name, violated, settings.severity.unwrap_or(Flag::Warn), value, cut);
@@ -485,6 +512,25 @@ mod tests {
         let residuals = named(&made, "QTresiduals");
         assert!((residuals.std_ref - 0.00244686).abs() < 5e-9);
         assert_eq!((residuals.value, residuals.flag, residuals.x.clone()), (50.0, Flag::Fail, vec![2.0, 5.0, 6.0]));
+    }
+
+    #[test]
+    fn the_spread_without_an_image_is_that_of_the_others() {
+        let mut random = crate::stats::random::Stream::from_seed(9);
+        let x: Vec<f64> = (1..=8).map(f64::from).collect();
+        let images: Vec<Vec<f64>> = (0..25).map(|_| x.iter().map(|_| random.normal()).collect()).collect();
+        let of = |images: &[Vec<f64>]| {
+            let vectors: Vec<(&[f64], &[f64])> = images.iter().map(|v| (&x[..], &v[..])).collect();
+            Reference::new(1, &vectors).unwrap()
+        };
+        let expected = vec![0.0; 8];
+        let own = of(&images).own_chi2(&expected, 0.0);
+        for k in [0, 7] {
+            let mut others = images.clone();
+            let one = others.remove(k);
+            let (value, _) = of(&others).chi2(&one, &expected, 0.0).unwrap();
+            assert!((own[k] / value - 1.0).abs() < 1e-9, "{k}: {} {value}", own[k]);
+        }
     }
 
     #[test]
