@@ -321,6 +321,28 @@ mod tests {
     }
 
     #[test]
+    fn a_run_of_the_same_population_passes_whatever_its_length_and_a_shifted_one_fails() {
+        let tests = Tests::of(catalogue::by_id(63).unwrap());
+        let mut random = crate::stats::random::Stream::from_seed(2);
+        for (n_ref, n_run) in [(60, 15), (5, 15), (10, 60), (3, 3)] {
+            let mut numbers = |n: usize, shift: f64| -> Vec<f64> { (0..n).map(|_| shift + random.normal()).collect() };
+            let trials = 300;
+            let flagged = (0..trials)
+                .filter(|_| {
+                    let (reference, own) = (numbers(n_ref, 0.0), numbers(n_run, 0.0));
+                    run(&tests, &own, &reference, 1).iter().any(|t| t.flag > Flag::Pass)
+                })
+                .count();
+            // four tests at 1e-5 each: 0.01 expected
+            assert!(flagged <= 1, "{n_ref} {n_run}: {flagged} of {trials}");
+            if n_ref > 5 {
+                let made = run(&tests, &numbers(n_run, 8.0), &numbers(n_ref, 0.0), 1);
+                assert_eq!(made.iter().map(|t| t.flag).max(), Some(Flag::Fail), "{n_ref} {n_run}: {made:?}");
+            }
+        }
+    }
+
+    #[test]
     fn a_displaced_number_fails_and_too_few_are_not_tested() {
         let tests = Tests::of(catalogue::by_id(32).unwrap());
         let reference: Vec<f64> = (0..30).map(|k| 1000.0 + 0.1 * f64::from(k % 3)).collect();
