@@ -88,6 +88,12 @@ impl DqmOptions {
             let error = || UsageError::Other(format!("DQM_RUN={}: not a run number", text.to_string_lossy()));
             a.general.run = Some(number.ok_or_else(error)?);
         }
+        if let Some(run) = a.general.run.filter(|run| *run < 0) {
+            return Err(UsageError::Other(format!("--run {run}: the number of a run is 0 or more")));
+        }
+        if a.general.run.is_some() && a.dqm.run_map.is_some() {
+            return Err(UsageError::Other("--run and --run-map: give one of them".into()));
+        }
         if a.general.run.is_none() && a.dqm.run_map.is_none() {
             return Err(UsageError::Other(
                 "--dqm needs a run number: --run, the variable DQM_RUN, or --run-map".into(),

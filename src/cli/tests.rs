@@ -582,9 +582,11 @@ fn the_monitor_takes_its_options_and_falls_back_on_the_environment() {
             (Ok(Command::DqmMerge(_)), "--dqm-merge")
             | (Ok(Command::DqmTrend(_)), "--dqm-trend")
             | (Ok(Command::DqmEvolution(_)), "--dqm-evolution") => {}
+            (Err(error), "--run-map") => assert!(error.to_string().contains("--run and --run-map"), "{error}"),
             (other, _) => panic!("{option}: {other:?}"),
         }
     }
+    assert!(world.error(&["img.fits", "--dqm", "--run", "-3", "--dqm-data-dir", "."]).starts_with("--run -3"));
     assert!(world.error(&["img.fits", "--dqm", "--run", "59"]).contains("DQM_DATA_DIR"));
     assert!(world.error(&["img.fits", "--dqm", "--dqm-data-dir", "."]).contains("DQM_RUN"));
     std::fs::create_dir(world.folder.path().join("Run_59")).unwrap();

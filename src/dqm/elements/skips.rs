@@ -64,7 +64,8 @@ pub(super) fn scan(raw: &RawData, amplifiers: &[Amplifier], elements: &Elements,
     let steps = noise.map_or(0, |e| e.plain_number("n_skips_per_block") as i64);
     let numbers = if noise.is_some() && available > 0 && steps != 0 { grid(steps, available) } else { Vec::new() };
     if let Some(reference) = difference.map(|e| e.plain_number("skip_reference"))
-        && reference >= raw.nskips as f64
+        // The number of skips itself plainly means the last one.
+        && reference > raw.nskips as f64
     {
         warnings.push(format!(
             "MEQmeanDiffSingleSkips: `skip_reference` is {reference}, the image has {} skips: the last one is taken",

@@ -24,6 +24,26 @@ pub(super) fn is_chance(count: usize, n: usize, usual: f64, n_std: f64, gross: b
     1.0 - below > CHANCE
 }
 
+/// [`is_chance`] for a limit of `limit` standard deviations that were themselves estimated with `nu` degrees of freedom:
+/// one spread that is too small puts many values outside at once. The spread is integrated over.
+pub(super) fn is_chance_of_few(count: usize, n: usize, usual: f64, limit: f64, nu: f64) -> bool {
+    const STEPS: usize = 400;
+    // ln χ² scatters by √(2/ν) around ln ν; the upper tail is shorter than the lower one.
+    let reach = 12.0 * (2.0 / nu).sqrt();
+    let (low, high) = (nu.ln() - reach, nu.ln() + reach.min((1.0 + reach + 60.0 / nu).ln()));
+    let (mut sum, mut weights) = (0.0, 0.0);
+    for k in 0..=STEPS {
+        let chi2 = (low + (high - low) * k as f64 / STEPS as f64).exp();
+        // density of χ²(ν) per unit of ln χ², 1 at χ² = ν
+        let weight = (0.5 * nu * (chi2 / nu).ln() - 0.5 * (chi2 - nu)).exp();
+        let expected = n as f64 * usual.max(2.0 * normal_survival(limit * (chi2 / nu).sqrt()));
+        let below: f64 = (0..count as u64).map(|k| poisson_probability(k, expected)).sum();
+        sum += weight * (1.0 - below);
+        weights += weight;
+    }
+    sum / weights > CHANCE
+}
+
 /// Probability with which a value may be called unusual among those of the reference: a second condition beside a cut.
 const UNUSUAL: f64 = 1e-4;
 /// Images of a reference that are compared with each other.
@@ -204,6 +224,27 @@ mod tests {
         for (f, n, m) in [(4.7472, 1.0, 12.0), (3.3258, 5.0, 10.0), (2.2547, 10.0, 24.0)] {
             assert!((f_survival(f, n, m) - 0.05).abs() < 2e-5, "{f} {n} {m}: {}", f_survival(f, n, m));
         }
+    }
+
+    #[test]
+    fn the_integral_over_the_spread_is_what_samples_do() {
+        // 10 values define a spread; how often do 4 or more of 60 new ones lie beyond 3.5 of it?
+        let mut random = Stream::from_seed(11);
+        let (n, nu, limit, trials) = (60, 9.0, 3.5, 20_000);
+        let mut seen = [0u32; 12];
+        for _ in 0..trials {
+            let chi2: f64 = (0..nu as usize).map(|_| random.normal().powi(2)).sum();
+            let s = (chi2 / nu).sqrt();
+            let count = (0..n).filter(|_| random.normal().abs() > limit * s).count();
+            seen[count.min(11)] += 1;
+        }
+        // the largest count that is seen at all has a probability around 1/20000 = 5 CHANCE
+        let largest = seen.iter().rposition(|n| *n > 0).unwrap();
+        assert!(largest >= 3 && is_chance_of_few(largest.min(10), n, 0.0, limit, nu), "{seen:?}");
+        assert!(!is_chance_of_few(40, n, 0.0, limit, nu));
+        // with a spread known well, it is the plain Poisson probability
+        assert_eq!(is_chance_of_few(3, 60, 0.0, 3.0, 1e5), is_chance(3, 60, 0.0, 3.0, false));
+        assert_eq!(is_chance_of_few(5, 60, 0.0, 3.0, 1e5), is_chance(5, 60, 0.0, 3.0, false));
     }
 
     #[test]

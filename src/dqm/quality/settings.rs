@@ -39,7 +39,8 @@ impl Default for TestSettings {
 }
 
 /// Names of the tests.
-pub const NAMES: [&str; 7] = ["QT:range", "QT:chi2", "QTChi2FromFit", "QTChi2", "QTKstest", "QTTtest", "QTresiduals"];
+pub const NAMES: [&str; 8] =
+    ["QT:range", "QT:chi2", "QTChi2FromFit", "QTChi2", "QTKstest", "QTTtest", "QTresiduals", "QThotLines"];
 
 /// An allowed range and for whom: `CCD,amp`, `amp` or `*`.
 #[derive(Debug, Clone, PartialEq)]

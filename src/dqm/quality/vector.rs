@@ -4,7 +4,7 @@ use super::chance::{Agreement, GROSS, chi2_cut, is_chance, is_unusual};
 use super::scalar::{excused_as_chance, probability};
 use super::settings::{Model, TestSettings, Tests};
 use super::{fit_line, kolmogorov, not_applicable, short, verdict, welch};
-use crate::dqm::catalogue::Description;
+use crate::dqm::catalogue::{Description, Scope};
 use crate::dqm::model::{Flag, LineFit, QualityTest};
 use crate::stats::distributions::normal_survival;
 use crate::stats::robust::{self, Ddof};
@@ -168,6 +168,12 @@ impl Reference {
         residuals().filter(|d| d.abs() > limit).count() as f64 / residuals().count().max(1) as f64
     }
 
+    /// Largest distance of a position of a reference image from what is expected.
+    fn farthest(&self, expected: &[f64], centre: f64) -> f64 {
+        let residuals = self.vectors.iter().flat_map(|v| v.iter().zip(expected).map(|(y, m)| (y - m - centre).abs()));
+        residuals.filter(|d| d.is_finite()).fold(0.0, f64::max)
+    }
+
     /// Whether a shift of the mean over `images` images is no larger than the means of the reference images scatter:
     /// what all positions of an image have in common does not show in the scatter of single positions.
     fn is_usual_shift(&self, shift: f64, expected: &[f64], images: usize) -> bool {
@@ -270,7 +276,7 @@ pub fn image(tests: &Tests, description: &Description, x: &[f64], y: &[f64], r: 
             _ => {
                 let model = tests.model(name, description);
                 let sigma = finite_mean(&r.sigma);
-                positions(name, settings, model, (x, y), r, sigma, 1)
+                positions(name, settings, (model, description), (x, y), r, sigma, 1)
             }
         });
     }
@@ -317,7 +323,7 @@ pub fn run(
             _ => {
                 let model = tests.model(name, description);
                 let sigma = run_sigma(settings, model, vectors.len(), r);
-                positions(name, settings, model, (x, &mean), r, sigma, vectors.len())
+                positions(name, settings, (model, description), (x, &mean), r, sigma, vectors.len())
             }
         });
     }
@@ -361,12 +367,13 @@ fn finite_mean(values: &[f64]) -> f64 {
 fn positions(
     name: &'static str,
     settings: &TestSettings,
-    model: Model,
+    (model, description): (Model, &Description),
     (x, y): (&[f64], &[f64]),
     r: &Reference,
     s: f64,
     images: usize,
 ) -> QualityTest {
+    let (unit, place) = (description.unit, if description.scope == Scope::C { "column" } else { "row" });
     let none = |why: &str| not_applicable(name, Some(r.run), why);
     let Some(expected) = r.model(model, settings.n_std) else { return none("the reference defines no line") };
     let what = match model {
@@ -383,14 +390,19 @@ fn positions(
         let own = || r.own_chi2(&expected, parameters);
         let usual = !(value < cut) && settings.allow_for_images && !is_unusual(value, &own());
         let violated = !(value < cut) && !usual;
+        let pull = |j: usize| if r.sigma[j] > 0.0 { (y[j] - expected[j]) / r.sigma[j] } else { f64::NAN };
+        let pulls: Vec<f64> = (0..y.len()).map(pull).collect();
         let mut test = verdict(name, violated, settings.severity.unwrap_or(Flag::Warn), value, cut);
         test.reason = format!(
-            "χ²/ndf = {} to {what} run {}, limit {}{}",
+            "χ²/ndf = {} to {what} run {}, limit {}{}{}",
             short(value),
             r.run,
             short(cut),
-            if usual { "; its own images have as much" } else { "" }
+            if usual { "; its own images have as much" } else { "" },
+            if violated { worst(x, &pulls, place) } else { String::new() }
         );
+        test.x = if violated { beyond(&pulls, settings.n_std).iter().map(|&j| x[j]).collect() } else { Vec::new() };
+        test.y = if violated { beyond(&pulls, settings.n_std).iter().map(|&j| y[j]).collect() } else { Vec::new() };
         test
     } else {
         let used: Vec<usize> = (0..y.len()).filter(|&j| y[j].is_finite() && expected[j].is_finite()).collect();
@@ -408,14 +420,24 @@ fn positions(
         let displaced = (mean - std > centre + width || mean + std < centre - width)
             && !r.is_usual_shift(mean - centre, &expected, images);
         let cut = settings.cut.unwrap_or(5.0);
-        let farthest = residuals.iter().fold(0.0f64, |z, d| z.max((d - centre).abs() / s));
+        let pulls: Vec<f64> = residuals.iter().map(|d| (d - centre) / s).collect();
+        let farthest = pulls.iter().fold(0.0f64, |z, d| z.max(d.abs()));
         let too_many = percent > cut && {
-            let usual = if images == 1 { r.usual_fraction(&expected, centre, limit) } else { 0.0 };
-            let differs = images > 1
-                || !settings.allow_for_images
-                || is_unusual(percent, &r.usual_percentages(&expected, centre, limit));
-            differs
-                && !is_chance(outside.len(), used.len(), usual, settings.n_std, farthest > GROSS.max(settings.n_std))
+            // In units of the spread of single images, whose tails show what is ordinary.
+            let single = finite_mean(&r.sigma);
+            let allow = settings.allow_for_images;
+            let (usual, ordinary) = match (images, allow) {
+                (1, _) => (r.usual_fraction(&expected, centre, limit), r.farthest(&expected, centre) / s),
+                (_, true) => {
+                    let usual = r.usual_fraction(&expected, centre, settings.n_std * single);
+                    (usual, r.farthest(&expected, centre) / single)
+                }
+                (_, false) => (0.0, 0.0),
+            };
+            let ordinary = if allow { ordinary } else { 0.0 };
+            let differs = images > 1 || !allow || is_unusual(percent, &r.usual_percentages(&expected, centre, limit));
+            let gross = farthest > GROSS.max(settings.n_std).max(ordinary);
+            differs && !is_chance(outside.len(), used.len(), usual, settings.n_std, gross)
         };
         let violated = too_many || displaced;
         let mut test = verdict(name, violated, settings.severity.unwrap_or(Flag::Fail), percent, cut);
@@ -423,7 +445,7 @@ fn positions(
         test.x = outside.iter().map(|&j| x[j]).collect();
         test.y = outside.iter().map(|&j| y[j]).collect();
         test.reason = format!(
-            "{} of {} positions ({} %, limit {} %) lie more than {} s from {what} run {} (s = {}){}",
+            "{} of {} positions ({} %, limit {} %) lie more than {} s from {what} run {} (s = {} {unit}){}",
             outside.len(),
             used.len(),
             short(percent),
@@ -432,8 +454,10 @@ fn positions(
             r.run,
             short(s),
             if displaced {
-                format!("; the whole is displaced by {}", short(mean - centre))
-            } else if percent > cut && !too_many {
+                format!("; the whole is displaced by {} {unit}", short(mean - centre))
+            } else if too_many {
+                worst(&used.iter().map(|&j| x[j]).collect::<Vec<_>>(), &pulls, place)
+            } else if percent > cut {
                 "; so few may be chance".to_owned()
             } else {
                 String::new()
@@ -445,6 +469,18 @@ fn positions(
     test.std_ref = s;
     test.run_ref = Some(r.run);
     test
+}
+
+/// Positions farther than `n_std`.
+fn beyond(pulls: &[f64], n_std: f64) -> Vec<usize> {
+    (0..pulls.len()).filter(|&j| pulls[j].abs() > n_std).collect()
+}
+
+/// Which position is farthest away, for a sentence.
+fn worst(x: &[f64], pulls: &[f64], place: &str) -> String {
+    let finite = (0..pulls.len()).filter(|&j| pulls[j].is_finite());
+    let farthest = finite.max_by(|&a, &b| pulls[a].abs().total_cmp(&pulls[b].abs()));
+    farthest.map(|j| format!("; farthest: {place} {}, {:+.1} s", short(x[j]), pulls[j])).unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -82,6 +82,9 @@ pub fn assemble(
         let me = element(config, entries, &run, reference, mask.as_ref());
         mes.insert(config.description.name.to_owned(), me);
     }
+    if let Some(reference) = reference {
+        run.warnings.extend(other_positions(&mes, reference));
+    }
     let dates = |pick: fn(&ImageRecord) -> Option<&String>| images.iter().filter_map(pick).cloned().collect::<Vec<_>>();
     run.start = dates(|i| i.start.as_ref()).into_iter().min();
     run.end = dates(|i| i.end.as_ref().or(i.start.as_ref())).into_iter().max();
@@ -104,6 +107,22 @@ pub fn assemble(
     };
     summary.dc = dark_current(&summary);
     (summary, mask)
+}
+
+/// Says that most vectors cannot be compared with the reference, if so: each test alone says only that it was not made.
+fn other_positions(mes: &IndexMap<String, MonitorElement>, reference: &ReferenceRun) -> Option<String> {
+    let residuals = || {
+        let vectors = mes.values().filter(|me| matches!(me.scope, Scope::R | Scope::C));
+        vectors.flat_map(|me| &me.run).flat_map(|r| &r.tests).filter(|t| t.name == "QTresiduals")
+    };
+    let (all, none) = (residuals().count(), residuals().filter(|t| t.flag == Flag::None).count());
+    (all > 0 && 2 * none > all).then(|| {
+        format!(
+            "{none} of {all} rows and columns of monitor elements cannot be compared with run {} position by position: \
+             its images have another shape or binning",
+            reference.record.run
+        )
+    })
 }
 
 fn element(
@@ -129,7 +148,7 @@ fn element(
         run: Vec::new(),
     };
     me.run = match d.scope {
-        Scope::M => mask.map(mask_entries).unwrap_or_default(),
+        Scope::M => mask.map(|mask| mask_entries(mask, config, reference)).unwrap_or_default(),
         Scope::I => Vec::new(),
         _ => run_entries(config, &me, reference),
     };
@@ -254,22 +273,29 @@ fn reference_profile(
     })
 }
 
-fn mask_entries(mask: &Mask) -> Vec<RunEntry> {
+fn mask_entries(mask: &Mask, config: &ElementConfig, reference: Option<&ReferenceRun>) -> Vec<RunEntry> {
     mask.amplifiers
         .iter()
         .map(|a| {
-            let numbers = |lines: &[usize]| Extra::Numbers(lines.iter().map(|l| *l as f64 + 1.0).collect());
+            let one_based = |lines: &[usize]| -> Vec<f64> { lines.iter().map(|l| *l as f64 + 1.0).collect() };
+            let (rows, cols) = (one_based(&a.hot_rows), one_based(&a.hot_cols));
+            let tests = match reference {
+                Some(reference) => testing::hot_lines(config, a.ccd, &a.name, &rows, &cols, reference),
+                None => Vec::new(),
+            };
             RunEntry {
                 ccd: a.ccd,
                 amplifier: a.name.clone(),
                 n_images: mask.images,
                 median: Values::One(a.masked as f64),
                 extra: [
-                    ("hot_rows".to_owned(), numbers(&a.hot_rows)),
-                    ("hot_cols".to_owned(), numbers(&a.hot_cols)),
+                    ("hot_rows".to_owned(), Extra::Numbers(rows)),
+                    ("hot_cols".to_owned(), Extra::Numbers(cols)),
                     ("hot_pixels".to_owned(), Extra::Integer(a.hot_pixels as i64)),
                 ]
                 .into(),
+                status: Flag::worst(tests.iter().map(|t| t.flag)),
+                tests,
                 ..RunEntry::default()
             }
         })

@@ -45,7 +45,7 @@ pub(super) fn caption(config: &ElementConfig, run: &RunRecord) -> String {
         ),
         3 => format!(
             "1.4826·MAD of the overscan pixels averaged over N skips, the first {} skips left out; dashed: 1/√N through \
-             the last point.",
+             the last point. What the rows differ in their pedestal is part of it.",
             p("id_skip_start")
         ),
         5 => format!(

@@ -37,6 +37,9 @@ pub struct ImageResult {
     pub log: Vec<LogRecord>,
 }
 
+/// χ²/ndf from which a dark-current fit fails its test by default.
+const POOR_FIT: f64 = 10.0;
+
 /// What all images of a run have in common.
 pub struct Job<'a> {
     /// The run.
@@ -137,6 +140,15 @@ impl Job<'_> {
         result.record.gains = measured.gains.clone();
         result.fitted_gains =
             measured.fits.iter().filter(|(_, f)| f.is_good()).map(|(name, f)| (name.clone(), f.gain())).collect();
+        if result.record.is_hr && self.run_gains.is_empty() {
+            for (name, fit) in measured.fits.iter().filter(|(_, f)| f.is_good() && f.fit.chi2() > POOR_FIT) {
+                raw.report.warn(format!(
+                    "amplifier {name}: the gain of the run comes from a dark-current fit that its residuals contradict \
+                     (χ²/ndf = {:.1})",
+                    fit.fit.chi2()
+                ));
+            }
+        }
         self.keywords(&mut raw, &measured, result);
         if self.options.draw {
             self.plot(&mut raw, &mut measured, &result.record);
@@ -196,6 +208,11 @@ impl Job<'_> {
                     finite_card(raw, format!("EME{key}{a}"), p.error, &format!("error of ME{key}{a}"));
                 }
                 finite_card(raw, format!("MEFRAC{a}"), found.fraction(), "fraction of pixels in the fit window");
+                // The chain may have fitted, too: nothing of its fit may stand beside this one.
+                finite_card(raw, format!("MECHI2{a}"), fit.chi2(), "dark-current fit: Baker-Cousins chi2/NDF");
+                raw.report.card(format!("MENDF{a}"), fit.ndf, "dark-current fit: degrees of freedom");
+                let method = format!("MEFitDC {}", self.options.elements.get(60).map_or("", |c| c.text("fit_options")));
+                raw.report.card(format!("MEMETH{a}"), method.trim_end(), "dark-current fit: method");
                 let status = i64::from(fit.status.0);
                 raw.report.card(format!("MESTAT{a}"), status, "dark-current fit: status (0 good)");
             }

@@ -3,8 +3,8 @@
 use super::reference::ReferenceRun;
 use crate::dqm::catalogue::Scope;
 use crate::dqm::elements::config::ElementConfig;
-use crate::dqm::model::{Entry, Flag, QualityTest};
-use crate::dqm::quality::{limits, scalar, vector};
+use crate::dqm::model::{Entry, Extra, Flag, QualityTest};
+use crate::dqm::quality::{limits, not_applicable, scalar, vector, verdict};
 use crate::image::RawData;
 use crate::process::analysis::products::{Axis, Pedestal};
 
@@ -79,12 +79,57 @@ pub(super) fn run_tests(
     let (Some(reference), d) = (reference, config.description) else { return Vec::new() };
     if d.scope == Scope::S && d.id < 110 {
         let y: Vec<f64> = vectors.iter().flatten().copied().collect();
-        return scalar::run(&config.tests, &y, &reference.scalars(d.id, ccd, amplifier), reference.record.run);
+        return scalar::run(&config.tests, &y, &reference.scalars(d.id, ccd, amplifier), reference.record.run, d.unit);
     }
     match reference.vector(d.id, ccd, amplifier) {
         Some(r) if COMPARED.contains(&d.id) => vector::run(&config.tests, d, x, vectors, r),
         _ => Vec::new(),
     }
+}
+
+/// Hot rows and columns (1-based) of the run mask that the reference does not have: a defect that is in every image shows
+/// in no comparison of images among each other.
+pub(super) fn hot_lines(
+    config: &ElementConfig,
+    ccd: i64,
+    amplifier: &str,
+    rows: &[f64],
+    cols: &[f64],
+    reference: &ReferenceRun,
+) -> Vec<QualityTest> {
+    let name = "QThotLines";
+    let settings = config.tests.get(name);
+    if !settings.active {
+        return Vec::new();
+    }
+    let run_ref = reference.record.run;
+    let entries = reference.element(config.description.id).map(|me| &me.run[..]).unwrap_or_default();
+    let Some(known) = entries.iter().find(|r| r.amplifier == amplifier && (r.ccd == ccd || entries.len() == 1)) else {
+        return vec![not_applicable(name, Some(run_ref), format!("run {run_ref} has no mask"))];
+    };
+    let new = |lines: &[f64], key: &str| -> Vec<f64> {
+        let Some(Extra::Numbers(known)) = known.extra.get(key) else { return lines.to_vec() };
+        lines.iter().copied().filter(|line| !known.contains(line)).collect()
+    };
+    let (rows, cols) = (new(rows, "hot_rows"), new(cols, "hot_cols"));
+    let count = (rows.len() + cols.len()) as f64;
+    let cut = settings.cut.unwrap_or(0.0);
+    let mut test = verdict(name, count > cut, settings.severity.unwrap_or(Flag::Warn), count, cut);
+    let list = |what: &str, lines: &[f64]| {
+        const SHOWN: usize = 10;
+        let numbers: Vec<String> = lines.iter().take(SHOWN).map(|l| format!("{l}")).collect();
+        let more = if lines.len() > SHOWN { format!(" and {} more", lines.len() - SHOWN) } else { String::new() };
+        (!lines.is_empty()).then(|| format!("{what} {}{more}", numbers.join(", ")))
+    };
+    let found: Vec<String> = [list("row", &rows), list("column", &cols)].into_iter().flatten().collect();
+    test.reason = if found.is_empty() {
+        format!("no hot row or column that run {run_ref} does not have")
+    } else {
+        format!("hot in this run and not in run {run_ref}: {}", found.join("; "))
+    };
+    test.run_ref = Some(run_ref);
+    test.x = rows.into_iter().chain(cols).collect();
+    vec![test]
 }
 
 /// Rows and their pedestals or sigmas: what the range of ids 32 and 33 holds for.

@@ -3,6 +3,8 @@
 //! Layout: `run`, `me_dc_gain`, …, one dictionary per monitor element with lists of one element per image and amplifier
 //! (what older scripts read), and the complete summary, as in the JSON, under `_meta`.
 
+use std::collections::BTreeMap;
+
 use indexmap::IndexMap;
 use serde::ser::{SerializeMap, Serializer};
 use serde::{Deserialize, Serialize};
@@ -63,9 +65,18 @@ impl Serialize for Flat<'_> {
         for (name, me) in summary.mes.iter().filter(|(_, me)| me.scope != Scope::I) {
             map.serialize_entry(name, &FlatElement(me))?;
         }
-        map.serialize_entry("_meta", summary)?;
+        let aliases = summary.mes.iter().map(|(name, me)| (name.as_str(), me.aliases.as_slice())).collect();
+        map.serialize_entry("_meta", &Meta { summary, aliases })?;
         map.end()
     }
+}
+
+/// The complete summary, and the older names of the monitor elements.
+#[derive(Serialize)]
+struct Meta<'a> {
+    #[serde(flatten)]
+    summary: &'a Summary,
+    aliases: BTreeMap<&'a str, &'a [String]>,
 }
 
 /// A monitor element as dictionary of parallel lists.

@@ -178,7 +178,10 @@ pub fn images(out: &mut dyn Write, summary: &Summary) -> io::Result<()> {
         )?;
     }
     writeln!(out, "</tr></thead><tbody>")?;
-    for (position, image) in summary.images.iter().enumerate() {
+    // The summary has the order of the names, in which image 10 comes before image 2.
+    let mut order: Vec<(usize, &ImageRecord)> = summary.images.iter().enumerate().collect();
+    order.sort_by_key(|(_, image)| image.number);
+    for (position, image) in order {
         row(out, image, position, &columns)?;
     }
     writeln!(out, "</tbody></table></div></section>")
