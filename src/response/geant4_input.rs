@@ -1,14 +1,11 @@
 //! Geant4 files of the DAMIC-M simulation (spec 07 §3): trees `RunInfo`, `EventOut` and `CCDOut`.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::error::{ResponseRunError, Result};
 use crate::root::read::{BranchReader, ReadError, ReadResult, RootInput, TreeReader, Values};
-
-/// Events that are handed over at a time.
-const BATCH: u64 = 256;
 
 /// Columns of `EventOut` that are attached to the output, if they exist.
 pub const PRIMARY_COLUMNS: [&str; 7] = ["posx", "posy", "posz", "momx", "momy", "momz", "energy"];
@@ -84,6 +81,9 @@ fn unusable(path: &Path, reason: impl ToString) -> ResponseRunError {
 }
 
 impl Geant4File {
+    /// Events that are usually handed over at a time.
+    pub const BATCH: u64 = 256;
+
     /// Opens a file and reads what is known about the run.
     ///
     /// # Errors
@@ -102,11 +102,12 @@ impl Geant4File {
         read().map_err(|e| unusable(path, e))
     }
 
-    /// Reads the events with deposits, in the order of the file, and hands them over in batches.
+    /// Reads the events with deposits, in the order of the file, and hands them over in batches of `batch`. An `EventID`
+    /// that occurs several times takes the primaries of that number in the order of the file.
     ///
     /// # Errors
     /// If the file is damaged, or what `take` returns.
-    pub fn events(&self, mut take: impl FnMut(Vec<Event>) -> Result<()>) -> Result<()> {
+    pub fn events(&self, batch: u64, mut take: impl FnMut(Vec<Event>) -> Result<()>) -> Result<()> {
         let failed = |e: ReadError| unusable(&self.path, e);
         let mut primaries = self.primaries().map_err(failed)?;
         let tree = self.input.tree("CCDOut").map_err(failed)?;
@@ -114,35 +115,39 @@ impl Geant4File {
         let entries = tree.entries();
         let mut done = 0;
         while done < entries {
-            let end = (done + BATCH).min(entries);
-            let mut batch = Vec::new();
+            let end = (done + batch.max(1)).min(entries);
+            let mut events = Vec::new();
             for entry in done..end {
                 if let Some(mut event) = columns.event(entry).map_err(failed)? {
-                    event.primaries = primaries.remove(&event.id).unwrap_or_default();
-                    batch.push(event);
+                    event.primaries = match primaries.get_mut(&event.id) {
+                        Some(of_id) if of_id.len() > 1 => of_id.pop_front().unwrap_or_default(),
+                        Some(of_id) => of_id.front().cloned().unwrap_or_default(),
+                        None => Vec::new(),
+                    };
+                    events.push(event);
                 }
             }
-            take(batch)?;
+            take(events)?;
             done = end;
         }
         Ok(())
     }
 
     /// Primaries of the events that have deposits.
-    fn primaries(&self) -> ReadResult<HashMap<i64, Vec<Vec<f64>>>> {
+    fn primaries(&self) -> ReadResult<HashMap<i64, VecDeque<Vec<Vec<f64>>>>> {
         let hits = self.input.tree("CCDOut")?;
         let wanted: HashSet<i64> =
             scalars(&hits, "EventID")?.map(|x| x.map(|x| x as i64)).collect::<ReadResult<_>>()?;
         let events = self.input.tree("EventOut")?;
         let mut columns =
             self.primary_columns.iter().map(|name| vectors(&events, name)).collect::<ReadResult<Vec<_>>>()?;
-        let mut found = HashMap::new();
+        let mut found: HashMap<i64, VecDeque<Vec<Vec<f64>>>> = HashMap::new();
         for id in scalars(&events, "EventID")? {
             let id = id? as i64;
             let values =
                 columns.iter_mut().map(|c| c.next().unwrap_or(Ok(Vec::new()))).collect::<ReadResult<Vec<_>>>()?;
             if wanted.contains(&id) {
-                found.insert(id, values);
+                found.entry(id).or_default().push_back(values);
             }
         }
         Ok(found)
@@ -254,8 +259,9 @@ impl<'t> Columns<'t> {
                 column.len()
             )));
         }
-        let total: f64 = values["Edep"].iter().sum();
-        if n == 0 || total.is_nan() || total <= 0.0 {
+        // A deposit without a number is left out and counted later, like one outside of the CCD; the others stay.
+        let total: f64 = values["Edep"].iter().filter(|e| e.is_finite()).sum();
+        if n == 0 || total <= 0.0 {
             return Ok(None);
         }
         let hits = (0..n)

@@ -1,6 +1,7 @@
 //! The flow of a run (spec 07 §2): events in batches, their collections through the chain in parallel, then in order
 //! into images and trees.
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
@@ -39,7 +40,12 @@ pub struct Summary {
     pub files: Vec<PathBuf>,
     /// What deserves a warning.
     pub warnings: Vec<String>,
+    /// `RunInfo.Seed` of the inputs.
+    pub seeds: Vec<i64>,
 }
+
+/// Events that are worked on at a time when each holds a good part of the CCD.
+const FEW_EVENTS: u64 = 2;
 
 /// An event after the chain.
 struct Digitized {
@@ -54,14 +60,15 @@ struct Digitized {
 /// If an input cannot be used (then nothing of it is written), a step fails, or a file cannot be written.
 pub fn run(config: &ResponseConfig, job: &Job, seed: u64, display: Option<&EventDisplay>) -> Result<Summary> {
     let files: Vec<Geant4File> = job.inputs.iter().map(|path| Geant4File::open(path)).collect::<Result<_>>()?;
+    let seed_of_job = seed_of_file(seed, &files[0]);
     let mut full_noise = FullNoise::default();
-    for noise in config.chain.iter().filter_map(|step| step.full_noise(&config.ccd, seed)) {
+    for noise in config.chain.iter().filter_map(|step| step.full_noise(&config.ccd, seed_of_job)) {
         full_noise.add(noise);
     }
     let step_failed = |error| ResponseRunError::Step { path: job.inputs[0].clone(), error };
     let mut gatherers: Vec<Box<dyn Gatherer>> = Vec::new();
     for step in &config.chain {
-        gatherers.extend(step.gatherer(&config.ccd, seed).map_err(step_failed)?);
+        gatherers.extend(step.gatherer(&config.ccd, seed_of_job).map_err(step_failed)?);
     }
     let shape = Shape {
         diffusion: config.is_active("Diffusion"),
@@ -81,7 +88,7 @@ pub fn run(config: &ResponseConfig, job: &Job, seed: u64, display: Option<&Event
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         let context = ResponseContext {
             ccd: &config.ccd,
-            seed,
+            seed: seed_of_file(seed, file),
             full_noise: &full_noise,
             threshold: config.threshold,
             saturation_adu: config.saturation_adu,
@@ -89,8 +96,15 @@ pub fn run(config: &ResponseConfig, job: &Job, seed: u64, display: Option<&Event
             input_name: &name,
         };
         let before = output.summary.clusters;
+        let (mut known, mut repeated) = (HashSet::new(), 0u64);
         let columns = columns_of(file, &output.shape);
-        file.events(|events| {
+        output.summary.seeds.push(file.run.seed);
+        // Without a threshold the noise makes every second pixel of the CCD part of each event.
+        let all_pixels = full_noise.sum.is_some() && config.threshold.is_none();
+        file.events(if all_pixels { FEW_EVENTS } else { Geant4File::BATCH }, |events| {
+            for event in &events {
+                repeated += u64::from(!known.insert(event.id + shift));
+            }
             let step_failed = |error| ResponseRunError::Step { path: path.clone(), error };
             let events: Vec<Digitized> = events
                 .into_par_iter()
@@ -104,6 +118,12 @@ pub fn run(config: &ResponseConfig, job: &Job, seed: u64, display: Option<&Event
             }
             Ok(())
         })?;
+        if repeated > 0 {
+            output.summary.warnings.push(format!(
+                "{}: {repeated} events repeat an EventID of the file: they get the same random numbers",
+                path.display()
+            ));
+        }
         if number + 1 == files.len() {
             for gatherer in &mut gatherers {
                 let images = gatherer.close(&context).map_err(step_failed)?;
@@ -114,6 +134,12 @@ pub fn run(config: &ResponseConfig, job: &Job, seed: u64, display: Option<&Event
         shift += file.generated;
     }
     output.finish(config, seed)
+}
+
+/// The seed of the random numbers of a file: simulations of one set-up all count their events from 0 and differ in the seed
+/// of their `RunInfo`, without which events of the same number would get the same random numbers in all of them.
+fn seed_of_file(seed: u64, file: &Geant4File) -> u64 {
+    seed ^ (file.run.seed as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15)
 }
 
 /// Positions of the columns that are written among those of the file.

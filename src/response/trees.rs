@@ -89,7 +89,7 @@ pub fn pixelized_event(event: i64, collections: &[HitCollection], values: &[Vec<
         ("pixels_z".into(), float(|p| p.z)),
         ("pixels_Edep".into(), float(|p| p.energy / 1e3)),
         ("pixels_time".into(), float(|p| p.time)),
-        ("pixels_pdg".into(), float(|p| f64::from(p.pdg))),
+        ("pixels_pdg".into(), ints(pixels().map(|p| i64::from(p.pdg)), &offsets)),
     ];
     if shape.diffusion {
         rest.push(("pixels_N_carried_charges".into(), ints(pixels().map(|p| i64::from(p.charge)), &offsets)));

@@ -53,7 +53,7 @@ impl Geant4Events {
     }
 
     fn add_file(&mut self, path: &Path, setup: &Setup) -> crate::response::Result<()> {
-        Geant4File::open(path)?.events(|batch| {
+        Geant4File::open(path)?.events(Geant4File::BATCH, |batch| {
             batch.iter().for_each(|event| self.add(event, setup));
             Ok(())
         })

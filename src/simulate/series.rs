@@ -39,6 +39,12 @@ impl Series {
                 "--embed-truth needs one image per file; with layout = acm use the file _truth.fits".into(),
             ]));
         }
+        for path in [output, geant4].into_iter().flatten().filter(|path| path.is_dir()) {
+            return Err(SimulateError::Parameters(vec![format!(
+                "{} is a directory; a file was expected",
+                path.display()
+            )]));
+        }
         let config = &setup.config;
         let files = match output {
             Some(output) if images == 1 => vec![ImageFiles::new(output)],

@@ -1,5 +1,6 @@
 //! `panaSKImg response`: the detector response to a Geant4 simulation (spec 07 §2).
 
+use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
@@ -113,9 +114,25 @@ fn work(matches: &ArgMatches, _: &Surroundings<'_>) -> Result<u8, UsageError> {
         .build()
         .map_err(|e| UsageError::Other(format!("cannot start {threads} threads: {e}")))?;
     let mut failed = 0;
+    let mut seeds: HashMap<i64, &Job> = HashMap::new();
     for job in &jobs {
         match pool.install(|| run(&config, job, args.seed, display.as_ref())) {
-            Ok(summary) => report(job, &summary, args.verbose),
+            Ok(summary) => {
+                report(job, &summary, args.verbose);
+                if let [seed] = summary.seeds[..]
+                    && let Some(other) = seeds.insert(seed, job)
+                {
+                    say(
+                        "warning",
+                        format!(
+                            "{} and {} have the same RunInfo.Seed, {seed}: events of the same EventID get the same random \
+                             numbers; use --altogether, or another --seed for one of them",
+                            other.inputs[0].display(),
+                            job.inputs[0].display()
+                        ),
+                    );
+                }
+            }
             Err(error) => {
                 say("error", error);
                 failed += 1;
@@ -164,7 +181,10 @@ fn jobs(args: &ResponseArgs, config: &ResponseConfig) -> Result<Vec<Job>, UsageE
 }
 
 fn report(job: &Job, summary: &Summary, verbose: bool) {
-    let own_warnings = summary.warnings.iter().filter(|w| w.contains("volumes (") || w.contains("deposits lie"));
+    let own_warnings = summary
+        .warnings
+        .iter()
+        .filter(|w| ["volumes (", "deposits lie", "repeat an EventID"].iter().any(|part| w.contains(part)));
     own_warnings.for_each(|w| say("warning", w));
     let mut text = format!(
         "{}: {} events, {} with signal, {} clusters\n",

@@ -7,7 +7,6 @@ use ndarray::Array2;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::assemble::assemble;
 use crate::fits::{Card, FitsInput, Header};
 use crate::process::digitize::{
     Ccd, DigitizeProcess, GatheredImage, Gatherer, HitCollection, ImagePlace, Recorded, ResponseContext, ResponseError,
@@ -44,10 +43,10 @@ impl DigitizeProcess for CreateFitsImage {
         if self.n_events == 0 { vec!["`n_events` = 0 must be at least 1".into()] } else { Vec::new() }
     }
 
-    /// The signal is needed before the noise is added: it is kept for the image.
-    fn execute(&self, hits: &mut HitCollection, context: &ResponseContext<'_>) -> Result<(), ResponseError> {
+    /// The signal is needed before the noise is added: it is kept for the image. The noise of the whole CCD comes once,
+    /// with the image, and not with every collection.
+    fn execute(&self, hits: &mut HitCollection, _: &ResponseContext<'_>) -> Result<(), ResponseError> {
         hits.keep_signal();
-        assemble(hits, context);
         Ok(())
     }
 

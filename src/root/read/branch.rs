@@ -210,6 +210,11 @@ impl BranchReader {
         let last = usize::try_from(tail.i32()?).unwrap_or(0);
         let end = last.checked_sub(key.length).filter(|end| *end <= payload.len());
         let Some(end) = end else { return fault("the data of a basket end outside of it") };
+        if matches!(self.kind, Kind::Text)
+            && let Some(offsets) = entry_offsets(&payload[end..], entries)
+        {
+            return texts(&payload[..end], &offsets, key.length);
+        }
         let mut cursor = Cursor::new(&payload[..end], key.length);
         let mut values = Vec::new();
         for _ in 0..entries {
@@ -302,4 +307,30 @@ fn kind(branch: &Object) -> ReadResult<(Kind, String)> {
         _ => Kind::Other,
     };
     Ok((kind, if length == 1 { type_name.to_owned() } else { format!("{type_name}[{length}]") }))
+}
+/// Where the entries of a basket begin, counted from the key: the list behind the data, a count before it.
+fn entry_offsets(behind: &[u8], entries: usize) -> Option<Vec<usize>> {
+    let mut cursor = Cursor::new(behind, 0);
+    // One more than the entries: the last number is not used.
+    let count = usize::try_from(cursor.i32().ok()?).ok().filter(|n| *n >= entries && entries > 0)?;
+    if count > behind.len() / 4 {
+        return None;
+    }
+    (0..entries).map(|_| usize::try_from(cursor.i32().ok()?).ok()).collect()
+}
+
+/// Texts between offsets. ROOT writes nothing at all for an empty one.
+fn texts(data: &[u8], offsets: &[usize], key_length: usize) -> ReadResult<Vec<Values>> {
+    let place = |offset: usize| offset.checked_sub(key_length).filter(|at| *at <= data.len());
+    let text = |k: usize| {
+        let start = place(offsets[k]);
+        let stop = offsets.get(k + 1).map_or(Some(data.len()), |next| place(*next));
+        let (Some(start), Some(stop)) = (start, stop) else { return fault("a text lies outside of its basket") };
+        match data.get(start..stop) {
+            Some([]) => Ok(Values::Text(String::new())),
+            Some(entry) => Ok(Values::Text(Cursor::new(entry, 0).string()?)),
+            None => fault("the texts of a basket are out of order"),
+        }
+    };
+    (0..offsets.len()).map(text).collect()
 }
