@@ -208,9 +208,9 @@ impl Report {
         self.image_files.push(file);
     }
 
-    /// Adds a message.
+    /// Adds a message; powers of ten as figures write them (`10^{−5}`) get raised digits.
     pub fn log(&mut self, level: Level, text: impl Into<String>) {
-        self.log.push(LogRecord { level, process: self.tag.clone(), text: text.into() });
+        self.log.push(LogRecord { level, process: self.tag.clone(), text: crate::plot::without_markup(&text.into()) });
     }
 
     /// A warning: shown, counted and kept in the summary.

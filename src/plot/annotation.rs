@@ -132,6 +132,46 @@ pub fn value_with_error(value: f64, error: f64) -> String {
     format!("{} ± {error:.digits$}", typographic_minus(&format!("{value:.digits$}")))
 }
 
+/// `low … high`, both with the decimals of three significant digits of the larger one, and its power of ten from 10⁻⁴
+/// downwards and 10⁶ upwards; a limit of zero is a plain 0.
+pub fn interval(low: f64, high: f64) -> String {
+    let largest = low.abs().max(high.abs());
+    if !(largest > 0.0 && largest.is_finite()) {
+        return format!("{} … {}", typographic_minus(&low.to_string()), typographic_minus(&high.to_string()));
+    }
+    let exponent = largest.log10().floor() as i32;
+    let shared = if (-4..6).contains(&exponent) { 0 } else { exponent.max(-300) };
+    let decimals = (2 + shared - exponent).clamp(0, 17) as usize;
+    let limit = |value: f64| match value / 10f64.powi(shared) {
+        0.0 => "0".to_owned(),
+        scaled => typographic_minus(&format!("{scaled:.decimals$}")),
+    };
+    let text = format!("{} … {}", limit(low), limit(high));
+    if shared == 0 { text } else { format!("({text})·10^{{{}}}", signed(shared)) }
+}
+
+/// A text of figures for a terminal: the powers of ten in raised digits, 10⁻⁵ for `10^{−5}`.
+pub fn without_markup(text: &str) -> String {
+    let mut parts = text.split("^{");
+    let mut plain = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let (exponent, rest) = part.split_once('}').unwrap_or((part, ""));
+        let raised: Option<String> = exponent
+            .chars()
+            .map(|c| match c {
+                '−' | '-' => Some('⁻'),
+                _ => "⁰¹²³⁴⁵⁶⁷⁸⁹".chars().nth(c.to_digit(10)? as usize),
+            })
+            .collect();
+        match raised {
+            Some(raised) => plain.push_str(&raised),
+            None => plain.push_str(&format!("^{{{exponent}}}")),
+        }
+        plain.push_str(rest);
+    }
+    plain
+}
+
 /// Decimals that show two significant digits of `error`.
 fn decimals_for(error: f64) -> usize {
     let mut digits = 1i32.saturating_sub(error.log10().floor() as i32).clamp(0, 17) as usize;
@@ -303,6 +343,16 @@ mod tests {
         assert_eq!(value_with_error(1.22e-4, 1.1e-6), "0.0001220 ± 0.0000011");
         assert_eq!(value_with_error(3.21e-7, 1.1e-8), "(3.21 ± 0.11)·10^{−7}");
         assert_eq!(value_with_error(123456.0, 1234.0), "123456 ± 1234");
+    }
+
+    #[test]
+    fn intervals_and_texts_for_terminals() {
+        assert_eq!(interval(0.0, 0.00207), "0 … 0.00207");
+        assert_eq!(interval(8.79e-5, 1.35e-4), "0.000088 … 0.000135");
+        assert_eq!(interval(-1e-5, 2.0715e-5), "(−1.00 … 2.07)·10^{−5}");
+        assert_eq!(interval(0.0, 0.0), "0 … 0");
+        assert_eq!(without_markup("q (−1.3 ± 1.0)·10^{−5} per e⁻"), "q (−1.3 ± 1.0)·10⁻⁵ per e⁻");
+        assert_eq!(without_markup("plain 2^{n}, 10^{12"), "plain 2^{n}, 10¹²");
     }
 
     #[test]

@@ -17,11 +17,12 @@
 //! | [`bounded_search`], [`small_matrix`] | the engine below: Levenberg–Marquardt in a box, Hessian, profiles |
 //! | [`unified_interval`] | interval for a quantity that cannot be negative |
 //! | [`random`] | seeded streams of random numbers and their distributions |
-//! | [`small_matrix`] | positive-definite matrices on the stack |
+//! | [`small_matrix`], [`band_matrix`] | positive-definite matrices: small on the stack, long banded ones |
 //!
 //! A fit that fails is a result with a [`status`], not an error: errors are for input that cannot be fitted at all.
 //! Results depend on the input alone, bit for bit, never on the number of threads.
 
+pub mod band_matrix;
 pub mod bounded_search;
 pub mod charge_comb;
 pub mod dark_current;

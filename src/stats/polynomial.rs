@@ -1,9 +1,10 @@
 //! Weighted least-squares polynomials in closed form: straight lines against rows, linearity, trends.
 //!
 //! The normal equations are set up in x shifted and scaled to [−1, 1], where they are well conditioned for the few
-//! degrees used here, and transformed back. Errors are those of the given σ (C = (JᵀWJ)⁻¹), not scaled by the
-//! residuals.
+//! degrees used here, and transformed back. Errors are those of the given σ, or covariance V of the points
+//! (C = (JᵀV⁻¹J)⁻¹), not scaled by the residuals.
 
+use crate::stats::band_matrix::BandMatrix;
 use crate::stats::error::StatsError;
 use crate::stats::small_matrix;
 
@@ -48,48 +49,89 @@ impl PolynomialFit {
 /// # Errors
 /// Different lengths, or a degree above [`MAX_DEGREE`].
 pub fn fit_polynomial(x: &[f64], y: &[f64], sigma: &[f64], degree: usize) -> Result<PolynomialFit, StatsError> {
-    for (what, got) in [("y values of a polynomial fit", y.len()), ("errors of a polynomial fit", sigma.len())] {
-        if got != x.len() {
-            return Err(StatsError::Length { what, expected: x.len(), got });
-        }
-    }
-    if degree > MAX_DEGREE {
-        return Err(StatsError::Length { what: "coefficients of a polynomial", expected: N, got: degree + 1 });
-    }
+    check_lengths(
+        x,
+        &[("y values of a polynomial fit", y.len()), ("errors of a polynomial fit", sigma.len())],
+        degree,
+    )?;
     let points: Vec<(f64, f64, f64)> = x
         .iter()
         .zip(y)
         .zip(sigma)
-        .map(|((&x, &y), &sigma)| (x, y, 1.0 / (sigma * sigma)))
-        .filter(|(x, y, w)| x.is_finite() && y.is_finite() && w.is_finite() && *w > 0.0)
+        .map(|((&x, &y), &sigma)| (x, y, 1.0 / sigma))
+        .filter(|(x, y, w)| x.is_finite() && y.is_finite() && (w * w).is_finite() && *w > 0.0)
         .collect();
-    let n = degree + 1;
-    let ndf = points.len() as i64 - n as i64;
-    let undetermined =
-        PolynomialFit { coefficients: vec![f64::NAN; n], covariance: vec![vec![f64::NAN; n]; n], chi2: f64::NAN, ndf };
-    let (lo, hi) = points.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(lo, hi), p| (lo.min(p.0), hi.max(p.0)));
-    if ndf < 0 {
-        return Ok(undetermined);
+    let weighted = |column: &mut [f64]| column.iter_mut().zip(&points).for_each(|(c, p)| *c *= p.2);
+    let x: Vec<f64> = points.iter().map(|p| p.0).collect();
+    let y: Vec<f64> = points.iter().map(|p| p.1).collect();
+    Ok(solve(&x, y, weighted, degree))
+}
+
+/// Fits a polynomial of `degree` to points whose errors are correlated: `covariance[i][j]` of points i and j. With fewer
+/// different x than coefficients, or a covariance that is not positive definite, everything is NaN.
+///
+/// # Errors
+/// Different lengths, or a degree above [`MAX_DEGREE`].
+pub fn fit_correlated_polynomial(
+    x: &[f64],
+    y: &[f64],
+    covariance: &[Vec<f64>],
+    degree: usize,
+) -> Result<PolynomialFit, StatsError> {
+    check_lengths(x, &[("y values of a polynomial fit", y.len()), ("rows of a covariance", covariance.len())], degree)?;
+    if let Some(row) = covariance.iter().find(|row| row.len() != x.len()) {
+        return Err(StatsError::Length { what: "columns of a covariance", expected: x.len(), got: row.len() });
     }
+    let finite = x.iter().chain(y).all(|v| v.is_finite());
+    match BandMatrix::full(covariance).factor().filter(|_| finite) {
+        Some(factor) => Ok(solve(x, y.to_vec(), |column: &mut [f64]| factor.whiten(column), degree)),
+        None => Ok(undetermined(x.len() as i64 - degree as i64 - 1, degree + 1)),
+    }
+}
+
+fn check_lengths(x: &[f64], lengths: &[(&'static str, usize)], degree: usize) -> Result<(), StatsError> {
+    if let Some(&(what, got)) = lengths.iter().find(|(_, got)| *got != x.len()) {
+        return Err(StatsError::Length { what, expected: x.len(), got });
+    }
+    if degree > MAX_DEGREE {
+        return Err(StatsError::Length { what: "coefficients of a polynomial", expected: N, got: degree + 1 });
+    }
+    Ok(())
+}
+
+fn undetermined(ndf: i64, n: usize) -> PolynomialFit {
+    PolynomialFit { coefficients: vec![f64::NAN; n], covariance: vec![vec![f64::NAN; n]; n], chi2: f64::NAN, ndf }
+}
+
+/// The fit to finite points; `whiten` makes a column of the design matrix, or y, one of independent rows of error 1.
+fn solve(x: &[f64], mut y: Vec<f64>, whiten: impl Fn(&mut [f64]), degree: usize) -> PolynomialFit {
+    let n = degree + 1;
+    let ndf = x.len() as i64 - n as i64;
+    if ndf < 0 {
+        return undetermined(ndf, n);
+    }
+    let (lo, hi) = x.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(lo, hi), x| (lo.min(*x), hi.max(*x)));
     let (centre, half) = (0.5 * (lo + hi), if hi > lo { 0.5 * (hi - lo) } else { 1.0 });
+    let columns: Vec<Vec<f64>> = (0..n as i32)
+        .map(|k| {
+            let mut column: Vec<f64> = x.iter().map(|x| ((x - centre) / half).powi(k)).collect();
+            whiten(&mut column);
+            column
+        })
+        .collect();
+    whiten(&mut y);
+    let product = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>();
     let mut matrix = [[0.0; N]; N];
     let mut rhs = [0.0; N];
-    for &(x, y, w) in &points {
-        let u = (x - centre) / half;
-        let mut powers = [1.0; N];
-        for k in 1..n {
-            powers[k] = powers[k - 1] * u;
-        }
-        for row in 0..n {
-            rhs[row] += w * powers[row] * y;
-            for col in 0..n {
-                matrix[row][col] += w * powers[row] * powers[col];
-            }
+    for row in 0..n {
+        rhs[row] = product(&columns[row], &y);
+        for col in 0..n {
+            matrix[row][col] = product(&columns[row], &columns[col]);
         }
     }
     let (Some(scaled), Some(inverse)) = (small_matrix::solve(&matrix, &rhs, n), small_matrix::inverse(&matrix, n))
     else {
-        return Ok(undetermined);
+        return undetermined(ndf, n);
     };
     let back = transformation(centre, half, n);
     let coefficients: Vec<f64> = (0..n).map(|k| (0..n).map(|j| back[k][j] * scaled[j]).sum()).collect();
@@ -103,15 +145,13 @@ pub fn fit_polynomial(x: &[f64], y: &[f64], sigma: &[f64], degree: usize) -> Res
                 .collect()
         })
         .collect();
-    let chi2 = points
-        .iter()
-        .map(|&(x, y, w)| {
-            let u = (x - centre) / half;
-            let f = scaled[..n].iter().rev().fold(0.0, |sum, c| sum * u + c);
-            w * (y - f) * (y - f)
+    let chi2 = (0..x.len())
+        .map(|i| {
+            let f: f64 = (0..n).map(|k| scaled[k] * columns[k][i]).sum();
+            (y[i] - f) * (y[i] - f)
         })
         .sum();
-    Ok(PolynomialFit { coefficients, covariance, chi2, ndf })
+    PolynomialFit { coefficients, covariance, chi2, ndf }
 }
 
 /// Coefficient of xᵏ in ((x − centre)/half)ʲ, as `[k][j]`.
@@ -170,6 +210,28 @@ mod tests {
             .collect();
         let (mean, width) = crate::stats::robust::mean_and_std(&pulls, crate::stats::robust::Ddof::Population);
         assert!(mean.abs() < 4.0 * 0.022 && (width - 1.0).abs() < 4.0 * 0.016);
+    }
+
+    #[test]
+    fn correlated_points() {
+        // Two measurements of a constant share an error: V = [[2, 1], [1, 5]]. Best mean with weights
+        // (5 − 1, 2 − 1)/5 = (0.8, 0.2); variance det V/(2 + 5 − 2) = 9/5; χ² = (y₁ − y₂)²/5
+        let fit = fit_correlated_polynomial(&[0.0, 1.0], &[3.0, 8.0], &[vec![2.0, 1.0], vec![1.0, 5.0]], 0).unwrap();
+        assert!((fit.coefficients[0] - 4.0).abs() < 1e-12 && (fit.covariance[0][0] - 1.8).abs() < 1e-12);
+        assert!((fit.chi2 - 5.0).abs() < 1e-12 && fit.ndf == 1);
+        // without correlation as with plain errors
+        let (x, y, sigma) = ([0.0, 1.0, 2.0, 4.0], [1.0, 0.0, 3.0, 2.5], [0.5, 1.0, 2.0, 0.7]);
+        let covariance: Vec<Vec<f64>> =
+            (0..4).map(|i| (0..4).map(|j| if i == j { sigma[i] * sigma[i] } else { 0.0 }).collect()).collect();
+        let plain = fit_polynomial(&x, &y, &sigma, 2).unwrap();
+        let full = fit_correlated_polynomial(&x, &y, &covariance, 2).unwrap();
+        for k in 0..3 {
+            assert!((plain.coefficients[k] - full.coefficients[k]).abs() < 1e-12);
+            assert!((plain.error(k) - full.error(k)).abs() < 1e-12);
+        }
+        let singular = fit_correlated_polynomial(&x[..2], &y[..2], &[vec![1.0; 2], vec![1.0; 2]], 0).unwrap();
+        assert!(singular.coefficients[0].is_nan());
+        assert!(fit_correlated_polynomial(&x, &y, &covariance[..3], 1).is_err());
     }
 
     #[test]

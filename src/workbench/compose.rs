@@ -47,7 +47,8 @@ pub struct ComposeArgs {
     /// Skip images that have not this number of rows and columns
     #[arg(long, num_args = 2, value_names = ["R", "C"])]
     pub shape: Option<Vec<usize>>,
-    /// Files of the ACM board: the time is that of DATEINI
+    /// Files of the ACM board: the time is that of DATEINI, that of the readout READOUT_SEC, else
+    /// DATEEND - DATEINI without the exposure
     #[arg(long, action = ArgAction::Set, num_args = 0..=1, default_missing_value = "true", default_value_t = false,
           hide_default_value = true, hide_possible_values = true, value_name = "BOOL")]
     pub acm: bool,
@@ -252,6 +253,29 @@ mod tests {
         assert_eq!(header.number("CTEXPSTD"), Some(0.0));
         let history: Vec<_> = header.cards().iter().filter(|c| c.keyword == "HISTORY").map(|c| &*c.comment).collect();
         assert_eq!(history[1..], ["Input: i_b.fits", "Input: i_c.fits", "Input: i_a.fits"]);
+    }
+
+    #[test]
+    fn the_readout_of_the_acm_board_does_not_include_the_exposure() {
+        // the header of spec 04 §4.2: 3769.877 s of readout, 500 s of exposure, 4270.344 s from DATEINI to DATEEND
+        let folder = tempfile::tempdir().unwrap();
+        let mut cards = vec![
+            Card::new("DATEINI", "2025-08-07T17:02:13.624", ""),
+            Card::new("DATEEND", "2025-08-07T18:13:23.968", ""),
+            Card::new("EXPOSURE", 500, ""),
+        ];
+        let mut acm = args("x.fits", true);
+        acm.acm = true;
+        let waiting = |cards: &[Card]| {
+            with_cards(folder.path(), "x.fits", &image(2, 2, |_, _| 0.0), cards);
+            run(&acm, folder.path()).unwrap();
+            let header = FitsInput::open(folder.path().join("all.fits")).unwrap().header(0).unwrap();
+            (header.number("CTBINPIX").unwrap(), header.number("CTBINEXP").unwrap())
+        };
+        let (pixel, exposure) = waiting(&cards);
+        assert!((pixel - 0.5 * 3770.344).abs() < 1e-3 && exposure == 500.0, "{pixel} {exposure}");
+        cards.push(Card::new("READOUT_SEC", 3769.877, ""));
+        assert!((waiting(&cards).0 - 0.5 * 3769.877).abs() < 1e-9);
     }
 
     #[test]

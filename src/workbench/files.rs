@@ -237,8 +237,8 @@ impl Cards {
         found
     }
 
-    /// Exposure and readout time, seconds: `MEXP` and `MREAD` are milliseconds, `EXPOSURE`, `EXPTIME` and the dates of
-    /// start and end seconds. 0 for what is not there.
+    /// Exposure and readout time, seconds: `MEXP` and `MREAD` are milliseconds, `EXPOSURE`, `EXPTIME`, `READOUT_SEC` of
+    /// the ACM board and the dates of start and end seconds (spec 04 §4.2). 0 for what is not there.
     pub fn times(&self) -> (f64, f64) {
         let exposure = self
             .number("MEXP")
@@ -251,7 +251,8 @@ impl Cards {
             let started_before_exposure = self.date(&["RDSTART", "RDSTRT"]).is_none();
             Some((end - start - if started_before_exposure { exposure } else { 0.0 }).max(0.0))
         };
-        let readout = self.number("MREAD").map(|t| 1e-3 * t).or_else(from_dates).unwrap_or(0.0);
+        let readout = self.number("MREAD").map(|t| 1e-3 * t);
+        let readout = readout.or_else(|| self.number("READOUT_SEC")).or_else(from_dates).unwrap_or(0.0);
         (exposure, readout)
     }
 }

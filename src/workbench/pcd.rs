@@ -88,7 +88,7 @@ pub fn run(args: &PcdArgs, base: &Path) -> BenchResult<Results> {
             set.pixels
         ));
         if let Some((n, error)) = share_above(set, lo, hi, 0.5) {
-            results.line(format!("  pixels between 0.5 {} and {hi}: {} of all", set.unit, plus_minus(n, error)));
+            results.line(format!("  pixels between 0.5 and {hi} {}: {} of all", set.unit, plus_minus(n, error)));
         }
     }
     results.figure(figure(args, &sets, (lo, hi)));

@@ -183,7 +183,9 @@ impl<'a> Plan<'a> {
         let logarithmic = image.scale == ColourScale::Log;
         let kind = if logarithmic { AxisScale::Log } else { AxisScale::Linear };
         let scale = Scale::new(kind, limits.low, limits.high, false);
-        let ticks = self.y_ticks(&Axis::default(), &scale, height);
+        // discrete colours stand for whole numbers
+        let axis = if image.steps.is_some() { Axis::default().integer() } else { Axis::default() };
+        let ticks = self.y_ticks(&axis, &scale, height);
         Some((scale, ticks))
     }
 

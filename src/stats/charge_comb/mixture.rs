@@ -1,17 +1,15 @@
-//! Gaussian mixtures fitted by expectation maximisation to a fine histogram (spec 04 §2.3 B, C).
+//! Equidistant Gaussians fitted by expectation maximisation to a fine histogram (spec 04 §2.3 B).
 //!
 //! Only bins that hold something and only components within eight widths take part, so that a comb of a hundred peaks
 //! costs no more than its data.
 
-use super::CombPeak;
 use crate::stats::small_matrix;
 
 /// Components further away than this many widths have no part in a value.
-const REACH: f64 = 8.0;
+pub(super) const REACH: f64 = 8.0;
 const EQUIDISTANT_ITERATIONS: usize = 500;
-const FREE_ITERATIONS: usize = 1000;
 /// Change below which an iteration has converged, in spacings.
-const CONVERGED: f64 = 1e-6;
+pub(super) const CONVERGED: f64 = 1e-6;
 
 /// Combs whose data reach beyond this component may bend: over hundreds of electrons the response is no straight line.
 const STRAIGHT_COMPONENTS: usize = 32;
@@ -35,7 +33,7 @@ pub struct Comb {
 
 impl Comb {
     /// Position of component `i`.
-    fn place(&self, i: usize) -> f64 {
+    pub fn place(&self, i: usize) -> f64 {
         let i = i as f64;
         self.first + i * (self.spacing + i * self.bend)
     }
@@ -53,20 +51,21 @@ impl Comb {
 #[derive(Debug, Clone)]
 pub struct Data {
     /// Centre and contents.
-    bins: Vec<(f64, f64)>,
-    total: f64,
+    pub bins: Vec<(f64, f64)>,
+    /// Sum of the contents.
+    pub total: f64,
 }
 
 /// Σ h r, Σ h r d, Σ h r d² of a component, d from its place at the start of the iteration.
 #[derive(Debug, Clone, Copy, Default)]
-struct Sums {
-    n: f64,
-    d: f64,
-    dd: f64,
+pub(super) struct Sums {
+    pub n: f64,
+    pub d: f64,
+    pub dd: f64,
 }
 
 impl Sums {
-    fn add(&mut self, weight: f64, d: f64) {
+    pub fn add(&mut self, weight: f64, d: f64) {
         self.n += weight;
         self.d += weight * d;
         self.dd += weight * d * d;
@@ -173,47 +172,6 @@ impl Data {
         let steady = last_spacing > 0.5 * next.spacing && last_spacing < 2.0 * next.spacing;
         (next.spacing > 0.0 && steady && next.sigma.is_finite()).then_some(next)
     }
-
-    /// Lets every component have its own place and width, near those of the comb.
-    pub fn fit_free(&self, comb: &Comb) -> Vec<CombPeak> {
-        let (g, s) = (comb.spacing, comb.sigma);
-        let place = |i: usize| comb.place(i);
-        let n = comb.weights.len();
-        let mut peaks: Vec<CombPeak> =
-            (0..n).map(|i| CombPeak { mu: place(i), sigma: s, counts: comb.weights[i] * self.total }).collect();
-        let reach = 0.3 + REACH * 2.0 * s / g;
-        let mut densities = Vec::new();
-        for _ in 0..FREE_ITERATIONS {
-            let mut sums = vec![Sums::default(); n];
-            for &(x, h) in &self.bins {
-                let t = comb.number(x);
-                let (from, to) = neighbours(t, reach, n);
-                densities.clear();
-                densities.extend(peaks[from..=to].iter().map(|p| {
-                    let t = (x - p.mu) / p.sigma;
-                    if t.abs() > REACH { 0.0 } else { p.counts / p.sigma * (-0.5 * t * t).exp() }
-                }));
-                share(&densities, from, nearest(t, n), |i, r| sums[i].add(h * r, x - peaks[i].mu));
-            }
-            let mut change: f64 = 0.0;
-            for (i, (peak, sum)) in peaks.iter_mut().zip(&sums).enumerate() {
-                let before = *peak;
-                peak.counts = sum.n;
-                if sum.n > 0.0 {
-                    let shift = sum.d / sum.n;
-                    peak.mu = (before.mu + shift).clamp(place(i) - 0.3 * g, place(i) + 0.3 * g);
-                    let moved = peak.mu - before.mu;
-                    let variance = (sum.dd - 2.0 * moved * sum.d + moved * moved * sum.n) / sum.n;
-                    peak.sigma = variance.max(0.0).sqrt().clamp(0.3 * s, 2.0 * s);
-                }
-                change = change.max((peak.mu - before.mu).abs()).max((peak.sigma - before.sigma).abs());
-            }
-            if change < CONVERGED * g {
-                break;
-            }
-        }
-        peaks
-    }
 }
 
 /// First and last component within `reach` of `at`, both in spacings from component 0; at least the nearest one.
@@ -230,7 +188,7 @@ fn nearest(at: f64, n: usize) -> usize {
 }
 
 /// Divides a value among components in proportion to their densities; all to the nearest where they vanish.
-fn share(densities: &[f64], from: usize, nearest: usize, mut take: impl FnMut(usize, f64)) {
+pub(super) fn share(densities: &[f64], from: usize, nearest: usize, mut take: impl FnMut(usize, f64)) {
     let sum: f64 = densities.iter().sum();
     if sum > 0.0 {
         for (k, density) in densities.iter().enumerate().filter(|(_, d)| **d > 0.0) {

@@ -8,13 +8,15 @@
 //! expectation maximisation sees all peaks at once: it does not lose its way when the 1 e⁻ peak is higher than that of
 //! 0 e⁻, when the peaks overlap, or when there are hundreds of them. Spec 04 §2.3.
 
+mod free;
 mod mixture;
 mod seed;
 
-use super::polynomial::{PolynomialFit, fit_polynomial};
+use super::polynomial::{PolynomialFit, fit_correlated_polynomial, fit_polynomial};
 use super::robust;
 use mixture::Data;
 
+pub use free::{FreePeaks, fit_free_peaks};
 pub use seed::{Seed, SeedPeak, find_seed};
 
 /// Bins of the fitted histogram per spacing of the peaks.
@@ -46,21 +48,20 @@ impl Default for CombOptions {
 pub struct CombPeak {
     /// Position.
     pub mu: f64,
+    /// Its error; that of overlapping peaks is larger than σ/√n.
+    pub mu_error: f64,
     /// Width.
     pub sigma: f64,
+    /// Its error; that of overlapping peaks is larger than σ/√(2n).
+    pub sigma_error: f64,
     /// Values in it (sum of the responsibilities).
     pub counts: f64,
 }
 
 impl CombPeak {
-    /// Error of the position, σ/√n.
-    pub fn mu_error(&self) -> f64 {
-        self.sigma / self.counts.sqrt()
-    }
-
-    /// Error of the width, σ/√(2n).
-    pub fn sigma_error(&self) -> f64 {
-        self.sigma / (2.0 * self.counts).sqrt()
+    /// A peak that stands alone: its errors are σ/√n and σ/√(2n).
+    pub fn of(mu: f64, sigma: f64, counts: f64) -> Self {
+        Self { mu, mu_error: sigma / counts.sqrt(), sigma, sigma_error: sigma / (2.0 * counts).sqrt(), counts }
     }
 }
 
@@ -71,10 +72,13 @@ pub struct CombFit {
     pub seed: Seed,
     /// The peaks, the first one first; consecutive electron numbers.
     pub peaks: Vec<CombPeak>,
-    /// Straight line through positions against 0, 1, 2, …: offset and gain, with errors.
+    /// Straight line through positions against 0, 1, 2, …: offset and gain, with errors. The positions of overlapping
+    /// peaks are correlated; the fit knows.
     pub line: PolynomialFit,
     /// Parabola through the same points, with at least four peaks.
     pub parabola: Option<PolynomialFit>,
+    /// Mean width of the peaks with its error: the noise.
+    pub noise: (f64, f64),
     /// Slope of the line without weights, as older programs fit it.
     pub unweighted_slope: f64,
     /// Median distance of neighbouring peaks.
@@ -118,17 +122,6 @@ impl CombFit {
         Some((fit.coefficients[2] / slope, fit.error(2) / slope.abs()))
     }
 
-    /// Mean width of the peaks, weighted by their errors, with its error: the noise.
-    pub fn noise(&self) -> (f64, f64) {
-        let (mut weight, mut sum) = (0.0, 0.0);
-        for peak in &self.peaks {
-            let w = peak.sigma_error().powi(-2);
-            weight += w;
-            sum += w * peak.sigma;
-        }
-        (sum / weight, weight.sqrt().recip())
-    }
-
     /// Index of the peak with most values.
     pub fn tallest(&self) -> usize {
         let counts = self.peaks.iter().map(|p| p.counts);
@@ -170,6 +163,81 @@ fn agrees_with_start(fitted: f64, start: Option<f64>, ratio: f64) -> bool {
     far && right
 }
 
+/// Places and widths of an equidistant comb, and its spacing.
+struct Equidistant {
+    places: Vec<(f64, f64)>,
+    spacing: f64,
+}
+
+/// Why a comb was not accepted, and the spacing that it had then.
+struct Rejected {
+    reason: NotResolved,
+    spacing: f64,
+}
+
+/// Fits equidistant combs of more and more peaks, each from the one before, so that no peak is skipped.
+fn fit_equidistant(values: &[f64], first: f64, seed_spacing: f64, n_peaks: usize) -> Result<Equidistant, Rejected> {
+    let (mut a, mut g, mut bend, mut sigma) = (first, seed_spacing, 0.0, 0.2 * seed_spacing);
+    let mut k = n_peaks.min(4);
+    loop {
+        let end = k as f64 + 0.5;
+        let data = Data::new(values, a - g, a + end * (g + end * bend), g / BINS_PER_SPACING);
+        let Some(comb) = data.fit_equidistant(k + 1, a, g, bend, sigma) else {
+            return Err(Rejected { reason: NotResolved::because("the fit failed"), spacing: f64::NAN });
+        };
+        (a, g, bend, sigma) = (comb.first, comb.spacing, comb.bend, comb.sigma);
+        let ratio = g / seed_spacing;
+        let reject = |reason: String| Err(Rejected { reason: NotResolved::because(reason), spacing: g });
+        if !(ratio > 0.7 && ratio < 1.3) {
+            return reject(format!(
+                "the fitted spacing {g:.4} is {ratio:.2} times that of the seed, {seed_spacing:.4}"
+            ));
+        }
+        if !(sigma / g < LARGEST_WIDTH) {
+            return reject(format!("the width of the peaks is {:.2} of their spacing", sigma / g));
+        }
+        if k >= n_peaks {
+            // the last component took up the data beyond the last wanted peak
+            return Ok(Equidistant { places: (0..n_peaks).map(|i| (comb.place(i), sigma)).collect(), spacing: g });
+        }
+        k = (2 * k).min(n_peaks);
+    }
+}
+
+/// The comb of a seed. Where peaks overlap, the seed may see every second or third one only: if the fit leaves the
+/// spacing of the seed, it starts again from where it went to if that is what the user said, else from the spacing that
+/// it went to, a half and a third of the seed's.
+fn comb_of_seed(
+    values: &[f64],
+    seed: &mut Seed,
+    options: &CombOptions,
+    warnings: &mut Vec<String>,
+) -> Result<Equidistant, NotResolved> {
+    let n_peaks = options.n_peaks.max(2);
+    let Rejected { reason, spacing } = match fit_equidistant(values, seed.first, seed.spacing, n_peaks) {
+        Ok(comb) => return Ok(comb),
+        Err(rejected) => rejected,
+    };
+    let mut others = Vec::new();
+    if agrees_with_start(spacing, options.start, spacing / seed.spacing) {
+        others.push(spacing);
+    }
+    if !seed.guided {
+        others.extend([0.5 * seed.spacing, seed.spacing / 3.0]);
+    }
+    for other in others {
+        if let Ok(comb) = fit_equidistant(values, seed.first, other, n_peaks) {
+            warnings.push(format!(
+                "the seed took {:.4} for the spacing; the fit started again with {other:.4}",
+                seed.spacing
+            ));
+            seed.spacing = other;
+            return Ok(comb);
+        }
+    }
+    Err(reason)
+}
+
 /// Finds and fits the comb of a sample; values that are not finite are left out.
 ///
 /// # Errors
@@ -177,67 +245,38 @@ fn agrees_with_start(fitted: f64, start: Option<f64>, ratio: f64) -> bool {
 pub fn fit_comb(values: &[f64], options: &CombOptions) -> Result<CombFit, NotResolved> {
     let values: Vec<f64> = values.iter().copied().filter(|x| x.is_finite()).collect();
     let (mut seed, mut warnings) = find_seed(&values, options)?;
-    let n_peaks = options.n_peaks.max(2);
-    let (mut a, mut g, mut bend, mut sigma) = (seed.first, seed.spacing, 0.0, 0.2 * seed.spacing);
-    let mut k = n_peaks.min(4);
-    let mut restarted = false;
-    let free = loop {
-        let end = k as f64 + 0.5;
-        let data = Data::new(&values, a - g, a + end * (g + end * bend), g / BINS_PER_SPACING);
-        let comb =
-            data.fit_equidistant(k + 1, a, g, bend, sigma).ok_or_else(|| NotResolved::because("the fit failed"))?;
-        (a, g, bend, sigma) = (comb.first, comb.spacing, comb.bend, comb.sigma);
-        let ratio = g / seed.spacing;
-        if !restarted && agrees_with_start(g, options.start, ratio) {
-            // the seed skipped every second or third peak, which the fit has noticed
-            warnings
-                .push(format!("the seed took {:.4} for the spacing; the fit starts again with {g:.4}", seed.spacing));
-            (seed.spacing, restarted) = (g, true);
-            (a, bend, sigma, k) = (seed.first, 0.0, 0.2 * g, n_peaks.min(4));
-            continue;
-        }
-        if !(ratio > 0.7 && ratio < 1.3) {
-            return Err(NotResolved::because(format!(
-                "the fitted spacing {g:.4} is {ratio:.2} times that of the seed, {:.4}",
-                seed.spacing
-            )));
-        }
-        if !(sigma / g < LARGEST_WIDTH) {
-            return Err(NotResolved::because(format!("the width of the peaks is {:.2} of their spacing", sigma / g)));
-        }
-        if k >= n_peaks {
-            break data.fit_free(&comb);
-        }
-        k = (2 * k).min(n_peaks);
-    };
-    // the last component takes up the data beyond the last wanted peak
-    let wanted = free.iter().take(n_peaks);
-    let peaks: Vec<CombPeak> = wanted.take_while(|p| p.counts >= options.min_counts).copied().collect();
-    if peaks.len() < 2 {
-        let found = free.get(1).map_or(0.0, |p| p.counts);
+    let comb = comb_of_seed(&values, &mut seed, options, &mut warnings)?;
+    let mut free = fit_free_peaks(&values, &comb.places, comb.spacing);
+    let kept = free.peaks.iter().take_while(|p| p.counts >= options.min_counts).count();
+    if kept < 2 {
+        let found = free.peaks.get(1).map_or(0.0, |p| p.counts);
         return Err(NotResolved::because(format!(
             "the second peak holds {found:.0} pixels, {} are needed",
             options.min_counts
         )));
     }
-    let fit = lines(seed, peaks, std::mem::take(&mut warnings))?;
+    free.retain(|i, _| i < kept);
+    let fit = lines(seed, free, warnings)?;
     Ok(with_warnings(fit, &values))
 }
 
 /// The lines through the positions.
-fn lines(seed: Seed, peaks: Vec<CombPeak>, warnings: Vec<String>) -> Result<CombFit, NotResolved> {
+fn lines(seed: Seed, free: FreePeaks, warnings: Vec<String>) -> Result<CombFit, NotResolved> {
+    let peaks = free.peaks;
     let x: Vec<f64> = (0..peaks.len()).map(|i| i as f64).collect();
     let mu: Vec<f64> = peaks.iter().map(|p| p.mu).collect();
-    let errors: Vec<f64> = peaks.iter().map(CombPeak::mu_error).collect();
-    let fit = |errors: &[f64], degree| {
-        fit_polynomial(&x, &mu, errors, degree).map_err(|e| NotResolved::because(e.to_string()))
+    let fit = |degree| {
+        fit_correlated_polynomial(&x, &mu, &free.mu_covariance, degree).map_err(|e| NotResolved::because(e.to_string()))
     };
-    let line = fit(&errors, 1)?;
+    let line = fit(1)?;
     if !(line.coefficients[1] > 0.0 && line.error(1).is_finite()) {
         return Err(NotResolved::because("no straight line through the peaks"));
     }
-    let parabola = if peaks.len() >= 4 { Some(fit(&errors, 2)?) } else { None };
-    let unweighted_slope = fit(&vec![1.0; peaks.len()], 1)?.coefficients[1];
+    let parabola = if peaks.len() >= 4 { Some(fit(2)?) } else { None };
+    let noise = mean_width(&peaks, &free.sigma_covariance);
+    let unweighted_slope = fit_polynomial(&x, &mu, &vec![1.0; x.len()], 1)
+        .map_err(|e| NotResolved::because(e.to_string()))?
+        .coefficients[1];
     let spacings: Vec<f64> = mu.windows(2).map(|w| w[1] - w[0]).collect();
     let weights = (1..=spacings.len()).map(|i| 1.0 / i as f64);
     let total: f64 = weights.clone().sum();
@@ -247,6 +286,7 @@ fn lines(seed: Seed, peaks: Vec<CombPeak>, warnings: Vec<String>) -> Result<Comb
         peaks,
         line,
         parabola,
+        noise,
         unweighted_slope,
         median_spacing: robust::median(&spacings),
         weighted_spacing,
@@ -254,10 +294,19 @@ fn lines(seed: Seed, peaks: Vec<CombPeak>, warnings: Vec<String>) -> Result<Comb
     })
 }
 
+/// Best mean of the widths of peaks and its error, from the covariance of the widths.
+pub fn mean_width(peaks: &[CombPeak], covariance: &[Vec<f64>]) -> (f64, f64) {
+    let sigma: Vec<f64> = peaks.iter().map(|p| p.sigma).collect();
+    match fit_correlated_polynomial(&vec![0.0; sigma.len()], &sigma, covariance, 0) {
+        Ok(mean) => (mean.coefficients[0], mean.error(0)),
+        Err(_) => (f64::NAN, f64::NAN),
+    }
+}
+
 /// Adds what a physicist should look at before believing the gain.
 fn with_warnings(mut fit: CombFit, values: &[f64]) -> CombFit {
     let k = fit.gain();
-    let (sigma, _) = fit.noise();
+    let (sigma, _) = fit.noise;
     if sigma / k > 0.35 {
         fit.warnings.push(format!("the peaks overlap strongly: their width is {:.2} of their spacing", sigma / k));
     }

@@ -14,8 +14,9 @@ fn toy(lambda: f64, sigma: f64) -> Vec<f64> {
     poissons(11, lambda, n).iter().zip(normals(12, n)).map(|(q, z)| 10.0 * q + sigma * z).collect()
 }
 
-/// Positions agree within 0.2 of the quoted errors: different but valid optimisers. The errors agree within 3 % and the
-/// rounding of the quoted ones.
+/// Gains agree within 0.2 of their errors: different but valid optimisers. The spec quotes errors of the gain from σ/√n
+/// of the positions; the ones here are larger where peaks overlap: those of the information matrix of the mixture,
+/// computed once with NumPy from an independent fit of the same samples. They agree within 3 % and their rounding.
 fn check_gain(fit: &CombFit, gain: f64, error: f64) {
     assert!(
         (fit.gain() - gain).abs() < 0.2 * error,
@@ -36,7 +37,7 @@ fn set_a_a_comb_whose_second_peak_is_half_as_high() {
     for (n_peaks, start) in [(5, None), (5, Some(10.0)), (5, Some(7.0)), (100, None)] {
         let found = fit(&data, n_peaks, start).unwrap();
         assert_eq!(found.peaks.len(), 5);
-        check_gain(&found, 10.0001, 0.0106);
+        check_gain(&found, 10.0001, 0.0109);
         assert!(found.offset().abs() < 0.2 * 0.015 && (found.offset_error() - 0.015).abs() < 0.001);
         for (i, (peak, n)) in found.peaks.iter().zip([10000.0, 5000.0, 2500.0, 1250.0, 625.0]).enumerate() {
             assert!((peak.mu - 10.0 * i as f64).abs() < 0.002, "{peak:?}");
@@ -44,21 +45,21 @@ fn set_a_a_comb_whose_second_peak_is_half_as_high() {
             assert!((peak.counts - n).abs() < 1.0, "{peak:?}");
         }
     }
-    check_gain(&fit(&data, 4, Some(12.0)).unwrap(), 10.0002, 0.0126);
+    check_gain(&fit(&data, 4, Some(12.0)).unwrap(), 10.0002, 0.0128);
 }
 
 #[test]
 fn sets_b_and_c_large_and_small_gains() {
     let data = comb(43.29, 7.7922, &[20000, 3000, 1000, 600, 400]);
     for start in [Some(40.0), None] {
-        check_gain(&fit(&data, 5, start).unwrap(), 43.290, 0.062);
+        check_gain(&fit(&data, 5, start).unwrap(), 43.290, 0.0659);
     }
     let data = comb(1.354, 0.2224, &[10000, 7000, 2500, 600]);
     for start in [None, Some(1.3)] {
         let found = fit(&data, 4, start).unwrap();
         check_gain(&found, 1.3540, 0.0020);
         // 1 % of sigma
-        assert!((found.noise().0 - 0.2224).abs() < 0.0022);
+        assert!((found.noise.0 - 0.2224).abs() < 0.0022);
     }
 }
 
@@ -66,7 +67,7 @@ fn sets_b_and_c_large_and_small_gains() {
 fn set_d_a_poisson_population() {
     for start in [None, Some(10.0)] {
         let found = fit(&toy(0.2, 1.6), 4, start).unwrap();
-        check_gain(&found, 9.9940, 0.0079);
+        check_gain(&found, 9.9940, 0.0081);
         assert!((found.offset() - 0.0039).abs() < 0.2 * 0.0039);
         assert!((found.line.chi2 - 0.65).abs() < 0.1 && found.line.ndf == 2, "{}", found.line.chi2);
         for (peak, (mu, sigma, n)) in found.peaks.iter().zip([
@@ -75,7 +76,7 @@ fn set_d_a_poisson_population() {
             (19.985, 1.582, 3259.0),
             (30.057, 1.450, 234.0),
         ]) {
-            assert!((peak.mu - mu).abs() < 0.2 * peak.mu_error() + 5e-4, "{peak:?}");
+            assert!((peak.mu - mu).abs() < 0.2 * peak.mu_error + 5e-4, "{peak:?}");
             assert!((peak.sigma / sigma - 1.0).abs() < if n > 1000.0 { 0.01 } else { 0.03 }, "{peak:?}");
             assert!((peak.counts / n - 1.0).abs() < 2e-3 + 0.02 * f64::from(n < 1000.0), "{peak:?}");
         }
@@ -87,11 +88,13 @@ fn sets_e_to_h_from_rare_to_many_electrons() {
     for n_peaks in [3, 100] {
         let found = fit(&toy(0.01, 2.0), n_peaks, None).unwrap();
         assert_eq!(found.peaks.len(), 2);
-        check_gain(&found, 9.974, 0.044);
+        check_gain(&found, 9.974, 0.0575);
     }
-    check_gain(&fit(&toy(3.0, 2.0), 8, None).unwrap(), 9.9965, 0.0027);
+    check_gain(&fit(&toy(3.0, 2.0), 8, None).unwrap(), 9.9963, 0.0031);
     let overlapping = fit(&toy(0.3, 3.0), 4, None).unwrap();
-    check_gain(&overlapping, 9.967, 0.012);
+    // the spec, with weights that ignore the overlap: 9.967 ± 0.012, χ² 1.5
+    check_gain(&overlapping, 9.973, 0.0220);
+    assert!((overlapping.line.chi2 - 0.18).abs() < 0.1);
     let many = fit(&toy(20.0, 1.5), 30, None).unwrap();
     check_gain(&many, 9.9992, 0.0008);
     assert!((many.peaks[0].mu - 69.0).abs() < 1.5, "{}", many.peaks[0].mu);
@@ -105,10 +108,56 @@ fn sets_i_and_j_one_peak_is_no_comb() {
     }
     let rare = toy(0.001, 1.6);
     let found = fit(&rare, 4, Some(10.0)).unwrap();
-    check_gain(&found, 9.970, 0.101);
+    check_gain(&found, 9.970, 0.110);
     assert_eq!(found.warnings.len(), 1);
     assert!(fit(&rare, 4, None).is_err());
     assert!(fit(&toy(0.0005, 1.6), 4, Some(10.0)).is_err());
+}
+
+/// Closure: pulls of gain and positions over simulated samples of 40 000 pixels, a fifth of them empty, at noises where
+/// peaks stand apart, touch and overlap, with all peaks and with the first five of a bright image only. (With σ/√n the
+/// widths of the pulls would be 1.0, 1.07 and 2.2.)
+#[test]
+fn errors_of_overlapping_peaks_are_those_of_repeated_measurements() {
+    use crate::stats::random::{Poisson, Stream};
+    const SAMPLES: usize = 60;
+    for (sigma, lambda, n_peaks) in [(0.1, 1.5, 100), (0.2, 1.5, 100), (0.3, 1.5, 100), (0.2, 4.0, 5)] {
+        let (mut gains, mut first, mut chi2, mut ndf, mut places) = (vec![], vec![], 0.0, 0, vec![]);
+        let mut unresolved = 0;
+        for seed in 0..SAMPLES as u64 {
+            let mut stream = Stream::from_seed(1000 + seed);
+            let values: Vec<f64> = (0..40_000)
+                .map(|i| {
+                    let electrons = if i % 5 == 0 { 0.0 } else { Poisson::new(lambda).draw(&mut stream) as f64 };
+                    10.0 * (electrons + sigma * stream.normal())
+                })
+                .collect();
+            let Ok(found) = fit(&values, n_peaks, Some(10.0)) else {
+                unresolved += 1;
+                continue;
+            };
+            gains.push((found.gain() - 10.0) / found.gain_error());
+            first.push(found.offset() / found.offset_error());
+            chi2 += found.line.chi2;
+            ndf += found.line.ndf;
+            // peaks of a handful of pixels overlap with unseen ones beyond
+            let held = found.peaks.iter().enumerate().filter(|(_, p)| p.counts > 200.0);
+            places.extend(held.map(|(i, p)| (p.mu - 10.0 * i as f64) / p.mu_error));
+        }
+        assert_eq!(unresolved, 0, "σ {sigma}, λ {lambda}");
+        for (what, pulls) in [("gain", &gains), ("offset", &first), ("position", &places)] {
+            let n = pulls.len() as f64;
+            let (mean, width) = robust::mean_and_std(pulls, robust::Ddof::Sample);
+            println!("σ {sigma} λ {lambda} {what}: {n} pulls, mean {mean:.3}, width {width:.3}");
+            // 3.5 standard errors of n independent pulls; the positions of a sample are correlated, their mean less known
+            let samples = if what == "position" { SAMPLES as f64 } else { n };
+            assert!(mean.abs() < 3.5 / samples.sqrt(), "σ {sigma} λ {lambda} {what}: mean {mean}");
+            assert!((width - 1.0).abs() < 3.5 / (2.0 * samples).sqrt(), "σ {sigma} λ {lambda} {what}: width {width}");
+        }
+        let reduced = chi2 / ndf as f64;
+        println!("σ {sigma} λ {lambda}: χ²/ndf {reduced:.3} ({ndf})");
+        assert!((reduced - 1.0).abs() < 3.5 * (2.0 / ndf as f64).sqrt(), "σ {sigma} λ {lambda}: χ²/ndf {reduced}");
+    }
 }
 
 #[test]
@@ -193,10 +242,10 @@ fn gains_of_the_real_image() {
         let Some(values) = phase_corrected(extension) else { return };
         let five = fit(&values, 5, None).unwrap();
         let fifty = fit(&values, 50, None).unwrap();
-        println!("{extension}: {:.4} {:.4} {:?}", five.gain(), fifty.gain(), five.noise());
+        println!("{extension}: {:.4} {:.4} {:?}", five.gain(), fifty.gain(), five.noise);
         // half a percent (spec 04 §7.2)
         assert!((five.gain() / few - 1.0).abs() < 0.005, "{extension}: {} expected {few}", five.gain());
         assert!((fifty.gain() / many - 1.0).abs() < 0.005, "{extension}: {} expected {many}", fifty.gain());
-        assert!((0.19..0.24).contains(&five.noise().0));
+        assert!((0.19..0.24).contains(&five.noise.0));
     }
 }

@@ -84,18 +84,20 @@ pub fn linearity(name: &str, found: &Linearity) -> Figure {
                 .label(format!("parabola, q = {} per e⁻", value_with_error(q, error))),
         );
     }
-    let (noise, noise_error) = found.noise();
+    let (noise, noise_error) = found.noise;
     let sigma = Panel::new()
         .x_axis(x())
         .y("sigma [e⁻]")
-        .points(Points::new(&n, column(&|p| p.sigma / k)).y_errors(column(&|p| p.sigma_error() / k)).marker(marker))
+        .points(
+            Points::new(&n, column(&|p| p.fit.sigma / k)).y_errors(column(&|p| p.fit.sigma_error / k)).marker(marker),
+        )
         .guide(
             Guide::horizontal(noise / k)
                 .solid()
                 .colour(Colour::RED)
                 .label(format!("mean {} e⁻", value_with_error(noise / k, noise_error / k))),
         );
-    let steps = track::spacings(&found.peaks);
+    let steps = track::spacings(found);
     let step = |f: fn(&(f64, f64, f64)) -> f64| steps.iter().map(f).collect::<Vec<f64>>();
     let spacing = Panel::new()
         .x_axis(x())
@@ -110,7 +112,7 @@ pub fn linearity(name: &str, found: &Linearity) -> Figure {
     let counts = Panel::new()
         .x_axis(x())
         .y_axis(Axis::new("pixels").log())
-        .points(Points::new(&n, column(&|p| p.counts)).y_errors(column(&|p| p.counts.sqrt())).marker(marker));
+        .points(Points::new(&n, column(&|p| p.fit.counts)).y_errors(column(&|p| p.fit.counts.sqrt())).marker(marker));
     Figure::new(format!("{name}_linearity"))
         .title("Linearity from single electron peaks")
         .title(format!("{name}, {} peaks from {first} to {last} e⁻", n.len()))
@@ -136,7 +138,7 @@ pub fn peaks(name: &str, values: &[f64], found: &Linearity, bin: f64) -> Figure 
         let width = (hi - lo) / bins as f64;
         let model = |n: f64| -> f64 {
             let near = found.peaks.iter().filter(|p| (p.electrons as f64 - n).abs() < 3.0);
-            near.map(|p| p.counts * width * k * gaussian(b + k * n, p.mu, p.sigma)).sum()
+            near.map(|p| p.fit.counts * width * k * gaussian(b + k * n, p.fit.mu, p.fit.sigma)).sum()
         };
         let mut panel = Panel::new()
             .title(title)

@@ -17,8 +17,8 @@ use super::files::{Extension, FitsFile, expand, range_of, stem_of};
 use super::results::{FigureArgs, Results, plus_minus};
 use super::{pcd, topology};
 use crate::image::report::Table;
-use crate::stats::charge_comb::{CombFit, CombOptions, NotResolved, fit_comb};
-use crate::stats::polynomial::{PolynomialFit, fit_polynomial};
+use crate::stats::charge_comb::{CombFit, CombOptions, NotResolved, fit_comb, mean_width};
+use crate::stats::polynomial::{PolynomialFit, fit_correlated_polynomial};
 pub use track::{Peak, track};
 
 /// Peaks of the comb from which the search goes on.
@@ -81,6 +81,10 @@ pub struct LinearityArgs {
 pub struct Linearity {
     /// Peaks by electron number, ascending.
     pub peaks: Vec<Peak>,
+    /// Covariance of their positions: overlapping neighbours are correlated.
+    pub mu_covariance: Vec<Vec<f64>>,
+    /// Mean width of the peaks, with its error.
+    pub noise: (f64, f64),
     /// Line through positions against electron number.
     pub line: PolynomialFit,
     /// Parabola, with at least four peaks.
@@ -98,7 +102,7 @@ impl Linearity {
     /// Residual of a peak in electrons, and its error.
     pub fn residual(&self, peak: &Peak) -> (f64, f64) {
         let k = self.gain();
-        ((peak.mu - self.line.at(peak.electrons as f64)) / k, peak.mu_error() / k)
+        ((peak.fit.mu - self.line.at(peak.electrons as f64)) / k, peak.fit.mu_error / k)
     }
 
     /// q in μ = b + k n (1 + q n), per electron, with its error; larger by √(χ²/ndf) where the parabola does not fit.
@@ -108,30 +112,35 @@ impl Linearity {
         Some((fit.coefficients[2] / fit.coefficients[1], scale * fit.error(2) / fit.coefficients[1].abs()))
     }
 
-    /// Weighted mean residuals of groups of peaks: electron number, residual, error.
+    /// Mean residuals of groups of peaks: electron number, residual, error, both in e⁻.
     pub fn grouped(&self) -> Vec<(f64, f64, f64)> {
-        let groups = self.peaks.chunks(GROUP);
+        let k = self.gain();
+        let groups = (0..self.peaks.len().div_ceil(GROUP)).map(|g| g * GROUP..((g + 1) * GROUP).min(self.peaks.len()));
         groups
             .map(|group| {
                 let (mut weight, mut sum, mut place) = (0.0, 0.0, 0.0);
-                for peak in group {
-                    let (residual, error) = self.residual(peak);
-                    let w = error.powi(-2);
+                let weights: Vec<f64> = self.peaks[group.clone()].iter().map(|p| p.fit.mu_error.powi(-2)).collect();
+                for (peak, w) in self.peaks[group.clone()].iter().zip(&weights) {
                     weight += w;
-                    sum += w * residual;
+                    sum += w * self.residual(peak).0;
                     place += w * peak.electrons as f64;
                 }
-                (place / weight, sum / weight, weight.sqrt().recip())
+                let variance: f64 = group
+                    .clone()
+                    .flat_map(|i| group.clone().map(move |j| (i, j)))
+                    .map(|(i, j)| weights[i - group.start] * weights[j - group.start] * self.mu_covariance[i][j])
+                    .sum();
+                (place / weight, sum / weight, variance.sqrt() / weight / k)
             })
             .collect()
     }
 
-    /// Weighted mean width of the peaks, with its error.
-    pub fn noise(&self) -> (f64, f64) {
-        let weights: Vec<f64> = self.peaks.iter().map(|p| p.sigma_error().powi(-2)).collect();
-        let total: f64 = weights.iter().sum();
-        let sum: f64 = self.peaks.iter().zip(&weights).map(|(p, w)| p.sigma * w).sum();
-        (sum / total, total.sqrt().recip())
+    /// Integral non-linearity: the largest deviation of the response from the straight line that joins its ends, and its
+    /// error, e⁻; from the parabola, −q N²/4 for peaks over N electrons.
+    pub fn integral_nonlinearity(&self) -> Option<(f64, f64)> {
+        let (q, error) = self.nonlinearity()?;
+        let span = (self.peaks.last()?.electrons - self.peaks.first()?.electrons) as f64;
+        Some((-0.25 * q * span * span, 0.25 * error * span * span))
     }
 }
 
@@ -222,13 +231,28 @@ fn measure(
     comb.warnings.iter().for_each(|w| results.warn(w.clone()));
     let zero = (comb.peaks[0].mu / comb.gain()).round().max(0.0) as usize;
     let beyond = last.min(1e6) as usize;
-    let peaks = track(&values, &comb.peaks, zero, beyond, min_counts);
-    let x: Vec<f64> = peaks.iter().map(|p| p.electrons as f64).collect();
-    let mu: Vec<f64> = peaks.iter().map(|p| p.mu).collect();
-    let errors: Vec<f64> = peaks.iter().map(Peak::mu_error).collect();
-    let fit = |degree| fit_polynomial(&x, &mu, &errors, degree).map_err(|e| BenchError::Data(e.to_string()));
-    let parabola = if peaks.len() >= 4 { Some(fit(2)?) } else { None };
-    Ok(Linearity { line: fit(1)?, parabola, peaks, unit: unit.to_owned() })
+    let mut peaks = track(&values, &comb.peaks, zero, beyond, min_counts);
+    peaks.retain(|p| p.electrons <= beyond);
+    if peaks.len() < 2 {
+        return Err(BenchError::Data(format!("fewer than two peaks lie between {first} and {last} e-")));
+    }
+    let (electrons, free) = track::together(&values, &peaks, min_counts);
+    if electrons.len() < 2 {
+        return Err(BenchError::Data(format!("fewer than two peaks hold {min_counts} pixels")));
+    }
+    let x: Vec<f64> = electrons.iter().map(|n| *n as f64).collect();
+    let mu: Vec<f64> = free.peaks.iter().map(|p| p.mu).collect();
+    let fit = |degree| {
+        fit_correlated_polynomial(&x, &mu, &free.mu_covariance, degree).map_err(|e| BenchError::Data(e.to_string()))
+    };
+    Ok(Linearity {
+        line: fit(1)?,
+        parabola: if x.len() >= 4 { Some(fit(2)?) } else { None },
+        noise: mean_width(&free.peaks, &free.sigma_covariance),
+        peaks: electrons.iter().zip(&free.peaks).map(|(n, p)| Peak { electrons: *n, fit: *p }).collect(),
+        mu_covariance: free.mu_covariance,
+        unit: unit.to_owned(),
+    })
 }
 
 /// The comb of the lowest peaks. Its seed looks at the bulk of the values; where they reach over hundreds of electrons the
@@ -288,7 +312,13 @@ fn report(args: &LinearityArgs, found: &Linearity, results: &mut Results) {
     if let Some((q, error)) = found.nonlinearity() {
         results.line(format!("non-linearity {} per e- (μ = b + k n (1 + q n))", plus_minus(q, error)));
     }
-    let (sigma, error) = found.noise();
+    if let Some((inl, error)) = found.integral_nonlinearity() {
+        results.line(format!(
+            "largest deviation from the line between {first} and {last} e- {} e- (parabola)",
+            plus_minus(inl, error)
+        ));
+    }
+    let (sigma, error) = found.noise;
     results.line(format!("noise {} {unit} = {} e-", plus_minus(sigma, error), plus_minus(sigma / k, error / k)));
     let groups = found.grouped();
     let worst = groups.iter().max_by(|a, b| a.1.abs().total_cmp(&b.1.abs()));
@@ -316,7 +346,7 @@ fn table(name: &str, args: &LinearityArgs, found: &Linearity, results: &mut Resu
         "spacing_err".into(),
     ]
     .to_vec();
-    let spacings = track::spacings(&found.peaks);
+    let spacings = track::spacings(found);
     let rows = found
         .peaks
         .iter()
@@ -329,13 +359,13 @@ fn table(name: &str, args: &LinearityArgs, found: &Linearity, results: &mut Resu
             };
             vec![
                 p.electrons as f64,
-                p.mu,
-                p.mu_error(),
-                p.sigma,
-                p.sigma_error(),
-                p.counts,
+                p.fit.mu,
+                p.fit.mu_error,
+                p.fit.sigma,
+                p.fit.sigma_error,
+                p.fit.counts,
                 fit,
-                p.mu - fit,
+                p.fit.mu - fit,
                 found.residual(p).0,
                 spacing,
                 spacing_error,
@@ -343,7 +373,8 @@ fn table(name: &str, args: &LinearityArgs, found: &Linearity, results: &mut Resu
         })
         .collect();
     let (q, q_error) = found.nonlinearity().unwrap_or((f64::NAN, f64::NAN));
-    let (sigma, sigma_error) = found.noise();
+    let (inl, inl_error) = found.integral_nonlinearity().unwrap_or((f64::NAN, f64::NAN));
+    let (sigma, sigma_error) = found.noise;
     let line = &found.line;
     let mut scalars = vec![
         ("unit", found.unit.clone()),
@@ -356,6 +387,8 @@ fn table(name: &str, args: &LinearityArgs, found: &Linearity, results: &mut Resu
         ("ndf", line.ndf.to_string()),
         ("nonlinearity_per_e", q.to_string()),
         ("nonlinearity_err", q_error.to_string()),
+        ("integral_nonlinearity_e", inl.to_string()),
+        ("integral_nonlinearity_err", inl_error.to_string()),
         ("sigma", sigma.to_string()),
         ("sigma_err", sigma_error.to_string()),
     ];

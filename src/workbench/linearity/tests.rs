@@ -39,7 +39,7 @@ fn peaks_are_followed_to_several_hundred_electrons() {
     let mut chi2 = 0.0;
     for peak in &found.peaks {
         let n = peak.electrons as f64;
-        let pull = (peak.mu - k * n * (1.0 + q * n)) / peak.mu_error();
+        let pull = (peak.fit.mu - k * n * (1.0 + q * n)) / peak.fit.mu_error;
         assert!(pull.abs() < 6.0, "peak {n}: {pull}");
         chi2 += pull * pull;
     }
@@ -50,11 +50,46 @@ fn peaks_are_followed_to_several_hundred_electrons() {
     assert!((measured - q).abs() < 4.0 * error && error < 1e-7, "{measured} ± {error}");
     let parabola = found.parabola.as_ref().unwrap();
     assert!((parabola.coefficients[1] - k).abs() < 4.0 * parabola.error(1));
-    let (noise, noise_error) = found.noise();
+    let (noise, noise_error) = found.noise;
     assert!((noise / k - sigma).abs() < 4.0 * noise_error / k + 0.002, "{noise}");
     // the line misses the ends of the parabola by q N²/6 = 2.4 e⁻
     let largest = found.grouped().iter().map(|g| g.1.abs()).fold(0.0, f64::max);
     assert!((1.5..4.0).contains(&largest), "{largest}");
+}
+
+/// Gain, non-linearity and largest deviation over 600 electrons, with noise up to where peaks touch, for a linear and a
+/// bent response; the peaks beyond the first ones hold 300 pixels.
+#[test]
+fn the_integral_non_linearity_is_recovered_over_600_electrons() {
+    for (q, sigma) in [(0.0, 0.15), (2e-5, 0.15), (-2e-5, 0.2), (1e-5, 0.25)] {
+        let values = pixels(5.0, q, sigma, 600, |n| if n < 5 { 8000 } else { 300 });
+        let found = found(values, Some(5.0));
+        assert!(found.peaks.len() >= 595, "q {q}: {} peaks", found.peaks.len());
+        let parabola = found.parabola.as_ref().unwrap();
+        let pull = |value: f64, truth: f64, error: f64| {
+            assert!(((value - truth) / error).abs() < 4.0, "q {q} σ {sigma}: {value} ± {error}, truth {truth}");
+        };
+        pull(parabola.coefficients[1], 5.0, parabola.error(1));
+        let (measured, error) = found.nonlinearity().unwrap();
+        pull(measured, q, error);
+        let (inl, inl_error) = found.integral_nonlinearity().unwrap();
+        // between 0 and 600 e⁻ the parabola leaves its chord by −q 600²/4: ±1.8 e⁻ at 2e-5
+        let last = found.peaks[found.peaks.len() - 1].electrons as f64;
+        pull(inl, -0.25 * q * last * last, inl_error);
+        assert!(inl_error < 0.05, "{inl_error}");
+        // the errors are right: χ² of the peaks about the parabola
+        let reduced = parabola.chi2_per_ndf();
+        // 1 ± √(2/597), four of these
+        assert!((reduced - 1.0).abs() < 4.0 * (2.0f64 / 597.0).sqrt(), "q {q} σ {sigma}: χ²/ndf {reduced}");
+        // every residual from the line is that of the parabola
+        let pulls: Vec<f64> = found
+            .peaks
+            .iter()
+            .map(|p| (p.fit.mu - 5.0 * p.electrons as f64 * (1.0 + q * p.electrons as f64)) / p.fit.mu_error)
+            .collect();
+        let width = crate::stats::robust::mean_and_std(&pulls, crate::stats::robust::Ddof::Sample).1;
+        assert!((width - 1.0).abs() < 0.12, "q {q} σ {sigma}: width of the pulls {width}");
+    }
 }
 
 #[test]
@@ -68,7 +103,7 @@ fn gains_of_all_set_ups_are_found_and_gaps_crossed() {
             assert!((gain - k).abs() < 4.0 * found.line.error(1), "{gain} for {k}");
             assert_eq!(found.peaks.len(), 141);
             assert!(found.line.chi2_per_ndf() < 1.6, "{}", found.line.chi2_per_ndf());
-            let steps = track::spacings(&found.peaks);
+            let steps = track::spacings(&found);
             let gap = steps.iter().find(|s| s.0 == 70.0).unwrap();
             assert!((gap.1 - k).abs() < 5.0 * gap.2, "{gap:?}");
         }
@@ -99,6 +134,9 @@ fn images_and_options() {
     assert_eq!(results.figures.len(), 2);
     let message = |words: &[&str]| run(&args(words), folder.path()).unwrap_err().to_string();
     assert!(message(&["a.fits", "--ne", "5", "2"]).contains("--ne"));
+    run(&args(&["a.fits", "--ne", "0", "6"]), folder.path()).unwrap();
+    let csv = std::fs::read_to_string(folder.path().join("a_linearity.csv")).unwrap();
+    assert!(csv.lines().last().unwrap().starts_with("6,"), "{csv}");
     let flat = image(10, 10, |_, _| 1.0);
     extensions(folder.path(), "flat.fits", &[("", &flat, &[])]);
     assert!(message(&["flat.fits"]).contains("not resolved"), "{}", message(&["flat.fits"]));

@@ -4,8 +4,12 @@
 //! within ±1.5 spacings, three Gaussians are fitted by expectation maximisation, and the middle one is kept: its
 //! neighbours take up their own pixels, so that overlapping peaks do not pull it. The search ends after 20 peaks in a row
 //! without enough pixels.
+//!
+//! [`together`] then fits all of them at once: only that gives errors that know of the overlap, and the correlations of
+//! neighbours.
 
-use crate::stats::charge_comb::CombPeak;
+use super::Linearity;
+use crate::stats::charge_comb::{CombPeak, FreePeaks, fit_free_peaks};
 
 /// Peaks in a row without enough pixels that end the search.
 const MISSING: usize = 20;
@@ -25,49 +29,57 @@ const WIDEST: f64 = 0.45;
 pub struct Peak {
     /// Number of electrons.
     pub electrons: usize,
-    /// Position.
-    pub mu: f64,
-    /// Width.
-    pub sigma: f64,
-    /// Pixels in it (sum of the responsibilities).
-    pub counts: f64,
+    /// Position, width, pixels.
+    pub fit: CombPeak,
 }
 
-impl Peak {
-    /// Error of the position, σ/√n.
-    pub fn mu_error(&self) -> f64 {
-        self.sigma / self.counts.sqrt()
+/// Fits all peaks at once, from where they were found; the same peaks, without those that turn out to hold fewer than
+/// `min_counts` pixels.
+pub fn together(sorted: &[f64], peaks: &[Peak], min_counts: f64) -> (Vec<usize>, FreePeaks) {
+    let mut start: Vec<(f64, f64)> = Vec::new();
+    let mut electrons: Vec<Option<usize>> = Vec::new();
+    for (i, peak) in peaks.iter().enumerate() {
+        if let Some(before) = i.checked_sub(1).map(|i| &peaks[i]) {
+            // peaks that were not found have their place too, or their pixels would pull at the neighbours
+            let steps = peak.electrons - before.electrons;
+            for k in 1..steps {
+                let share = k as f64 / steps as f64;
+                start.push((before.fit.mu + share * (peak.fit.mu - before.fit.mu), before.fit.sigma));
+                electrons.push(None);
+            }
+        }
+        start.push((peak.fit.mu, peak.fit.sigma));
+        electrons.push(Some(peak.electrons));
     }
-
-    /// Error of the width, σ/√(2n).
-    pub fn sigma_error(&self) -> f64 {
-        self.sigma / (2.0 * self.counts).sqrt()
-    }
+    let (first, last) = (&peaks[0], &peaks[peaks.len() - 1]);
+    let spacing = (last.fit.mu - first.fit.mu) / (last.electrons - first.electrons).max(1) as f64;
+    let mut free = fit_free_peaks(sorted, &start, spacing);
+    let keep: Vec<bool> =
+        free.peaks.iter().zip(&electrons).map(|(p, n)| n.is_some() && p.counts >= min_counts).collect();
+    free.retain(|i, _| keep[i]);
+    let kept = electrons.into_iter().zip(keep).filter(|(_, keep)| *keep).filter_map(|(n, _)| n).collect();
+    (kept, free)
 }
 
 /// The peaks of the comb (the first one of `zero` electrons) and all that follow up to `last` electrons. `sorted`: the
 /// values in ascending order.
 pub fn track(sorted: &[f64], comb: &[CombPeak], zero: usize, last: usize, min_counts: f64) -> Vec<Peak> {
-    let mut peaks: Vec<Peak> = comb
-        .iter()
-        .enumerate()
-        .map(|(i, p)| Peak { electrons: zero + i, mu: p.mu, sigma: p.sigma, counts: p.counts })
-        .collect();
+    let mut peaks: Vec<Peak> = comb.iter().enumerate().map(|(i, p)| Peak { electrons: zero + i, fit: *p }).collect();
     let Some(end) = peaks.last().copied() else { return peaks };
-    let (mut place, mut missing) = (end.mu, 0);
+    let (mut place, mut missing) = (end.fit.mu, 0);
     for electrons in end.electrons + 1..=last {
         let recent = &peaks[peaks.len().saturating_sub(MEMORY + 1)..];
         let (first, newest) = (recent[0], recent[recent.len() - 1]);
         if newest.electrons == first.electrons {
             break;
         }
-        let spacing = (newest.mu - first.mu) / (newest.electrons - first.electrons) as f64;
-        let sigma = recent.iter().map(|p| p.sigma).sum::<f64>() / recent.len() as f64;
+        let spacing = (newest.fit.mu - first.fit.mu) / (newest.electrons - first.electrons) as f64;
+        let sigma = recent.iter().map(|p| p.fit.sigma).sum::<f64>() / recent.len() as f64;
         let predicted = place + spacing;
         match middle(sorted, predicted, spacing, sigma) {
-            Some(peak) if peak.counts >= min_counts => {
-                peaks.push(Peak { electrons, ..peak });
-                (place, missing) = (peak.mu, 0);
+            Some(fit) if fit.counts >= min_counts => {
+                peaks.push(Peak { electrons, fit });
+                (place, missing) = (fit.mu, 0);
             }
             _ => {
                 (place, missing) = (predicted, missing + 1);
@@ -81,7 +93,7 @@ pub fn track(sorted: &[f64], comb: &[CombPeak], zero: usize, last: usize, min_co
 }
 
 /// The middle one of three Gaussians around `predicted`; `None` if there are no pixels, or no peak.
-fn middle(sorted: &[f64], predicted: f64, spacing: f64, sigma: f64) -> Option<Peak> {
+fn middle(sorted: &[f64], predicted: f64, spacing: f64, sigma: f64) -> Option<CombPeak> {
     let low = predicted - 1.5 * spacing;
     let width = spacing / BINS;
     let n_bins = (3.0 * BINS) as usize;
@@ -142,18 +154,21 @@ fn middle(sorted: &[f64], predicted: f64, spacing: f64, sigma: f64) -> Option<Pe
         }
     }
     let at_limit = (mu[1] - predicted).abs() > 0.999 * REACH * spacing;
-    let peak = Peak { electrons: 0, mu: mu[1], sigma: s[1], counts: share[1] * total };
+    let peak = CombPeak::of(mu[1], s[1], share[1] * total);
     (!at_limit && peak.sigma < WIDEST * spacing).then_some(peak)
 }
 
 /// Distances of neighbouring peaks per electron: electron number of the upper one, distance, error.
-pub fn spacings(peaks: &[Peak]) -> Vec<(f64, f64, f64)> {
-    peaks
+pub fn spacings(found: &Linearity) -> Vec<(f64, f64, f64)> {
+    found
+        .peaks
         .windows(2)
-        .map(|w| {
+        .enumerate()
+        .map(|(i, w)| {
             let steps = (w[1].electrons - w[0].electrons) as f64;
-            let error = w[0].mu_error().hypot(w[1].mu_error()) / steps;
-            (w[1].electrons as f64, (w[1].mu - w[0].mu) / steps, error)
+            let covariance = &found.mu_covariance;
+            let variance = covariance[i][i] + covariance[i + 1][i + 1] - 2.0 * covariance[i][i + 1];
+            (w[1].electrons as f64, (w[1].fit.mu - w[0].fit.mu) / steps, variance.sqrt() / steps)
         })
         .collect()
 }

@@ -1,6 +1,6 @@
 //! Figures of `transient`.
 
-use super::{MeanCurve, Trace};
+use super::{Behaviour, MeanCurve, Trace};
 use crate::plot::{Axis, Colour, Figure, Guide, Histogram, Line, Note, Panel, Points, Stroke};
 use crate::stats::histogram::{self, BinRule};
 use crate::stats::robust::{self, min_max};
@@ -18,17 +18,24 @@ pub fn mean(name: &str, curves: &[MeanCurve]) -> Figure {
             .y("mean pixel value [ADU]")
             .points(Points::indexed(&curve.mean).y_errors(&curve.error).size(2.5));
         if let Some(s) = &curve.settling {
-            panel = panel.guide(Guide::horizontal(s.level).colour(Colour::GREY));
-            let mut note = Note::fit_results();
-            if s.is_significant() {
+            let behaviour = s.behaviour();
+            let note = match behaviour {
+                Behaviour::Settles => Note::fit_results()
+                    .value("τ [skips]", s.tau, s.tau_error)
+                    .value("A [ADU]", s.level, s.level_error)
+                    .value("B [ADU]", s.amplitude, s.amplitude_error)
+                    .chi2(s.chi2, s.ndf),
+                Behaviour::Drifts => Note::fit_results().value("mean [ADU]", s.mean, s.mean_error).chi2(s.chi2, s.ndf),
+                Behaviour::Constant => {
+                    Note::fit_results().value("mean [ADU]", s.mean, s.mean_error).chi2(s.constant_chi2, s.ndf + 2)
+                }
+            };
+            panel = if behaviour == Behaviour::Constant {
+                panel.guide(Guide::horizontal(s.mean).colour(Colour::RED))
+            } else {
                 let last = curve.mean.len().saturating_sub(1) as f64;
-                panel = panel.line(Line::function(0.0, last, 400, |k| s.at(k)).label("A + B exp(−k/τ)"));
-                note = note.value("τ [skips]", s.tau, s.tau_error);
-            }
-            note = note
-                .value("A [ADU]", s.level, s.level_error)
-                .value("B [ADU]", s.amplitude, s.amplitude_error)
-                .chi2(s.chi2, s.ndf);
+                panel.line(Line::function(0.0, last, 400, |k| s.at(k)).label("A + B exp(−k/τ)"))
+            };
             panel = panel.note(note.size(8.0));
         }
         figure = figure.panel(panel);

@@ -17,7 +17,7 @@ use super::results::{FigureArgs, Results, plus_minus};
 use crate::image::Region;
 use crate::image::cube::{CubeLayout, SkipCube};
 use crate::image::report::Table;
-pub use settling::{Settling, fit_settling};
+pub use settling::{Behaviour, Settling, fit_settling};
 
 /// Keywords with the number of skips.
 const SKIPS: [&str; 3] = ["NDCMS", "NSAMP", "NDCM"];
@@ -149,18 +149,34 @@ fn report(curve: &MeanCurve, results: &mut Results) {
             .line(format!("amplifier {}: {n} skips, no settling fit (at least 6 skips are needed)", curve.amplifier));
         return;
     };
-    results.line(format!(
-        "amplifier {}: settles at {} ADU, first skip {} ADU off, χ²/ndf {:.1}/{}",
-        curve.amplifier,
-        plus_minus(s.level, s.level_error),
-        plus_minus(s.amplitude, s.amplitude_error),
-        s.chi2,
-        s.ndf
-    ));
-    if s.is_significant() {
-        results.line(format!("  settling constant {} skips", plus_minus(s.tau, s.tau_error)));
-    } else {
-        results.line("  no settling: the amplitude is compatible with 0 (less than 3 standard errors)");
+    let amplifier = &curve.amplifier;
+    match s.behaviour() {
+        Behaviour::Settles => {
+            results.line(format!(
+                "amplifier {amplifier}: settles at {} ADU, first skip {} ADU off, χ²/ndf {:.1}/{}",
+                plus_minus(s.level, s.level_error),
+                plus_minus(s.amplitude, s.amplitude_error),
+                s.chi2,
+                s.ndf
+            ));
+            results.line(format!("  settling constant {} skips", plus_minus(s.tau, s.tau_error)));
+        }
+        Behaviour::Drifts => results.line(format!(
+            "amplifier {amplifier}: mean {} ADU; it drifts by {:.3} ADU over the {n} skips and does not settle, χ²/ndf {:.1}/{} \
+             ({:.1}/{} of a constant)",
+            plus_minus(s.mean, s.mean_error),
+            s.change(),
+            s.chi2,
+            s.ndf,
+            s.constant_chi2,
+            n - 1
+        )),
+        Behaviour::Constant => results.line(format!(
+            "amplifier {amplifier}: mean {} ADU; no settling: a constant fits as well, χ²/ndf {:.1}/{}",
+            plus_minus(s.mean, s.mean_error),
+            s.constant_chi2,
+            n - 1
+        )),
     }
 }
 
@@ -250,6 +266,8 @@ fn tables(name: &str, curves: &[MeanCurve], traces: &[Trace], results: &mut Resu
                 ("amplitude_err", s.amplitude_error),
                 ("level_ADU", s.level),
                 ("level_err", s.level_error),
+                ("mean_ADU", s.mean),
+                ("mean_err", s.mean_error),
             ];
             scalars.extend(numbers.map(|(key, value)| (format!("{key}_{a}"), value.to_string())));
         }

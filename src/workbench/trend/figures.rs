@@ -41,6 +41,13 @@ pub fn trend(
         Horizontal::Exposure => Axis::new("exposure and half of the readout, summed [days]"),
         Horizontal::Key(key) => Axis::new(key.clone()),
     };
+    let at: Vec<f64> = series.iter().flat_map(|s| &s.points).map(|p| p.x).collect();
+    if let (Horizontal::Time, Some((lo, hi))) = (&parameters.horizontal, min_max(&at))
+        && hi - lo < 1.0
+    {
+        // a single moment: the day around it
+        x = x.range(lo - 0.5 * DAY, hi + 0.5 * DAY);
+    }
     if let Some([lo, hi]) = args.xlim.as_deref() {
         let first = series.iter().flat_map(|s| &s.points).map(|p| p.x).fold(f64::INFINITY, f64::min);
         let place = |v: f64| if parameters.horizontal == Horizontal::Time { first + v * DAY } else { v };
@@ -77,8 +84,10 @@ pub fn trend(
             panel = panel.note(note.size(8.0));
         }
     }
+    let images = series.iter().map(|s| s.points.len()).max().unwrap_or(0);
+    let plural = if images == 1 { "" } else { "s" };
     Figure::new(format!("{name}_TIMESTAMP"))
-        .title(format!("{} of {} images", quantity.name(), series.iter().map(|s| s.points.len()).max().unwrap_or(0)))
+        .title(format!("{} of {images} image{plural}", quantity.name()))
         .size(10.0, 5.0)
         .panel(panel)
 }

@@ -77,6 +77,12 @@ pub struct TrendArgs {
     /// Amplifiers (or letters of CCDs): the ending of the keywords [default: all]
     #[arg(long, visible_alias = "ccdnames", value_name = "A,...", value_delimiter = ',')]
     pub amp: Vec<String>,
+    /// Names for the amplifiers (or CCDs) of --amp in legends, as those of their modules
+    #[arg(long, requires = "amp", value_name = "NAME,...", value_delimiter = ',')]
+    pub modules: Vec<String>,
+    /// Only the first N images in the order of time
+    #[arg(long, value_name = "N")]
+    pub nfile: Option<usize>,
     /// Horizontal axis: time, image, exposure, or a keyword
     #[arg(long, alias = "xpar", value_name = "time|image|exposure|KEY", default_value = "time")]
     pub x: String,
@@ -172,6 +178,15 @@ impl TrendArgs {
                 "--err",
                 format!("{} keywords of errors are given for {} keywords", self.err.len(), keys.len()),
             ));
+        }
+        if !self.modules.is_empty() && self.modules.len() != self.amp.len() {
+            return Err(BenchError::option(
+                "--modules",
+                format!("{} names are given for {} amplifiers", self.modules.len(), self.amp.len()),
+            ));
+        }
+        if self.nfile == Some(0) {
+            return Err(BenchError::option("--nfile", "at least one image is needed"));
         }
         let mut quantities = Vec::new();
         for (k, key) in keys.iter().enumerate() {

@@ -44,8 +44,8 @@ impl Quantity {
     pub fn unit(&self, args: &TrendArgs) -> &'static str {
         match self {
             Self::Card { .. } if args.per_day => "/pix/day",
-            Self::Card { key, .. } if key == "MEGAIN" => "ADU/e-",
-            Self::Card { key, .. } if key == "MESIG" || key == "MEMU0" => "ADU",
+            Self::Card { key, .. } if ["MEGAIN", "MECAL"].iter().any(|k| key.starts_with(k)) => "ADU/e-",
+            Self::Card { key, .. } if ["MESIG", "MEMU0", "MECOFF"].iter().any(|k| key.starts_with(k)) => "ADU",
             Self::Card { .. } | Self::Noise => "",
             Self::DarkCurrent => "e-/pix/day",
             Self::Rate => "e-/pix/image",
@@ -93,6 +93,8 @@ pub struct Point {
 pub struct Series {
     /// Ending of the keywords.
     pub suffix: String,
+    /// Name that --modules gives to it.
+    pub module: Option<String>,
     /// Values in the order of time.
     pub points: Vec<Point>,
 }
@@ -100,6 +102,9 @@ pub struct Series {
 impl Series {
     /// Name of what is drawn.
     pub fn label(&self, quantity: &Quantity) -> String {
+        if let Some(module) = &self.module {
+            return format!("{} {module}", quantity.name());
+        }
         match (quantity, self.suffix.is_empty()) {
             (Quantity::Card { key, .. }, _) => format!("{key}{}", self.suffix),
             (_, true) => quantity.name(),
@@ -134,6 +139,7 @@ pub fn read(args: &TrendArgs, files: &[PathBuf], results: &mut Results) -> Bench
         images.push(Image { name: name_of(path), cards, time, times, noise });
     }
     images.sort_by(|a, b| a.time.total_cmp(&b.time).then_with(|| a.name.cmp(&b.name)));
+    images.truncate(args.nfile.unwrap_or(usize::MAX));
     Ok(images)
 }
 
@@ -161,7 +167,7 @@ pub fn series(
 ) -> Vec<Series> {
     let suffixes = suffixes(args, quantity, images);
     let mut found = Vec::new();
-    for suffix in suffixes {
+    for (k, suffix) in suffixes.iter().enumerate() {
         let mut points = Vec::new();
         let mut collected = 0.0;
         for (number, image) in images.iter().enumerate() {
@@ -174,8 +180,10 @@ pub fn series(
                     image.cards.number(&format!("{key}{suffix}")).or_else(|| image.cards.number(key))
                 }
             };
-            match (x, value(args, quantity, &suffix, image)) {
+            match (x, value(args, quantity, suffix, image)) {
                 (Some(x), Ok((y, error))) => points.push(Point { time: image.time, image: number, x, y, error }),
+                // files of one amplifier each need not tell of the others
+                (_, Err(_)) if args.amp.is_empty() && has_another(&suffixes, suffix, quantity, image) => {}
                 (_, Err(missing)) => {
                     results.warn(format!("{}: there is no {missing}; the image was left out", image.name));
                 }
@@ -185,10 +193,17 @@ pub fn series(
             }
         }
         if !points.is_empty() {
-            found.push(Series { suffix, points });
+            found.push(Series { suffix: suffix.clone(), module: args.modules.get(k).cloned(), points });
         }
     }
     found
+}
+
+/// Whether the image holds the quantity of another amplifier instead of that of `suffix`.
+fn has_another(suffixes: &[String], suffix: &str, quantity: &Quantity, image: &Image) -> bool {
+    let key = quantity.leading_key();
+    let holds = |s: &str| image.cards.number(&format!("{key}{s}")).is_some();
+    !holds(suffix) && suffixes.iter().any(|s| s != suffix && holds(s))
 }
 
 /// Endings of the keywords: those asked for, none if the plain keyword exists, else those of the amplifiers.

@@ -73,6 +73,31 @@ fn values_stand_in_the_order_of_time_with_their_errors_and_the_slope_is_found() 
     assert!(results.text.iter().any(|l| l == "  p0 = 102.000 ± 0.084 "), "{:?}", results.text);
 }
 
+/// Two CCDs, A in one set of files and B in the other.
+#[test]
+fn amplifiers_in_files_of_their_own_names_of_modules_and_the_first_images() {
+    let folder = tempfile::tempdir().unwrap();
+    for day in 1..=3 {
+        for (ccd, gain) in [("A", 1.2), ("B", 1.4)] {
+            let cards = [
+                card("EXPSTART", format!("2024-03-0{day}T06:00:00")),
+                card(&format!("MEGAIN{ccd}"), gain + 0.01 * f64::from(day)),
+            ];
+            with_cards(folder.path(), &format!("{ccd}{day}.fits"), &image(2, 2, |_, _| 0.0), &cards);
+        }
+    }
+    let results = run(&args(&["MEGAIN", "?*.fits"]), folder.path()).unwrap();
+    assert!(results.warnings.is_empty(), "{:?}", results.warnings);
+    assert_eq!(rows(folder.path(), "MEGAIN").len(), 6);
+    assert!(results.text.iter().any(|l| l.starts_with("MEGAINA: 3 images, mean 1.220")), "{:?}", results.text);
+    let words = ["MEGAIN", "?*.fits", "--ccdnames", "A,B", "--modules", "DM07-1,DM07-2", "--nfile", "4"];
+    let results = run(&args(&words), folder.path()).unwrap();
+    assert_eq!(rows(folder.path(), "MEGAIN").len(), 4);
+    assert!(results.text.iter().any(|l| l.starts_with("MEGAIN DM07-2: 2 images")), "{:?}", results.text);
+    let wrong = ["MEGAIN", "?*.fits", "--amp", "A,B", "--modules", "DM07"];
+    assert!(run(&args(&wrong), folder.path()).unwrap_err().to_string().contains("--modules"));
+}
+
 #[test]
 fn other_horizontal_axes() {
     let folder = tempfile::tempdir().unwrap();

@@ -33,6 +33,8 @@ pub struct Tile {
     pub unit: String,
     /// Values as drawn, `[row, col]`.
     pub values: Array2<f64>,
+    /// The same before they were rounded to whole electrons.
+    measured: Array2<f64>,
     /// Masked pixels, of the same shape.
     pub mask: Option<Array2<bool>>,
     /// Pixels in hot columns.
@@ -55,6 +57,7 @@ impl Tile {
             Some(extension) => file.mask(extension, shape)?,
             None => None,
         };
+        let measured = values.clone();
         if unit == "e-" && !args.float {
             values.mapv_inplace(f64::round);
         }
@@ -84,9 +87,11 @@ impl Tile {
         let hot: Vec<usize> = args.hotcol.iter().copied().filter(|c| cols.contains(c)).collect();
         let origin = (rows.start, cols.start);
         let width = cols.len();
+        let name = name_of(path);
         let mut tile =
-            Self { path: path.to_owned(), name: name_of(path), unit, values, mask: None, hot, origin, turned, width };
+            Self { path: path.to_owned(), name, unit, values, measured, mask: None, hot, origin, turned, width };
         tile.values = tile.cut(&tile.values, &rows, &cols);
+        tile.measured = tile.cut(&tile.measured, &rows, &cols);
         mask = mask.map(|m| tile.cut(&m, &rows, &cols));
         tile.mask = mask;
         Ok(tile)
@@ -132,8 +137,8 @@ impl Tile {
             && !self.hot.contains(&self.original(row, col).1)
     }
 
-    /// Values of all pixels that count.
+    /// Values of all pixels that count, as measured.
     pub fn kept(&self) -> Vec<f64> {
-        self.values.indexed_iter().filter(|((r, c), _)| self.counts(*r, *c)).map(|(_, q)| *q).collect()
+        self.measured.indexed_iter().filter(|((r, c), _)| self.counts(*r, *c)).map(|(_, q)| *q).collect()
     }
 }

@@ -37,6 +37,8 @@ pub struct Asymmetry {
     pub n_skewness: usize,
     /// Mean of all differences, ADU.
     pub mean: f64,
+    /// Its error, ADU.
+    pub mean_error: f64,
     /// Sum of the skip over the region, ADU.
     pub total_charge: f64,
     /// Why there are no numbers.
@@ -44,6 +46,11 @@ pub struct Asymmetry {
 }
 
 impl Asymmetry {
+    /// Error of μ, σ/√n: the cut at 3σ costs less than 2 %.
+    pub fn mu_error(&self) -> f64 {
+        self.sigma / (self.pixels as f64).sqrt()
+    }
+
     /// k_CL in units of its error.
     pub fn significance(&self) -> f64 {
         self.kcl / self.kcl_error
@@ -91,7 +98,7 @@ pub fn core(values: &[f64]) -> (f64, f64) {
 pub fn asymmetry(skip: usize, differences: &[f64], threshold: f64, cut: f64, total_charge: f64) -> Asymmetry {
     // exact zeros are pixels saturated in both skips
     let finite = differences.iter().copied().filter(|x| x.is_finite());
-    let mean = Moments::of(finite.clone()).mean();
+    let all = Moments::of(finite.clone());
     let d: Vec<f64> = finite.filter(|x| *x != 0.0).collect();
     let mut result = Asymmetry {
         skip,
@@ -105,7 +112,8 @@ pub fn asymmetry(skip: usize, differences: &[f64], threshold: f64, cut: f64, tot
         skewness: f64::NAN,
         skewness_error: f64::NAN,
         n_skewness: 0,
-        mean,
+        mean: all.mean(),
+        mean_error: all.std() / all.n.sqrt(),
         total_charge,
         problem: None,
     };

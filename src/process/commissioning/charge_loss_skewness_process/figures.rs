@@ -2,7 +2,9 @@
 
 use super::{Asymmetry, ChargeLoss};
 use crate::image::RawData;
-use crate::plot::{Anchor, Axis, Colour, Guide, Line, Marker, Note, Panel, Points, Shape, Stroke, value_with_error};
+use crate::plot::{
+    Anchor, Axis, Colour, Guide, Line, Marker, Note, Panel, Points, Shape, Stroke, interval, value_with_error,
+};
 use crate::process::Context;
 use crate::process::commissioning::figure;
 
@@ -21,11 +23,13 @@ pub(super) fn draw(raw: &mut RawData, context: &Context<'_>, result: &ChargeLoss
     let x: Vec<f64> = skips.iter().map(|k| *k as f64).collect();
     let of = |f: &dyn Fn(&Asymmetry) -> f64| result.skips.iter().map(f).collect::<Vec<f64>>();
     let marker = Marker { shape: Shape::Circle, size: 4.0, face: Some(POINT), edge: Colour::BLACK };
-    let pane = |label: &str, y: Vec<f64>| {
-        Panel::new().x("NDCM ordinal").y(label).points(Points::new(&x, y).marker(marker)).legend(hidden())
+    let pane = |label: &str, y: Vec<f64>, errors: Option<Vec<f64>>| {
+        let points = Points::new(&x, y).marker(marker);
+        let points = if let Some(errors) = errors { points.y_errors(errors) } else { points };
+        Panel::new().x("NDCM ordinal").y(label).points(points).legend(hidden())
     };
     let far = of(&|a| a.significance().abs()).into_iter().filter(|v| v.is_finite()).fold(5.0, f64::max);
-    let significance = pane("k_{CL}/u", of(&Asymmetry::significance))
+    let significance = pane("k_{CL}/u", of(&Asymmetry::significance), None)
         .y_range(-1.15 * far, 1.15 * far)
         .guide(Guide::horizontal(0.0).solid())
         .guide(Guide::horizontal(5.0).colour(Colour::RED))
@@ -35,9 +39,10 @@ pub(super) fn draw(raw: &mut RawData, context: &Context<'_>, result: &ChargeLoss
         .y("skewness")
         .points(Points::new(&x, of(&|a| a.skewness)).y_errors(of(&|a| a.skewness_error)).marker(marker))
         .guide(Guide::horizontal(0.0).solid());
-    let mean = pane(&format!("mean(q_{{NDCM}} − q_{{{reference}}}) [ADU]"), of(&|a| a.mean));
-    let mu = pane("μ_{0} [ADU]", of(&|a| a.mu));
-    let total = pane("total image charge [ADU]", of(&|a| a.total_charge));
+    let mean =
+        pane(&format!("mean(q_{{NDCM}} − q_{{{reference}}}) [ADU]"), of(&|a| a.mean), Some(of(&|a| a.mean_error)));
+    let mu = pane("μ_{0} [ADU]", of(&|a| a.mu), Some(of(&Asymmetry::mu_error)));
+    let total = pane("total image charge [ADU]", of(&|a| a.total_charge), None);
     let mut figure = figure(raw, context, format!("ChargeLossSkewnessProcess_{name}"), &title)
         .size(14.0, 13.0)
         .panel(significance.at(0, 0))
@@ -88,7 +93,7 @@ fn retained(result: &ChargeLoss) -> Option<Panel> {
     let p = loss.probability;
     let note = Note::new(Anchor::BottomLeft, Vec::<String>::new())
         .entry("loss per transfer", value_with_error(p, loss.error))
-        .entry("95 % interval", format!("{:.2e} … {:.2e}", loss.interval.0, loss.interval.1));
+        .entry("95 % interval", interval(loss.interval.0, loss.interval.1));
     Some(
         Panel::new()
             .x("skip")

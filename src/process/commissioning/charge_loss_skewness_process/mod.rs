@@ -22,7 +22,7 @@ use super::survey::{BookedSurvey, HELD_VALUES, Survey, finished};
 use crate::image::cube::Block;
 use crate::image::report::{Table, TableHead};
 use crate::image::{RawData, Region};
-use crate::plot::value_with_error;
+use crate::plot::{interval, value_with_error};
 use crate::process::{Context, Measurement, ProcessError, SKImageProcess};
 
 /// |k_CL| in units of its error from which on a skip is named.
@@ -356,10 +356,9 @@ impl ChargeLossSkewnessProcess {
         match &result.transfer {
             Some(loss) if loss.is_measured() => {
                 raw.report.result(format!(
-                    "amplifier {name}: charge loss per transfer {}, 95 % interval {:.2e} … {:.2e}",
+                    "amplifier {name}: charge loss per transfer {}, 95 % interval {}",
                     value_with_error(loss.probability, loss.error),
-                    loss.interval.0,
-                    loss.interval.1
+                    interval(loss.interval.0, loss.interval.1)
                 ));
                 raw.report.measure(
                     Measurement::new("charge_loss_per_transfer", loss.probability, "")
@@ -395,6 +394,8 @@ impl ChargeLossSkewnessProcess {
             "sigma",
             "mean_diff",
             "total_charge",
+            "mu_err",
+            "mean_diff_err",
         ];
         let rows = result.skips.iter().map(|a| {
             vec![
@@ -409,6 +410,8 @@ impl ChargeLossSkewnessProcess {
                 a.sigma,
                 a.mean,
                 a.total_charge,
+                a.mu_error(),
+                a.mean_error,
             ]
         });
         let table = Table {

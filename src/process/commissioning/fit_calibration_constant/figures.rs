@@ -81,7 +81,7 @@ fn seed_panel(result: &CalibrationConstant, unit: &str) -> Panel {
             .marker(Marker::open(Shape::Circle, Colour::BLACK).size(7.0))
             .label("found peaks, with their prominence in standard deviations"),
         )
-        .text(DataText::new(prominences).shift(0.0, 9.0).halo())
+        .text(DataText::new(prominences).shift(12.0, 7.0).halo())
         .guide(Guide::vertical(seed.low).solid().label("ignoring pixels below"));
     for (i, peak) in seed.peaks.iter().take(2).enumerate() {
         let guide = Guide::vertical(peak.at);
@@ -136,7 +136,7 @@ fn fit_panels(result: &CalibrationConstant, values: &[f64], unit: &str) -> (Pane
         let curve = Line::function(centre - half, centre + half, 160, |n| visible(model(n, Some(i))));
         panel = panel.line(curve.stroke(Stroke::new(Colour::series(i)).width(1.0).dashed()));
     }
-    let (noise, noise_error) = fit.noise();
+    let (noise, noise_error) = fit.noise;
     panel = panel
         .line(Line::function(low, high, 1200, |n| visible(model(n, None))).width(1.3).label("sum of the peaks"))
         .top(SecondAxis {
@@ -178,7 +178,7 @@ fn linearity_panels(result: &CalibrationConstant, unit: &str) -> [Panel; 4] {
     let k = fit.gain();
     let n: Vec<f64> = (0..fit.peaks.len()).map(|i| result.electrons(i)).collect();
     let reconstructed: Vec<f64> = fit.peaks.iter().map(|p| result.charge(p.mu)).collect();
-    let errors: Vec<f64> = fit.peaks.iter().map(|p| p.mu_error() / k).collect();
+    let errors: Vec<f64> = fit.peaks.iter().map(|p| p.mu_error / k).collect();
     let residuals: Vec<f64> = reconstructed.iter().zip(&n).map(|(r, n)| r - n).collect();
     let marker = Marker::open(Shape::Circle, Colour::BLUE).size(if n.len() > 60 { 2.6 } else { 4.5 });
     let x = "True Charge [e⁻]";
@@ -223,7 +223,7 @@ fn linearity_panels(result: &CalibrationConstant, unit: &str) -> [Panel; 4] {
             .legend_at(Anchor::Free);
     }
     residual = residual.points(Points::new(&n, &residuals).y_errors(&errors).marker(marker));
-    let (noise, noise_error) = fit.noise();
+    let (noise, noise_error) = fit.noise;
     let sigma = Panel::new()
         .x(x)
         .y("sigma [e⁻]")
@@ -235,7 +235,7 @@ fn linearity_panels(result: &CalibrationConstant, unit: &str) -> [Panel; 4] {
         )
         .points(
             Points::new(&n, fit.peaks.iter().map(|p| p.sigma / k).collect::<Vec<_>>())
-                .y_errors(fit.peaks.iter().map(|p| p.sigma_error() / k).collect::<Vec<_>>())
+                .y_errors(fit.peaks.iter().map(|p| p.sigma_error / k).collect::<Vec<_>>())
                 .marker(marker),
         );
     [charge, difference, residual, sigma]
@@ -246,8 +246,10 @@ fn charge_panels(process: &FitCalibrationConstant, result: &CalibrationConstant,
     let charges: Vec<f64> = values.iter().map(|x| result.charge(*x)).collect();
     let first = result.first_electron as f64;
     let top = first + process.n_peaks.min(30) as f64;
-    let panel = |low: f64, high: f64, lines: bool| {
-        let bins = ((high - low) / process.pcd_bin_width).round().clamp(1.0, 40_000.0) as usize;
+    let largest = charges.iter().copied().fold(first, f64::max);
+    let top = top.min(largest.ceil() + 1.0).max(first + 3.0);
+    let panel = |low: f64, high: f64, width: f64, lines: bool| {
+        let bins = ((high - low) / width).round().clamp(1.0, 40_000.0) as usize;
         let counts = crate::stats::Histogram::window(&charges, low, high, bins).ok()?;
         let mut panel = Panel::new()
             .x("pixel charge [e⁻]")
@@ -262,9 +264,10 @@ fn charge_panels(process: &FitCalibrationConstant, result: &CalibrationConstant,
         Some(panel.histogram(Histogram::uniform(low, high, counts.contents()).colour(Colour::BLUE)))
     };
     let many = charges.iter().any(|q| *q > first + 30.0 && *q < 200.0) && process.n_peaks > 2;
-    let mut panels: Vec<Panel> = panel(first - 2.0, top, true).into_iter().collect();
+    let mut panels: Vec<Panel> = panel(first - 2.0, top, process.pcd_bin_width, true).into_iter().collect();
     if many {
-        panels.extend(panel(first + 30.0, first + 200.0, false));
+        // so far up there are a few pixels per peak: one bin each
+        panels.extend(panel(first + 29.5, first + 200.5, process.pcd_bin_width.max(1.0), false));
     }
     panels
 }

@@ -181,7 +181,7 @@ impl FitCalibrationConstant {
         let (name, short) = (&amplifier.name, amplifier.short_name());
         let fit = &result.fit;
         let unit = if image.ends_with("_e") { "e-" } else { "ADU" };
-        let (noise, noise_error) = fit.noise();
+        let (noise, noise_error) = fit.noise;
         let k = fit.gain();
         let mut text = format!(
             "amplifier {name}: gain {} {unit}/e-, offset {} {unit}, {} peaks, χ²/ndf {:.2}/{}, peak width {} {unit} = {} e-",
@@ -261,17 +261,7 @@ impl FitCalibrationConstant {
         let rows = fit.peaks.iter().enumerate().map(|(i, p)| {
             let line = result.line(i);
             let residual = p.mu - line;
-            vec![
-                result.electrons(i),
-                p.mu,
-                p.mu_error(),
-                p.sigma,
-                p.sigma_error(),
-                p.counts,
-                line,
-                residual,
-                residual / k,
-            ]
+            vec![result.electrons(i), p.mu, p.mu_error, p.sigma, p.sigma_error, p.counts, line, residual, residual / k]
         });
         let table = Table {
             name: format!("FitCalibrationConstant_lineality_from_single_electron_peaks_{name}"),

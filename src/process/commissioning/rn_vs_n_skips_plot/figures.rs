@@ -80,7 +80,7 @@ fn panels(result: &NoiseVsSkips) -> (Panel, Panel) {
         .note(note)
         .legend_at(Anchor::TopRight);
     if let Some(gain) = result.gain {
-        main = main.right(electrons("(e⁻)", gain));
+        main = main.right(electrons("Pixel readout noise (e⁻)", gain));
     }
     if let Some(best) = result.optimum
         && best.skips <= largest
