@@ -210,7 +210,8 @@ impl Report {
 
     /// Adds a message.
     pub fn log(&mut self, level: Level, text: impl Into<String>) {
-        self.log.push(LogRecord { level, process: self.tag.clone(), text: text.into() });
+        let text = crate::plot::without_markup(&text.into());
+        self.log.push(LogRecord { level, process: self.tag.clone(), text });
     }
 
     /// A warning: shown, counted and kept in the summary.

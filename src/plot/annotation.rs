@@ -132,6 +132,22 @@ pub fn value_with_error(value: f64, error: f64) -> String {
     format!("{} ± {error:.digits$}", typographic_minus(&format!("{value:.digits$}")))
 }
 
+/// The text of a figure for a terminal: powers of ten as `e-5`.
+pub fn without_markup(text: &str) -> String {
+    if !text.contains('{') {
+        return text.to_owned();
+    }
+    let mut plain = text.to_owned();
+    for (from, to) in [("·10^{−", "e-"), ("·10^{", "e")] {
+        while let Some(at) = plain.find(from) {
+            let Some(end) = plain[at..].find('}') else { break };
+            plain.remove(at + end);
+            plain.replace_range(at..at + from.len(), to);
+        }
+    }
+    plain
+}
+
 /// Decimals that show two significant digits of `error`.
 fn decimals_for(error: f64) -> usize {
     let mut digits = 1i32.saturating_sub(error.log10().floor() as i32).clamp(0, 17) as usize;
@@ -290,6 +306,12 @@ impl Legend {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn powers_of_ten_read_well_on_a_terminal() {
+        assert_eq!(without_markup("slope (1.4 ± 0.6)·10^{−5} e-, 3·10^{7}"), "slope (1.4 ± 0.6)e-5 e-, 3e7");
+        assert_eq!(without_markup("`{L: 1}`, 5"), "`{L: 1}`, 5");
+    }
 
     #[test]
     fn values_are_rounded_to_two_digits_of_their_error() {

@@ -35,7 +35,7 @@ mod series;
 mod show;
 mod style;
 
-pub use annotation::{Anchor, Legend, LegendEntry, LegendKey, LegendPlace, Note, value_with_error};
+pub use annotation::{Anchor, Legend, LegendEntry, LegendKey, LegendPlace, Note, value_with_error, without_markup};
 pub use axis::{Axis, AxisScale, SecondAxis};
 pub use figure::{Aspect, Cell, Figure, Grid, Inset, Kind, Panel, Size};
 pub use image::{ColourRange, ColourScale, ImagePlot, MaskStyle, RowOrigin};

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::super::case::{Analysed, Case, Findings, Quantity, chain};
+use super::super::case::{Analysed, ByDesign, Case, Findings, Quantity, chain};
 use super::super::{Extent, Study};
 use crate::process::analysis::gaussian_fit::RegionNoise;
 
@@ -42,8 +42,8 @@ fn cases(extent: Extent) -> Vec<Case> {
             ]);
             let cut = if trimmed { ", preselection 3 σ" } else { "" };
             Case::new(format!("{} pixels, {bins} bins{cut}", 100 * cols), simulate, process, compare)
-                .by_design(SIGMA, NEYMAN)
-                .by_design(MU, DROPPED_MAXIMUM)
+                .by_design(ByDesign { quantity: SIGMA, mean: [-9.0, 9.0], width: [0.0, 9.0], reason: NEYMAN })
+                .by_design(ByDesign { quantity: MU, mean: [-9.0, 9.0], width: [0.0, 9.0], reason: DROPPED_MAXIMUM })
         })
         .collect()
 }

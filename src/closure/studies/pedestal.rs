@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::super::case::{Analysed, ByDesign, Case, Findings, Quantity, chain, merged};
 use super::super::{Extent, Study};
-use super::MEDIAN_VARIANCE;
+use super::{MEDIAN_VARIANCE, student};
 use crate::process::analysis::products::{Axis, Pedestal};
 use crate::stats::distributions::ln_gamma;
 
@@ -46,12 +46,6 @@ const NEYMAN: &str = "Neyman's χ² (spec 02 §3.2, as the reference) passes ove
 
 const LEFT_EDGE: &str = "the window is centred on the left edge of the highest bin (spec 02 §3.4), so it cuts the upper tail more than the \
      lower one: μ lies low by about 0.015 σ with 10 MAD";
-
-/// Student's t of n − 1 degrees of freedom is wider than a normal number by this factor.
-fn student(n: usize) -> f64 {
-    let n = n as f64;
-    ((n - 1.0) / (n - 3.0)).sqrt()
-}
 
 fn cases(extent: Extent) -> Vec<Case> {
     let base = json!({"rows": 20, "active_cols": 40, "prescan_cols": 4, "overscan_cols": 60, "skips": 400, "averaged": true,
@@ -105,11 +99,11 @@ fn cases(extent: Extent) -> Vec<Case> {
     );
     cases.push(Case::new("columns, median of 100 rows", simulate, columns, self::columns));
     for case in cases.iter_mut().filter(|c| c.label.starts_with("window")) {
-        case.by_design.push(ByDesign { quantity: ROW, reason: LEFT_EDGE });
+        case.by_design.push(ByDesign { quantity: ROW, mean: [-9.0, 9.0], width: [0.0, 9.0], reason: LEFT_EDGE });
     }
     for case in cases.iter_mut().filter(|c| c.label.starts_with("Gaussian fit")) {
-        case.by_design.push(ByDesign { quantity: ROW, reason: DROPPED_MAXIMUM });
-        case.by_design.push(ByDesign { quantity: FITTED_SIGMA, reason: NEYMAN });
+        case.by_design.push(ByDesign { quantity: ROW, mean: [-9.0, 9.0], width: [0.0, 9.0], reason: DROPPED_MAXIMUM });
+        case.by_design.push(ByDesign { quantity: FITTED_SIGMA, mean: [-9.0, 9.0], width: [0.0, 9.0], reason: NEYMAN });
     }
     cases
 }

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::super::case::{Analysed, Case, Findings, Quantity, chain};
+use super::super::case::{Analysed, ByDesign, Case, Findings, Quantity, chain};
 use super::super::{Extent, Study};
 use super::MEDIAN_VARIANCE;
 use crate::process::analysis::fit_dark_current::DarkCurrentFit;
@@ -62,7 +62,9 @@ fn cases(extent: Extent) -> Vec<Case> {
             ));
             let case = Case::new(label, simulate.clone(), chain(&two), together);
             cases.push(match options {
-                "Q R" => [LAMBDA, GAIN, SIGMA].into_iter().fold(case, |case, q| case.by_design(q, NEYMAN)),
+                "Q R" => [LAMBDA, GAIN, SIGMA].into_iter().fold(case, |case, quantity| {
+                    case.by_design(ByDesign { quantity, mean: [-9.0, 9.0], width: [0.0, 9.0], reason: NEYMAN })
+                }),
                 _ => case,
             });
         }

@@ -1,6 +1,6 @@
 //! Multi-start search and errors of the dark-current fit (spec 03 §§1.5–1.7, 1.11).
 
-use super::goodness::{p_value, warnings};
+use super::goodness::{Goodness, goodness, warnings};
 use super::model::{GAIN, LAMBDA, MU0, ModelGrid, N_PARAMETERS, NORM, PARAMETER_NAMES, Parameters, SIGMA};
 use super::objective::{BinnedObjective, Parametrisation, baker_cousins};
 use super::options::ObjectiveKind;
@@ -284,7 +284,7 @@ impl<'a> Problem<'a> {
             ndf,
             used_bins,
             baker_cousins,
-            p_value: p_value(&self.histogram, &expected, n_determined),
+            goodness: goodness(&self.histogram, &expected, n_determined),
             status,
             start,
             method: self.settings.method,
@@ -371,7 +371,7 @@ impl<'a> Problem<'a> {
             ndf,
             used_bins,
             baker_cousins: f64::NAN,
-            p_value: f64::NAN,
+            goodness: Goodness::UNKNOWN,
             status: Status(Status::TOO_FEW_DATA),
             start: StartUsed::S1,
             method: self.settings.method,
