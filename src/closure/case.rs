@@ -66,22 +66,48 @@ pub struct ByDesign {
     pub mean: [f64; 2],
     /// Width of the pulls, lowest and highest.
     pub width: [f64; 2],
+    /// Highest share of comparisons without result.
+    pub missing: f64,
     /// Why.
     pub reason: &'static str,
 }
 
+/// Highest share of comparisons without result that does not spoil the pulls.
+const MISSING: f64 = 0.01;
+
 impl ByDesign {
+    /// A quantity that is off within these bounds.
+    pub const fn new(quantity: &'static str, mean: [f64; 2], width: [f64; 2], reason: &'static str) -> Self {
+        Self { quantity, mean, width, missing: MISSING, reason }
+    }
+
+    /// The same with this share of comparisons without result.
+    pub const fn missing(self, missing: f64) -> Self {
+        Self { missing, ..self }
+    }
+
     /// Whether the pulls are as far off as expected, within the same number of standard errors as pulls that close.
     pub fn describes(&self, s: &Summary) -> bool {
         let within =
             |x: f64, error: f64, [lo, hi]: [f64; 2]| x >= lo - TOLERANCE * error && x <= hi + TOLERANCE * error;
-        within(s.mean, s.width * s.mean_error(), self.mean) && within(s.width, s.width_error, self.width)
+        self.has_enough(s)
+            && within(s.mean, s.width * s.mean_error(), self.mean)
+            && within(s.width, s.width_error, self.width)
+    }
+
+    fn has_enough(&self, s: &Summary) -> bool {
+        s.missing as f64 <= self.missing * (s.n + s.missing) as f64
     }
 
     /// The bounds in words.
     pub fn bounds(&self) -> String {
         let [mean, width] = [self.mean, self.width];
-        format!("mean pull {:+.2} to {:+.2}, width {:.2} to {:.2}", mean[0], mean[1], width[0], width[1])
+        let missing = if self.missing > MISSING {
+            format!(", up to {:.0} % without result", 100.0 * self.missing)
+        } else {
+            String::new()
+        };
+        format!("mean pull {:+.2} to {:+.2}, width {:.2} to {:.2}{missing}", mean[0], mean[1], width[0], width[1])
     }
 }
 

@@ -5,7 +5,7 @@ use super::model::{GAIN, LAMBDA, MU0, ModelGrid, N_PARAMETERS, NORM, PARAMETER_N
 use super::objective::{BinnedObjective, Parametrisation, baker_cousins};
 use super::options::ObjectiveKind;
 use super::result::{DarkCurrentFit, DirectParameters, FitParameter, StartUsed};
-use super::settings::{DarkCurrentSettings, Method};
+use super::settings::{DarkCurrentSettings, Method, Profiles};
 use super::starts::{bounds, check, n_max, norm_guess, prepare, start_sigma, starts, used_window};
 use super::unbinned::UnbinnedObjective;
 use crate::stats::bounded_search::{
@@ -223,6 +223,7 @@ impl<'a> Problem<'a> {
         intervals: bool,
     ) -> [FitParameter; N_PARAMETERS] {
         std::array::from_fn(|k| {
+            let wanted = intervals && (k == LAMBDA || self.settings.profiles == Profiles::All);
             let (lo, hi) = (self.bounds.lo[k], self.bounds.hi[k]);
             let value = best.p[k];
             let parabolic = cov[k][k].max(0.0).sqrt();
@@ -233,8 +234,7 @@ impl<'a> Problem<'a> {
                 limits: (lo, hi),
                 fixed: self.bounds.is_fixed(k),
                 at_limit: self.bounds.is_at_limit(k, value),
-                interval: (intervals && parabolic > 0.0)
-                    .then(|| profile_interval(objective, best, cov, &self.bounds, k)),
+                interval: (wanted && parabolic > 0.0).then(|| profile_interval(objective, best, cov, &self.bounds, k)),
             }
         })
     }

@@ -21,8 +21,8 @@ use crate::image::report::{ConfigResult, InfoValue};
 use crate::image::{Amplifier, Level, RawData};
 use crate::process::{Context, Measurement, ProcessError, SKImageProcess};
 use crate::stats::dark_current::{
-    self, BinWidth, DarkCurrentSettings, FitOptions, FitParameter, Method, ParameterLimits, StartHints, Status,
-    automatic_window,
+    self, BinWidth, DarkCurrentSettings, FitOptions, FitParameter, Method, ParameterLimits, Profiles, StartHints,
+    Status, automatic_window,
 };
 
 /// The fit of one amplifier, as later processes see it (CalibrationProcess, monitor elements).
@@ -222,6 +222,7 @@ impl FitDarkCurrentProcess {
                 lambda_electrons: self.lambda_poisson,
             },
             window_peaks: self.window_peaks,
+            profiles: Profiles::All,
         })
     }
 

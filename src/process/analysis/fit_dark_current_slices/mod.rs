@@ -17,7 +17,7 @@ use super::fit_dark_current::{FitDarkCurrentProcess, PixelSelection, SelectionRu
 use super::fit_verdict::FitVerdict;
 use crate::image::{Amplifier, RawData, Region};
 use crate::process::{Context, ProcessError};
-use crate::stats::dark_current::{self, DarkCurrentSettings, InElectrons};
+use crate::stats::dark_current::{self, DarkCurrentSettings, InElectrons, Profiles};
 use crate::stats::polynomial::{self, PolynomialFit, fit_polynomial};
 pub use report::results_table;
 
@@ -365,7 +365,8 @@ pub fn fit_slices(
     let image_name = raw.resolve_image_name(&process.image).to_owned();
     raw.image(&image_name)?;
     let selection = select(process, slicing.axis, raw, index)?;
-    let settings = process.settings(raw, &amplifier, &[])?;
+    let mut settings = process.settings(raw, &amplifier, &[])?;
+    settings.profiles = Profiles::DarkCurrent;
     for letter in &settings.options.unknown {
         raw.report.warn(format!("`fit_options`: the letter `{letter}` has no meaning and is ignored"));
     }
