@@ -364,6 +364,26 @@ mod tests {
     use super::*;
 
     #[test]
+    fn what_is_off_by_design_is_bounded() {
+        let known = ByDesign::new("x", [-1.0, -0.8], [1.0, 1.1], "why");
+        let pulls = |shift: f64, missing: usize| {
+            let mut stream = crate::stats::random::Stream::from_seed(8);
+            let mut pulls = Pulls::default();
+            for _ in 0..1000 {
+                pulls.add(Comparison { estimate: shift + stream.normal(), truth: 0.0, error: 1.0 });
+            }
+            (0..missing).for_each(|_| pulls.add_missing());
+            pulls.summary()
+        };
+        // three standard errors of the mean of 1000 pulls are 0.09
+        assert!(known.describes(&pulls(-0.9, 0)));
+        assert!(!known.describes(&pulls(-1.3, 0)) && !known.describes(&pulls(-0.6, 0)));
+        assert!(!known.describes(&pulls(-0.9, 30)), "2.9 % without result");
+        assert!(known.missing(0.05).describes(&pulls(-0.9, 30)));
+        assert!(known.missing(0.05).bounds().ends_with("up to 5 % without result"));
+    }
+
+    #[test]
     fn settings_are_merged_object_by_object() {
         let base = json!({"rows": 5, "noise": {"sigma1": 3.0, "flicker": 1.0}});
         let all = merged(&base, json!({"noise": {"flicker": 2.0}, "skips": 7}));
