@@ -66,8 +66,13 @@ pub fn run(options: &Options, console: &Console, interrupt: &Interrupt) -> Resul
         None => None,
     };
     let presenter = options.display.then(Presenter::new);
-    let sequencer =
-        Mutex::new(Sequencer { next: 0, waiting: Vec::new(), totals: Totals::default(), combined, presenter });
+    let sequencer = Mutex::new(Sequencer {
+        next: 0,
+        waiting: Vec::new(),
+        totals: Totals::after_warnings(options.config.warnings.len()),
+        combined,
+        presenter,
+    });
     console.begin_progress(options.inputs.len());
     for (infile, reason) in &options.unmatched {
         let outcome = failed(infile.clone(), Vec::new(), reason.clone());

@@ -32,6 +32,11 @@ pub struct Totals {
 }
 
 impl Totals {
+    /// Totals before the first file, after so many warnings about the configuration.
+    pub(super) fn after_warnings(warnings: usize) -> Self {
+        Self { warnings, ..Self::default() }
+    }
+
     /// Exit code of the run (spec 01 §7.1).
     pub fn exit_code(&self) -> u8 {
         match (self.interrupted, self.failed) {

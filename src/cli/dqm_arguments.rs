@@ -138,9 +138,9 @@ pub struct DqmArguments {
     #[arg(long, value_name = "FILE")]
     pub trend_spans: Option<PathBuf>,
 
-    /// Evolution of the dark-current results, from the headers of these files.
-    #[arg(long, value_name = "PATTERN")]
-    pub dqm_evolution: Option<String>,
+    /// Gain, dark current and resolution from image to image, from the headers of these processed images.
+    #[arg(long, value_name = "PATTERN", num_args = 1..)]
+    pub dqm_evolution: Vec<String>,
 }
 
 impl DqmArguments {
@@ -178,7 +178,7 @@ impl DqmArguments {
             ("--trend-me", !self.trend_me.is_empty()),
             ("--trend-range", self.trend_range.is_some()),
             ("--trend-spans", self.trend_spans.is_some()),
-            ("--dqm-evolution", self.dqm_evolution.is_some()),
+            ("--dqm-evolution", !self.dqm_evolution.is_empty()),
         ];
         given.into_iter().find(|(_, is)| *is).map(|(option, _)| option)
     }

@@ -157,8 +157,5 @@ fn refuse_what_is_missing(a: &DqmArguments, mongo: bool) -> Result<(), UsageErro
             return Err(UsageError::Other(format!("{option}: this version does not have it")));
         }
     }
-    if a.dqm_evolution.is_some() {
-        say("warning", "--dqm-evolution: this version does not have it");
-    }
     Ok(())
 }

@@ -106,7 +106,9 @@ fn identity(absolute: &Path) -> PathBuf {
 
 fn reason(infile: &OsStr, base: &Path) -> &'static str {
     let path = base.join(infile);
-    if path.is_dir() {
+    if infile.is_empty() {
+        "an empty name"
+    } else if path.is_dir() {
         "is a directory; quote a pattern such as \"DIR/*.fits\""
     } else if path.symlink_metadata().is_ok() {
         "is not a regular file"

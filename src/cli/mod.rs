@@ -7,6 +7,7 @@ pub mod analysis;
 mod arguments;
 pub mod dqm;
 mod dqm_arguments;
+mod dqm_evolution;
 mod dqm_run;
 mod dqm_trend;
 mod information;
@@ -59,6 +60,8 @@ pub enum Command {
     Dqm(Box<DqmOptions>),
     /// Put parts of a run of the monitor together.
     DqmMerge(Box<dqm::DqmMergeOptions>),
+    /// Dark-current results from image to image.
+    DqmEvolution(Box<dqm_evolution::DqmEvolutionOptions>),
     /// Trends over runs.
     DqmTrend(Box<dqm_trend::DqmTrendOptions>),
     /// Print a text and stop.
@@ -219,6 +222,10 @@ fn decide(surroundings: &Surroundings<'_>, arguments: Arguments, lists: &[TakenL
         if arguments.dqm.dqm_trend.is_some() {
             return Ok(Command::DqmTrend(Box::new(dqm_trend::DqmTrendOptions::new(surroundings, &arguments)?)));
         }
+        if !arguments.dqm.dqm_evolution.is_empty() {
+            let options = dqm_evolution::DqmEvolutionOptions::new(surroundings, &arguments)?;
+            return Ok(Command::DqmEvolution(Box::new(options)));
+        }
         return Ok(Command::Dqm(Box::new(DqmOptions::new(surroundings, arguments, lists)?)));
     }
     if let Some(option) = arguments.dqm.first_given() {
@@ -279,6 +286,7 @@ pub fn run(command: Command) -> Result<ExitCode, UsageError> {
         Command::Analysis(options) => analysis::run(&options).map(ExitCode::from),
         Command::Dqm(options) => dqm_run::run(&options).map(ExitCode::from),
         Command::DqmMerge(options) => dqm_run::merge(&options).map(ExitCode::from),
+        Command::DqmEvolution(options) => dqm_evolution::run(&options).map(ExitCode::from),
         Command::DqmTrend(options) => dqm_trend::run(&options).map(ExitCode::from),
         Command::Information(text) => {
             print(&text);

@@ -580,7 +580,8 @@ fn the_monitor_takes_its_options_and_falls_back_on_the_environment() {
         match (world.parse(&all), *option) {
             (Ok(Command::Dqm(options)), _) => assert_eq!(options.run, Some(59), "{option}"),
             (Ok(Command::DqmMerge(_)), "--dqm-merge")
-            | (Ok(Command::DqmTrend(_)), "--dqm-trend" | "--dqm-evolution") => {}
+            | (Ok(Command::DqmTrend(_)), "--dqm-trend")
+            | (Ok(Command::DqmEvolution(_)), "--dqm-evolution") => {}
             (other, _) => panic!("{option}: {other:?}"),
         }
     }

@@ -10,10 +10,10 @@ use crate::process::registry::{OldKey, ProcessEntry, Scope};
 use crate::process::{CommonParameters, SKImageProcess};
 
 /// Keys that every block may have and that have no effect.
-const WITHOUT_EFFECT: [&str; 5] = ["__sequence_id__", "active", "unit", "units", "histequ"];
+pub(super) const WITHOUT_EFFECT: [&str; 5] = ["__sequence_id__", "active", "unit", "units", "histequ"];
 
 /// Other names of keys that every block has.
-const ALIASES: [(&str, &str); 6] = [
+pub(super) const ALIASES: [(&str, &str); 6] = [
     ("save_images", "save_image"),
     ("save_img", "save_image"),
     ("save_imgs", "save_image"),

@@ -3,10 +3,11 @@
 use serde_json::{Map, Value, json};
 
 use super::InputConfig;
+use super::blocks::{ALIASES, WITHOUT_EFFECT};
 use super::input::{ConventionConfig, DatetimeConfig, ImageConfig};
 use super::sequence::DEFAULT_SEQUENCE;
 use super::shape::{Shape, schema_of};
-use crate::process::registry::Scope;
+use crate::process::registry::{OldKey, Scope};
 use crate::process::{CommonParameters, ProcessEntry};
 
 /// The whole configuration, section by section: each key with its default, its type and what it means.
@@ -159,7 +160,12 @@ pub fn schema(table: &'static [ProcessEntry]) -> Value {
         for (key, property) in common.as_value()["properties"].as_object().into_iter().flatten() {
             properties.entry(key.clone()).or_insert_with(|| property.clone());
         }
-        processes.insert(entry.name.into(), object(entry.summary, properties));
+        older_names(entry, &mut properties);
+        let block = object(entry.summary, properties);
+        for alias in entry.aliases {
+            processes.insert((*alias).into(), deprecated(&block, &format!("Old name of `{}`.", entry.name)));
+        }
+        processes.insert(entry.name.into(), block);
     }
     let part = |schema: schemars::Schema, description: &str| {
         let properties = schema.as_value()["properties"].as_object().cloned().unwrap_or_default();
@@ -171,8 +177,11 @@ pub fn schema(table: &'static [ProcessEntry]) -> Value {
         part
     };
     let keyword = json!({"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]});
+    let mut image = part(schema_of::<ImageConfig>(), "How the image is laid out in the file.");
+    let saved = deprecated(&image["properties"]["save_images"], "Old name of `save_images`.");
+    image["properties"]["save_image"] = saved;
     let input = Map::from_iter([
-        ("image".to_owned(), part(schema_of::<ImageConfig>(), "How the image is laid out in the file.")),
+        ("image".to_owned(), image),
         ("datetime".to_owned(), part(schema_of::<DatetimeConfig>(), "Header keywords with times.")),
         (
             "scp".to_owned(),
@@ -199,6 +208,43 @@ pub fn schema(table: &'static [ProcessEntry]) -> Value {
         all.extend(body);
     }
     schema
+}
+
+/// Adds the names that keys of a block have in older files, which the program still accepts.
+fn older_names(entry: &ProcessEntry, properties: &mut Map<String, Value>) {
+    let without_effect = || json!({"description": "Without effect.", "deprecated": true});
+    for (old, meaning) in entry.old_keys {
+        let property = match meaning {
+            OldKey::Renamed(new) | OldKey::Alias(new) => match properties.get(*new) {
+                Some(property) => deprecated(property, &format!("Old name of `{new}`.")),
+                None => continue,
+            },
+            OldKey::Moved(process, key, _) => {
+                json!({"description": format!("Sets `{key}` of {process}."), "deprecated": true})
+            }
+            OldKey::Ignored | OldKey::Silent => without_effect(),
+        };
+        properties.entry((*old).to_owned()).or_insert(property);
+    }
+    for (old, new) in ALIASES {
+        if let Some(property) = properties.get(new) {
+            let property = deprecated(property, &format!("Old name of `{new}`."));
+            properties.entry(old.to_owned()).or_insert(property);
+        }
+    }
+    for key in WITHOUT_EFFECT {
+        properties.entry(key.to_owned()).or_insert_with(without_effect);
+    }
+}
+
+/// The same property under a name that new files should not use.
+fn deprecated(property: &Value, description: &str) -> Value {
+    let mut property = property.clone();
+    if let Value::Object(map) = &mut property {
+        map.insert("description".into(), description.into());
+        map.insert("deprecated".into(), true.into());
+    }
+    property
 }
 
 /// An object with these keys and comments, nothing else.

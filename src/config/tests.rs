@@ -413,6 +413,37 @@ fn configurations_of_laboratories_load() {
     assert!(files >= 10);
 }
 
+/// An editor that checks with the schema underlines no key of these files that the program accepts.
+#[test]
+fn the_schema_knows_the_keys_of_older_files() {
+    let schema = super::describe::schema(TABLE);
+    let process = &schema["properties"]["process"]["properties"];
+    let finder = &process["ClusterFinder"]["properties"];
+    assert_eq!(finder["spr_mask"]["deprecated"], json!(true));
+    assert_eq!(finder["spr_mask"]["type"], finder["apply_mask"]["type"], "the type of what it stands for");
+    assert!(finder["apply_mask"].get("deprecated").is_none());
+    let Some(folder) = shared("configs") else { return };
+    for file in std::fs::read_dir(folder).unwrap() {
+        let path = file.unwrap().path();
+        let text = std::fs::read_to_string(&path).unwrap();
+        let Ok(json) = serde_json::from_str::<Value>(&text) else { continue };
+        if path.file_name().unwrap().to_string_lossy().starts_with("psimul") {
+            continue;
+        }
+        let keys = |value: &Value| value.as_object().map(|o| o.keys().cloned().collect::<Vec<_>>()).unwrap_or_default();
+        let comment = |key: &str| key.starts_with('#') || key.starts_with("//") || key == "comment";
+        for name in keys(&json["process"]).iter().filter(|n| *n != "sequence" && !comment(n)) {
+            for key in keys(&json["process"][name]).iter().filter(|k| !comment(k)) {
+                assert!(process[name]["properties"].get(key).is_some(), "{}: {name}.{key}", path.display());
+            }
+        }
+        for key in keys(&json["input"]["image"]).iter().filter(|k| !comment(k)) {
+            let known = &schema["properties"]["input"]["properties"]["image"]["properties"];
+            assert!(known.get(key).is_some(), "{}: image.{key}", path.display());
+        }
+    }
+}
+
 /// The same files with the processes that this version has: nothing may go wrong except names of processes that do not
 /// exist yet.
 #[test]

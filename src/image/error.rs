@@ -128,6 +128,14 @@ pub enum ImageError {
         /// Its rows and columns.
         other_shape: (usize, usize),
     },
+    /// An HDU that an option names cannot be read.
+    #[error("{option}: {source}")]
+    Hdu {
+        /// Option and key of the configuration.
+        option: &'static str,
+        /// Reason.
+        source: FitsError,
+    },
     /// The Monte-Carlo truth does not fit.
     #[error(
         "the Monte-Carlo truth in HDU {hdu} (`--MCT`) has {} × {} pixels, the image {} × {}",

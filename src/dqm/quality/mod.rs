@@ -3,6 +3,7 @@
 //! | room | what is in it |
 //! |---|---|
 //! | [`mod@line`] | the straight line through the values of a monitor element |
+//! | `chance` | which violations chance makes |
 //! | [`kolmogorov`] | two-sample Kolmogorov–Smirnov test, exact |
 //! | [`welch`] | t test for unequal variances |
 //! | [`settings`] | which tests, with which cuts |
@@ -12,6 +13,7 @@
 //!
 //! A test that does not apply has the flag `none`, never a failure, and says why.
 
+mod chance;
 pub mod kolmogorov;
 pub mod limits;
 pub mod line;

@@ -27,7 +27,8 @@ pub struct TestSettings {
     pub severity: Option<Flag>,
     /// What vectors are compared with; `None`: line for rows, profile for columns.
     pub model: Option<Model>,
-    /// Tests of a run: allow for different numbers of images in the run and in the reference.
+    /// Allow for what the images of the reference differ among each other, for different numbers of images in the run
+    /// and in the reference, and for chance in hundreds of tests.
     pub allow_for_images: bool,
 }
 

@@ -1,19 +1,17 @@
 //! A vector of each image against the vectors of a reference run (spec 06 §8.1, vectors).
 
-use super::scalar::probability;
+use super::chance::{Agreement, GROSS, chi2_cut, is_chance, is_unusual};
+use super::scalar::{excused_as_chance, probability};
 use super::settings::{Model, TestSettings, Tests};
 use super::{fit_line, kolmogorov, not_applicable, short, verdict, welch};
 use crate::dqm::catalogue::Description;
 use crate::dqm::model::{Flag, LineFit, QualityTest};
-use crate::stats::distributions::{chi2_survival, normal_survival, poisson_probability};
+use crate::stats::distributions::normal_survival;
 use crate::stats::robust::{self, Ddof};
+use std::sync::OnceLock;
 
 /// Number of reference images from which on every position has a spread of its own.
 const OWN_SPREAD: usize = 20;
-/// Probability below which something is not chance. A run of 60 images has some two thousand vectors.
-const CHANCE: f64 = 1e-5;
-/// Distance in standard deviations at which a single position is no chance.
-const GROSS: f64 = 5.0;
 
 /// The vectors of a reference run for one monitor element, amplifier and CCD.
 #[derive(Debug, Clone)]
@@ -32,6 +30,8 @@ pub struct Reference {
     vectors: Vec<Vec<f64>>,
     /// All vectors, sorted and finite, for the comparison of distributions.
     sorted: Vec<Vec<f64>>,
+    /// How they agree with each other in the Kolmogorov–Smirnov and in the t test.
+    agreement: OnceLock<[Agreement; 2]>,
 }
 
 impl Reference {
@@ -56,12 +56,44 @@ impl Reference {
                 y
             })
             .collect();
-        Some(Self { run, x, median, mean, sigma, vectors: same, sorted })
+        Some(Self { run, x, median, mean, sigma, vectors: same, sorted, agreement: OnceLock::new() })
     }
 
     /// Number of images.
     pub fn images(&self) -> usize {
         self.vectors.len()
+    }
+
+    fn agreement(&self) -> &[Agreement; 2] {
+        self.agreement.get_or_init(|| {
+            [
+                Agreement::new(&self.sorted, |a, b| kolmogorov::two_sorted(a, b).map(|t| t.1)),
+                Agreement::new(&self.sorted, |a, b| welch::welch(a, b).map(|t| t.2)),
+            ]
+        })
+    }
+
+    /// A test of the distribution of an image, from its probabilities against the images of the reference.
+    fn distribution(&self, name: &'static str, settings: &TestSettings, p: &[f64], what: &str) -> QualityTest {
+        let mean = robust::mean(p);
+        let agreement = &self.agreement()[usize::from(name == "QTTtest")];
+        let usual = settings.allow_for_images && !agreement.is_unusual_image(p);
+        let excuse = usual.then_some("its images differ as much from each other");
+        probability(name, settings, mean, what, self.run, excuse)
+    }
+
+    /// A test of the distribution of the mean over a run.
+    fn mean_distribution(&self, name: &'static str, settings: &TestSettings, p: f64, what: &str) -> QualityTest {
+        let agreement = &self.agreement()[usize::from(name == "QTTtest")];
+        let excuse = excused_as_chance(settings, if settings.allow_for_images { agreement.of_means(p) } else { p });
+        probability(
+            name,
+            settings,
+            p,
+            what,
+            self.run,
+            excuse.map(|_| "its images differ as much from each other, or it is chance"),
+        )
     }
 
     /// The line through the medians that are not outliers.
@@ -87,6 +119,42 @@ impl Reference {
     /// Means over the first `count` images.
     fn mean_of_first(&self, count: usize) -> Vec<f64> {
         if count >= self.vectors.len() { self.mean.clone() } else { mean_profile(&self.vectors[..count]) }
+    }
+
+    /// [`chi2`] with the spreads of the reference.
+    fn chi2(&self, y: &[f64], expected: &[f64], parameters: f64) -> Option<(f64, f64)> {
+        chi2(y, expected, &self.sigma, parameters)
+    }
+
+    /// χ²/ndf of each image of the reference. Where positions have spreads of their own, they are those of the other
+    /// images: an image that stands out somewhere must not make itself ordinary.
+    fn own_chi2(&self, expected: &[f64], parameters: f64) -> Vec<f64> {
+        let own_spreads = self.vectors.len() >= OWN_SPREAD;
+        let counts: Vec<usize> =
+            (0..self.x.len()).map(|j| self.vectors.iter().filter(|w| w[j].is_finite()).count()).collect();
+        let without = |v: &[f64], j: usize| {
+            let n = counts[j] as f64;
+            let deviation = v[j] - self.mean[j];
+            let squares = (n - 1.0) * self.sigma[j] * self.sigma[j] - deviation * deviation * n / (n - 1.0);
+            (squares.max(0.0) / (n - 2.0)).sqrt()
+        };
+        let of = |v: &Vec<f64>| {
+            if !own_spreads {
+                return self.chi2(v, expected, parameters);
+            }
+            let sigma: Vec<f64> = (0..v.len()).map(|j| without(v, j)).collect();
+            chi2(v, expected, &sigma, parameters)
+        };
+        self.vectors.iter().filter_map(of).map(|c| c.0).collect()
+    }
+
+    /// Percentage of the positions of each reference image that lie outside of the limit.
+    fn usual_percentages(&self, expected: &[f64], centre: f64, limit: f64) -> Vec<f64> {
+        let of = |v: &Vec<f64>| {
+            let d: Vec<f64> = v.iter().zip(expected).map(|(y, m)| y - m - centre).filter(|d| d.is_finite()).collect();
+            100.0 * d.iter().filter(|d| d.abs() > limit).count() as f64 / d.len().max(1) as f64
+        };
+        self.vectors.iter().map(of).collect()
     }
 
     /// Fraction of the positions of the reference images themselves that lie outside of the limit.
@@ -123,6 +191,17 @@ impl Reference {
     fn comparable(&self, x: &[f64], y: &[f64]) -> bool {
         y.len() == self.x.len() && x.iter().zip(&self.x).all(|(a, b)| (a - b).abs() < 0.5)
     }
+}
+
+/// χ²/ndf and ndf of a vector; `None` if no position has a spread.
+fn chi2(y: &[f64], expected: &[f64], sigma: &[f64], parameters: f64) -> Option<(f64, f64)> {
+    let terms: Vec<f64> = (0..y.len())
+        .filter(|&j| sigma[j] > 0.0)
+        .map(|j| ((y[j] - expected[j]) / sigma[j]).powi(2))
+        .filter(|t| t.is_finite())
+        .collect();
+    let ndf = terms.len() as f64 - parameters;
+    (ndf > 0.0).then(|| (terms.iter().sum::<f64>() / ndf, ndf))
 }
 
 /// σ_ref at each position.
@@ -176,17 +255,16 @@ pub fn image(tests: &Tests, description: &Description, x: &[f64], y: &[f64], r: 
             made.push(none("there are fewer than 3 values"));
             continue;
         }
-        let mean_of = |p: Vec<f64>| (!p.is_empty()).then(|| robust::mean(&p));
+        let against =
+            |test: &dyn Fn(&[f64]) -> Option<f64>| -> Vec<f64> { r.sorted.iter().filter_map(|v| test(v)).collect() };
         made.push(match name {
-            "QTKstest" => {
-                match mean_of(r.sorted.iter().filter_map(|v| kolmogorov::two_sorted(&own, v)).map(|t| t.1).collect()) {
-                    Some(p) => probability(name, settings, p, "Kolmogorov–Smirnov, mean over its images", r.run),
-                    None => none("the reference has no values"),
-                }
-            }
-            "QTTtest" => match mean_of(r.sorted.iter().filter_map(|v| welch::welch(&own, v)).map(|t| t.2).collect()) {
-                Some(p) => probability(name, settings, p, "Welch t, mean over its images", r.run),
-                None => none("the values do not vary"),
+            "QTKstest" => match against(&|v| kolmogorov::two_sorted(&own, v).map(|t| t.1)) {
+                p if p.is_empty() => none("the reference has no values"),
+                p => r.distribution(name, settings, &p, "Kolmogorov–Smirnov, mean over its images"),
+            },
+            "QTTtest" => match against(&|v| welch::welch(&own, v).map(|t| t.2)) {
+                p if p.is_empty() => none("the values do not vary"),
+                p => r.distribution(name, settings, &p, "Welch t, mean over its images"),
             },
             _ if !r.comparable(x, y) => none("the positions are not those of the reference"),
             _ => {
@@ -227,12 +305,12 @@ pub fn run(
             "QTKstest" => {
                 let (own, theirs) = profiles();
                 match kolmogorov::two_sample(&own, &theirs) {
-                    Some((d, p)) => probability(name, settings, p, &format!("mean profiles, D = {}", short(d)), r.run),
+                    Some((d, p)) => r.mean_distribution(name, settings, p, &format!("mean profiles, D = {}", short(d))),
                     None => none("the reference has no values"),
                 }
             }
             "QTTtest" => match welch::welch(&mean, &r.mean) {
-                Some((t, _, p)) => probability(name, settings, p, &format!("mean profiles, t = {}", short(t)), r.run),
+                Some((t, _, p)) => r.mean_distribution(name, settings, p, &format!("mean profiles, t = {}", short(t))),
                 None => none("the values do not vary"),
             },
             _ if !r.comparable(x, &mean) => none("the positions are not those of the reference"),
@@ -269,35 +347,6 @@ fn run_sigma(settings: &TestSettings, model: Model, images: usize, r: &Reference
     }
 }
 
-/// Whether `count` of `n` positions beyond `n_std` standard deviations may be chance, if the fraction `usual` of the
-/// reference lies there. A position that is far away is none.
-fn is_chance(count: usize, n: usize, usual: f64, n_std: f64, farthest: f64) -> bool {
-    if farthest > GROSS.max(n_std) {
-        return count == 0;
-    }
-    let expected = n as f64 * usual.max(2.0 * normal_survival(n_std));
-    let below: f64 = (0..count as u64).map(|k| poisson_probability(k, expected)).sum();
-    1.0 - below > CHANCE
-}
-
-/// The cut of χ²/ndf, not below what chance exceeds with the probability [`CHANCE`].
-fn chi2_cut(cut: f64, ndf: f64) -> f64 {
-    let degrees = ndf.max(1.0) as u64;
-    let (mut low, mut high) = (cut, cut.max(1.0) * 64.0);
-    if chi2_survival(cut * ndf, degrees) <= CHANCE {
-        return cut;
-    }
-    for _ in 0..60 {
-        let middle = 0.5 * (low + high);
-        if chi2_survival(middle * ndf, degrees) > CHANCE {
-            low = middle;
-        } else {
-            high = middle;
-        }
-    }
-    high
-}
-
 fn finite_mean(values: &[f64]) -> f64 {
     let finite: Vec<f64> = values.iter().copied().filter(|x| x.is_finite()).collect();
     if finite.is_empty() { f64::NAN } else { robust::mean(&finite) }
@@ -325,19 +374,23 @@ fn positions(
         Model::Profile => "the profile of",
     };
     let mut test = if name == "QTChi2" {
-        let terms: Vec<f64> = (0..y.len())
-            .filter(|&j| r.sigma[j] > 0.0)
-            .map(|j| ((y[j] - expected[j]) / r.sigma[j]).powi(2))
-            .filter(|t| t.is_finite())
-            .collect();
-        let ndf = terms.len() as f64 - if model == Model::Line { 2.0 } else { 0.0 };
-        if !(ndf > 0.0) {
+        let parameters = if model == Model::Line { 2.0 } else { 0.0 };
+        let Some((value, ndf)) = r.chi2(y, &expected, parameters) else {
             return none("no position has a spread in the reference");
-        }
-        let value = terms.iter().sum::<f64>() / ndf;
-        let cut = settings.cut.unwrap_or_else(|| chi2_cut(2.0, ndf));
-        let mut test = verdict(name, !(value < cut), settings.severity.unwrap_or(Flag::Warn), value, cut);
-        test.reason = format!("χ²/ndf = {} to {what} run {}, limit {}", short(value), r.run, short(cut));
+        };
+        let cut = settings.cut.unwrap_or_else(|| chi2_cut(2.0, ndf, None));
+        // What all positions of an image have in common makes χ² large for the images of the reference, too.
+        let own = || r.own_chi2(&expected, parameters);
+        let usual = !(value < cut) && settings.allow_for_images && !is_unusual(value, &own());
+        let violated = !(value < cut) && !usual;
+        let mut test = verdict(name, violated, settings.severity.unwrap_or(Flag::Warn), value, cut);
+        test.reason = format!(
+            "χ²/ndf = {} to {what} run {}, limit {}{}",
+            short(value),
+            r.run,
+            short(cut),
+            if usual { "; its own images have as much" } else { "" }
+        );
         test
     } else {
         let used: Vec<usize> = (0..y.len()).filter(|&j| y[j].is_finite() && expected[j].is_finite()).collect();
@@ -358,7 +411,11 @@ fn positions(
         let farthest = residuals.iter().fold(0.0f64, |z, d| z.max((d - centre).abs() / s));
         let too_many = percent > cut && {
             let usual = if images == 1 { r.usual_fraction(&expected, centre, limit) } else { 0.0 };
-            !is_chance(outside.len(), used.len(), usual, settings.n_std, farthest)
+            let differs = images > 1
+                || !settings.allow_for_images
+                || is_unusual(percent, &r.usual_percentages(&expected, centre, limit));
+            differs
+                && !is_chance(outside.len(), used.len(), usual, settings.n_std, farthest > GROSS.max(settings.n_std))
         };
         let violated = too_many || displaced;
         let mut test = verdict(name, violated, settings.severity.unwrap_or(Flag::Fail), percent, cut);
@@ -458,16 +515,22 @@ mod tests {
     }
 
     #[test]
-    fn chance_is_not_flagged_and_more_than_chance_is() {
-        // two of twenty blocks just outside happen in two thousand vectors; three just outside of 6 do not
-        assert!(is_chance(2, 20, 0.0, 3.0, 3.5) && is_chance(1, 6, 0.0, 3.0, 4.0));
-        assert!(!is_chance(3, 6, 0.0, 3.0, 3.5) && !is_chance(1, 6, 0.0, 3.0, 18.0));
-        // a reference with 4 % outside makes 11 of 200 ordinary, 40 not
-        assert!(is_chance(11, 200, 0.04, 3.0, 4.0) && !is_chance(40, 200, 0.04, 3.0, 4.0));
-        // χ²(18) > 52.4 with probability 3.4e-5, > 55.7 with 1e-5 (tables: 0.001 at 42.3)
-        assert_eq!(chi2_cut(2.0, 198.0), 2.0);
-        let cut = chi2_cut(2.0, 18.0);
-        assert!((chi2_survival(18.0 * cut, 18) / 1e-5 - 1.0).abs() < 1e-6 && (2.8..3.2).contains(&cut), "{cut}");
+    fn the_spread_without_an_image_is_that_of_the_others() {
+        let mut random = crate::stats::random::Stream::from_seed(9);
+        let x: Vec<f64> = (1..=8).map(f64::from).collect();
+        let images: Vec<Vec<f64>> = (0..25).map(|_| x.iter().map(|_| random.normal()).collect()).collect();
+        let of = |images: &[Vec<f64>]| {
+            let vectors: Vec<(&[f64], &[f64])> = images.iter().map(|v| (&x[..], &v[..])).collect();
+            Reference::new(1, &vectors).unwrap()
+        };
+        let expected = vec![0.0; 8];
+        let own = of(&images).own_chi2(&expected, 0.0);
+        for k in [0, 7] {
+            let mut others = images.clone();
+            let one = others.remove(k);
+            let (value, _) = of(&others).chi2(&one, &expected, 0.0).unwrap();
+            assert!((own[k] / value - 1.0).abs() < 1e-9, "{k}: {} {value}", own[k]);
+        }
     }
 
     #[test]

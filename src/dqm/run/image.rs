@@ -212,6 +212,11 @@ impl Job<'_> {
                 raw.report.card(keyword, flags.iter().any(|f| *f), comment);
             }
         }
+        // The mask of this run is only known after its last image: this is the one given with --mask.
+        if let Some(mask) = &raw.clustering_mask {
+            let masked = mask.iter().filter(|m| **m).count() as i64;
+            raw.report.card("MEMASK", masked, "masked pixels of the run mask");
+        }
         raw.report.card("MEFLAG", result.record.status.word(), "quality of the image: pass, warn, fail, none");
     }
 

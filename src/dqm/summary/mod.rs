@@ -6,6 +6,7 @@
 
 mod legacy;
 mod pickle;
+mod pickle_guard;
 
 use std::io;
 use std::path::{Path, PathBuf};

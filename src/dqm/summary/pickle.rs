@@ -32,6 +32,7 @@ pub(super) fn from_pickle(bytes: &[u8]) -> Result<Summary, String> {
         #[serde(rename = "_meta")]
         summary: Summary,
     }
+    super::pickle_guard::check(bytes)?;
     let options = || DeOptions::new().decode_strings().replace_unresolved_globals().replace_recursive_structures();
     let is_own = serde_pickle::from_slice::<Wrapped>(bytes, options())
         .is_ok_and(|w| w._meta.is_some_and(|m| m.contains_key("schema")));

@@ -105,7 +105,7 @@ pub fn dark_current_fit(runs: &[RunTrend], ranges: Option<FitRanges>, spans: &[S
 
 /// Points with errors of an amplifier and their median. An error much larger than the others would set the scale of the
 /// panel: such points are arrows of three median errors, up and down.
-fn fitted_points(mut panel: Panel, points: &[(f64, Pair)], amplifier: &str, index: usize) -> Panel {
+pub(super) fn fitted_points(mut panel: Panel, points: &[(f64, Pair)], amplifier: &str, index: usize) -> Panel {
     if points.is_empty() {
         return panel;
     }

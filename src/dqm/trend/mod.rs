@@ -4,6 +4,7 @@
 //! ([`RunTrend::of_summary`]), with the same result.
 
 pub mod columns;
+pub mod evolution;
 pub mod figures;
 pub mod history;
 

@@ -72,7 +72,11 @@ pub fn load(input: &FitsInput, hdus: &[usize], how: &LoadOptions<'_>) -> Result<
         report.warn(warning);
     }
     let planes = planes(input, hdus)?;
-    let keywords = Keywords::new(input, hdus.first().copied().unwrap_or(0), ext_header(input, hdus, how.config))?;
+    let header_hdu = ext_header(input, hdus, how.config);
+    if let Some(hdu) = header_hdu {
+        input.hdu(hdu).map_err(|source| ImageError::Hdu { option: "ext_header (--hext)", source })?;
+    }
+    let keywords = Keywords::new(input, hdus.first().copied().unwrap_or(0), header_hdu)?;
     describe::headers(input, &keywords, &mut report);
 
     let text = |wanted: &OneOrMany<String>| keywords.find(wanted).map(|f| f.card.value.to_text());
@@ -256,7 +260,8 @@ fn auxiliary(raw: &mut RawData, input: &FitsInput, options: &RunOptions) -> Resu
     }
     if let Some(hdu) = options.mct {
         let read = |hdu| {
-            let image = input.read_image(hdu)?;
+            let named = |source| ImageError::Hdu { option: "--MCT", source };
+            let image = input.read_image(hdu).map_err(named)?;
             if image.dim() == shape {
                 Ok(image)
             } else {
