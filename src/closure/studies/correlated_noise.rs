@@ -41,7 +41,7 @@ const SIGMA: f64 = 0.15;
 const SKIPS: u32 = 10;
 const T_SKIP: f64 = 4e-5;
 /// Interference: amplitude (e⁻), cycles per pixel.
-const AMPLITUDE: f64 = 0.25;
+const AMPLITUDE: f64 = 0.15;
 const CYCLES: f64 = 0.137;
 
 fn cases(extent: Extent) -> Vec<Case> {

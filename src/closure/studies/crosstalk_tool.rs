@@ -33,6 +33,9 @@ pub(super) const STUDY: Study = Study {
 const FLUCTUATING: &str = "the bootstrap interval of a median is right on average (see the shares of intervals that hold the truth) but \
                            fluctuates by a quarter of itself, which widens pulls that divide by it";
 
+const NARROW: &str =
+    "percentile intervals of the bootstrapped median of 80 values hold the truth in 66 % and 94 % of the cases";
+
 const CHANNELS: usize = 4;
 /// Gain, ADU/e⁻.
 const GAIN: f64 = 1.35;
@@ -63,9 +66,14 @@ fn cases(extent: Extent) -> Vec<Case> {
                 ("BuildClusterMask", json!({"cluster_size_min": 1, "add_cluster_id": true})),
             ]);
             let case = Case::together(format!("{} seeds, σ {noise} e⁻", down * across), simulate, process, compare);
-            [ALPHA, NULL]
-                .into_iter()
-                .fold(case, |case, name| case.by_design(ByDesign::new(name, [0.0, 0.0], [1.08, 1.22], FLUCTUATING)))
+            let mut case = case;
+            for name in [ALPHA, NULL] {
+                case = case.by_design(ByDesign::new(name, [0.0, 0.0], [1.1, 1.25], FLUCTUATING));
+            }
+            for name in [INSIDE_68, INSIDE_95] {
+                case = case.by_design(ByDesign::new(name, [-0.2, 0.0], [0.95, 1.05], NARROW));
+            }
+            case
         })
         .collect()
 }
