@@ -46,7 +46,8 @@ fn images(directory: &Path) {
     });
     std::fs::write(directory.join("config.json"), config.to_string()).unwrap();
     let elements = json!({"monitoring_elements": {
-        "MEMeanDCperRow": {"active": 1}, "MEOVSPedestalMu": {"active": 1}, "MEMaskedPixels": {"active": 1},
+        "MEMeanDCperRow": {"active": 1}, "MEOVSPedestalMu": {"active": 1, "qt_valid_range": [0, null]},
+        "MEMaskedPixels": {"active": 1},
     }});
     std::fs::write(directory.join("me.json"), elements.to_string()).unwrap();
 }
@@ -109,10 +110,23 @@ fn a_killed_run_done_again_is_as_if_it_had_not_been_killed() {
         let _ = child.kill();
         child.wait().unwrap();
     }
-    assert_eq!(run(dir, &["Image*fits"]).status.code(), Some(0));
-    let killed = std::fs::read(dir.join("out/run005/me/me_summary_run005.json")).unwrap();
+    let result = || {
+        assert_eq!(run(dir, &["Image*fits"]).status.code(), Some(0));
+        let summary = std::fs::read(dir.join("out/run005/me/me_summary_run005.json")).unwrap();
+        (summary, rows(&dir.join("out/dqm.sqlite")))
+    };
+    let killed = result();
     std::fs::remove_dir_all(dir.join("out")).unwrap();
-    assert_eq!(run(dir, &["Image*fits"]).status.code(), Some(0));
-    let undisturbed = std::fs::read(dir.join("out/run005/me/me_summary_run005.json")).unwrap();
-    assert!(killed == undisturbed);
+    let undisturbed = result();
+    assert!(killed.0 == undisturbed.0);
+    assert_eq!(killed.1, undisturbed.1);
+    assert_eq!(undisturbed.1[..2], [1, 3], "one run, three images");
+    assert!(undisturbed.1[2..].iter().all(|n| *n > 0), "{:?}", undisturbed.1);
+}
+
+/// Numbers of rows: runs, images, values, tests.
+fn rows(database: &Path) -> [i64; 4] {
+    let connection = rusqlite::Connection::open(database).unwrap();
+    ["runs", "images", "me_values", "me_tests"]
+        .map(|table| connection.query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get(0)).unwrap())
 }

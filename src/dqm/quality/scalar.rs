@@ -132,7 +132,9 @@ fn one(name: &'static str, settings: &TestSettings, y: &[f64], reference: &[f64]
     let Some(r) = Reference::new(reference, settings.n_std) else {
         return none("the reference has fewer than 3 values");
     };
-    let x: Vec<f64> = (1..=y.len()).map(|k| k as f64).collect();
+    // A line need not hold beyond the images that define it: from the last one on it is level.
+    let last = if settings.allow_for_images { r.y.len() } else { usize::MAX };
+    let x: Vec<f64> = (1..=y.len()).map(|k| k.min(last) as f64).collect();
     let severity = |default: Flag| settings.severity.unwrap_or(default);
     let residuals: Vec<f64> = x.iter().zip(y).map(|(x, y)| y - r.line.at(*x)).collect();
     match name {
@@ -221,7 +223,7 @@ fn residual_test(
     test.n_std = settings.n_std;
     test.mean_ref = centre;
     test.std_ref = r.spread;
-    test.x = outside.iter().map(|&k| x[k]).collect();
+    test.x = outside.iter().map(|&k| k as f64 + 1.0).collect();
     test.y = outside.iter().map(|&k| y[k]).collect();
     test.reason = format!(
         "{} of {} images ({} %, limit {} %) lie more than {} from the line of run {run_ref}{}",

@@ -2,7 +2,8 @@
 //!
 //! The run-median profile of the median charge per column, over columns 1 to 250, is described by
 //! y = A·exp(−k·column) + y₀. (The older script fitted N·exp(x₀ + λ·column) + y₀, in which N and x₀ say the same:
-//! A = N·e^{x₀}, k = −λ.) All columns weigh the same; errors are scaled to the residuals.
+//! A = N·e^{x₀}, k = −λ.) All columns weigh the same; errors are scaled to the residuals. A profile that a constant
+//! describes as well has no exponential: A and k would be noise.
 
 use std::collections::BTreeSet;
 
@@ -28,7 +29,11 @@ pub struct Exponential {
     pub level: Pair,
 }
 
-/// Fits the profile; `None` without at least eight columns, or when the fit does not converge.
+/// Gain in χ², scaled to the residuals, that two more parameters have by chance with a probability of 0.001.
+const SIGNIFICANT: f64 = 13.8;
+
+/// Fits the profile; `None` without at least eight columns, when the fit does not converge or rests on a limit, or when
+/// the exponential is not significant.
 pub fn exponential(columns: &[f64], profile: &[f64]) -> Option<Exponential> {
     let (x, y): (Vec<f64>, Vec<f64>) = columns
         .iter()
@@ -54,10 +59,16 @@ pub fn exponential(columns: &[f64], profile: &[f64]) -> Option<Exponential> {
                 Parameter::new("y0", tail, scale),
             ]);
             let result = fit.least_squares(&x, &y, &vec![1.0; x.len()], |x, p| p[0] * (-p[1] * x).exp() + p[2]).ok()?;
-            (result.status.is_usable() && result.minimum.is_finite()).then_some(result)
+            result.minimum.is_finite().then_some(result)
         })
-        .min_by(|a, b| a.minimum.total_cmp(&b.minimum))?
-        .scaled_to_residuals();
+        .min_by(|a, b| a.minimum.total_cmp(&b.minimum))
+        .filter(|best| best.status.is_good())?;
+    let mean = robust::mean(&y);
+    let flat: f64 = y.iter().map(|v| (v - mean).powi(2)).sum();
+    if (flat / best.minimum - 1.0) * (x.len() as f64 - 3.0) < SIGNIFICANT {
+        return None;
+    }
+    let best = best.scaled_to_residuals();
     let pair = |name: &str| Some(Pair::new(best.value(name)?, best.error(name)?));
     Some(Exponential { amplitude: pair("A")?, rate: pair("k")?, level: pair("y0")? })
 }
@@ -129,6 +140,13 @@ mod tests {
             assert!((found.value - wanted).abs() < 4.0 * found.error, "{found:?} {wanted}");
             assert!(found.error < 0.1 * wanted);
         }
+        // A rough constant has none.
+        let mut random = crate::stats::random::Stream::from_seed(3);
+        let found = (0..100).filter(|_| {
+            let constant: Vec<f64> = x.iter().map(|_| 0.02 + 0.004 * random.normal()).collect();
+            exponential(&x, &constant).is_some()
+        });
+        assert!(found.count() <= 3, "0.1 expected; the position of a short exponential is free, which adds chances");
         assert!(exponential(&x[..5], &exact[..5]).is_none());
         assert!(exponential(&x, &vec![f64::NAN; 300]).is_none());
     }
