@@ -11,7 +11,7 @@ use rayon::prelude::*;
 use serde_json::{Map, Value, json};
 
 use super::error::ClosureError;
-use super::pull::{Comparison, Pulls};
+use super::pull::{Comparison, Pulls, Summary, TOLERANCE};
 use super::truth::ImageTruth;
 use crate::config::{Config, Overrides};
 use crate::fits::FitsInput;
@@ -53,16 +53,62 @@ impl Quantity {
     }
 }
 
-/// Compares an analysed image with its truth.
-pub type Measure = Box<dyn Fn(&Analysed, &mut Findings) -> Result<(), String> + Send + Sync>;
+/// Compares the extensions of an analysed image with their truth.
+pub type Measure = Box<dyn Fn(&[Analysed], &mut Findings) -> Result<(), String> + Send + Sync>;
 
-/// A quantity that does not close because of how it is defined, and why.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// A quantity that does not close because of how it is defined: why, and how far off it is. Pulls that leave these bounds
+/// fail like those of any other quantity.
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub struct ByDesign {
     /// Quantity.
     pub quantity: &'static str,
-    /// Why; the figures are in the table beside it.
+    /// Mean pull, lowest and highest.
+    pub mean: [f64; 2],
+    /// Width of the pulls, lowest and highest.
+    pub width: [f64; 2],
+    /// Highest share of comparisons without result.
+    pub missing: f64,
+    /// Why.
     pub reason: &'static str,
+}
+
+/// Highest share of comparisons without result that does not spoil the pulls.
+const MISSING: f64 = 0.01;
+
+impl ByDesign {
+    /// A quantity that is off within these bounds.
+    pub const fn new(quantity: &'static str, mean: [f64; 2], width: [f64; 2], reason: &'static str) -> Self {
+        Self { quantity, mean, width, missing: MISSING, reason }
+    }
+
+    /// The same with this share of comparisons without result.
+    pub const fn missing(self, missing: f64) -> Self {
+        Self { missing, ..self }
+    }
+
+    /// Whether the pulls are as far off as expected, within the same number of standard errors as pulls that close.
+    pub fn describes(&self, s: &Summary) -> bool {
+        let within =
+            |x: f64, error: f64, [lo, hi]: [f64; 2]| x >= lo - TOLERANCE * error && x <= hi + TOLERANCE * error;
+        self.has_enough(s)
+            && within(s.mean, s.width * s.mean_error(), self.mean)
+            && within(s.width, s.width_error, self.width)
+    }
+
+    fn has_enough(&self, s: &Summary) -> bool {
+        s.missing as f64 <= self.missing * (s.n + s.missing) as f64
+    }
+
+    /// The bounds in words.
+    pub fn bounds(&self) -> String {
+        let [mean, width] = [self.mean, self.width];
+        let missing = if self.missing > MISSING {
+            format!(", up to {:.0} % without result", 100.0 * self.missing)
+        } else {
+            String::new()
+        };
+        format!("mean pull {:+.2} to {:+.2}, width {:.2} to {:.2}{missing}", mean[0], mean[1], width[0], width[1])
+    }
 }
 
 /// One setting of a study.
@@ -86,19 +132,32 @@ impl std::fmt::Debug for Case {
 }
 
 impl Case {
-    /// A setting; `measure` compares every image with its truth.
+    /// A setting; `measure` compares every extension of an image with its truth.
     pub fn new(
         label: impl Into<String>,
         simulate: Value,
         process: Value,
         measure: impl Fn(&Analysed, &mut Findings) -> Result<(), String> + Send + Sync + 'static,
     ) -> Self {
+        let each = move |extensions: &[Analysed], findings: &mut Findings| {
+            extensions.iter().try_for_each(|extension| measure(extension, findings))
+        };
+        Self::together(label, simulate, process, each)
+    }
+
+    /// A setting; `measure` sees all extensions of an image at once.
+    pub fn together(
+        label: impl Into<String>,
+        simulate: Value,
+        process: Value,
+        measure: impl Fn(&[Analysed], &mut Findings) -> Result<(), String> + Send + Sync + 'static,
+    ) -> Self {
         Self { label: label.into(), simulate, process, measure: Box::new(measure), by_design: Vec::new() }
     }
 
     /// States that a quantity does not close because of how it is defined.
-    pub fn by_design(mut self, quantity: &'static str, reason: &'static str) -> Self {
-        self.by_design.push(ByDesign { quantity, reason });
+    pub fn by_design(mut self, by_design: ByDesign) -> Self {
+        self.by_design.push(by_design);
         self
     }
 }
@@ -114,6 +173,8 @@ pub struct Analysed {
     pub truth: ImageTruth,
     /// Number of the extension, from 0.
     pub ext: usize,
+    /// Number of the image.
+    pub index: u64,
 }
 
 impl Analysed {
@@ -255,7 +316,7 @@ impl<'a> Prepared<'a> {
     fn compare(&self, index: u64, files: &ImageFiles) -> Result<Findings, String> {
         simulate_image(&self.setup, index, files, false, None).map_err(|e| e.to_string())?;
         let input = FitsInput::open(&files.image).map_err(|e| e.to_string())?;
-        let mut findings = Findings::default();
+        let mut extensions = Vec::new();
         let hdus = data_hdus(&input, &self.config.input).map_err(|e| e.to_string())?;
         for (ext, hdu) in hdus.into_iter().enumerate() {
             // As a file of a list: what processes draw at random differs from image to image.
@@ -264,9 +325,10 @@ impl<'a> Prepared<'a> {
             let mut raw = load(&input, &[hdu], &how).map_err(|e| e.to_string())?;
             self.manager.run(&mut raw).map_err(|e| e.to_string())?;
             let truth = ImageTruth::read(files, ext)?;
-            let analysed = Analysed { setup: self.setup.clone(), raw, truth, ext };
-            (self.case.measure)(&analysed, &mut findings)?;
+            extensions.push(Analysed { setup: self.setup.clone(), raw, truth, ext, index });
         }
+        let mut findings = Findings::default();
+        (self.case.measure)(&extensions, &mut findings)?;
         Ok(findings)
     }
 }
@@ -300,6 +362,26 @@ pub fn chain(steps: &[(&str, Value)]) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_off_by_design_is_bounded() {
+        let known = ByDesign::new("x", [-1.0, -0.8], [1.0, 1.1], "why");
+        let pulls = |shift: f64, missing: usize| {
+            let mut stream = crate::stats::random::Stream::from_seed(8);
+            let mut pulls = Pulls::default();
+            for _ in 0..1000 {
+                pulls.add(Comparison { estimate: shift + stream.normal(), truth: 0.0, error: 1.0 });
+            }
+            (0..missing).for_each(|_| pulls.add_missing());
+            pulls.summary()
+        };
+        // three standard errors of the mean of 1000 pulls are 0.09
+        assert!(known.describes(&pulls(-0.9, 0)));
+        assert!(!known.describes(&pulls(-1.3, 0)) && !known.describes(&pulls(-0.6, 0)));
+        assert!(!known.describes(&pulls(-0.9, 30)), "2.9 % without result");
+        assert!(known.missing(0.05).describes(&pulls(-0.9, 30)));
+        assert!(known.missing(0.05).bounds().ends_with("up to 5 % without result"));
+    }
 
     #[test]
     fn settings_are_merged_object_by_object() {

@@ -27,7 +27,7 @@ pub mod truth;
 
 use std::path::Path;
 
-pub use case::{Analysed, Case, ErrorSource, Findings, Quantity};
+pub use case::{Analysed, ByDesign, Case, ErrorSource, Findings, Quantity};
 pub use error::ClosureError;
 pub use pull::{Comparison, Pulls, Summary};
 pub use studies::STUDIES;
@@ -79,8 +79,8 @@ pub struct Entry {
     pub pulls: Pulls,
     /// Summary of the first pulls, if they were repeated.
     pub first: Option<Summary>,
-    /// Why it does not close, where that follows from its definition.
-    pub by_design: Option<&'static str>,
+    /// Why it does not close, where that follows from its definition, and how far off it is.
+    pub by_design: Option<ByDesign>,
 }
 
 /// What a row of the table says.
@@ -88,7 +88,7 @@ pub struct Entry {
 pub enum Verdict {
     /// Mean and width are right.
     Closes,
-    /// They are not, and that is known.
+    /// They are as far off as is known.
     ByDesign,
     /// They are not.
     Fails,
@@ -114,10 +114,12 @@ impl Entry {
     /// Whether the quantity closes. Comparisons without result do not spoil the pulls, but more than one in a hundred do.
     pub fn verdict(&self) -> Verdict {
         let s = self.summary();
-        match s.closes() && s.missing * 100 <= s.n + s.missing {
-            true => Verdict::Closes,
-            false if self.by_design.is_some() => Verdict::ByDesign,
-            false => Verdict::Fails,
+        if s.closes() && s.missing * 100 <= s.n + s.missing {
+            Verdict::Closes
+        } else if self.by_design.is_some_and(|known| known.describes(&s)) {
+            Verdict::ByDesign
+        } else {
+            Verdict::Fails
         }
     }
 }
@@ -185,10 +187,10 @@ impl Study {
     fn case(&self, case: &Case, plan: &Plan, folder: &Path) -> Result<CaseResult, ClosureError> {
         let prepared = Prepared::new(self.name, case, plan.seed)?;
         let first = prepared.run(self.quantities, 0..plan.images, folder)?;
-        let reason = |q: &Quantity| case.by_design.iter().find(|b| b.quantity == q.name).map(|b| b.reason);
+        let known = |q: &Quantity| case.by_design.iter().find(|b| b.quantity == q.name).copied();
         let entry = |(quantity, pulls): (&Quantity, Pulls)| {
             let compared = !pulls.values().is_empty() || pulls.summary().missing > 0;
-            compared.then(|| Entry { quantity: *quantity, pulls, first: None, by_design: reason(quantity) })
+            compared.then(|| Entry { quantity: *quantity, pulls, first: None, by_design: known(quantity) })
         };
         let mut entries: Vec<Entry> = self.quantities.iter().zip(first).filter_map(entry).collect();
         if entries.iter().any(|e| e.verdict() == Verdict::Fails) {

@@ -16,7 +16,7 @@ use crate::plot::{Figure, Format, ReportSection, render, render_report, value_wi
 pub struct Tally {
     /// Mean and width are right.
     pub closes: usize,
-    /// They are not, and that is known.
+    /// They are as far off as is known.
     pub by_design: usize,
     /// They are not.
     pub fails: usize,
@@ -42,7 +42,7 @@ impl Tally {
     /// One sentence.
     pub fn sentence(&self) -> String {
         format!(
-            "{} comparisons: {} close, {} do not by design, {} fail; {} were repeated on fresh images",
+            "{} comparisons: {} close, {} are off by as much as their definition explains, {} fail; {} were repeated on fresh images",
             self.closes + self.by_design + self.fails,
             self.closes,
             self.by_design,
@@ -99,7 +99,8 @@ fn introduction(plan: &Plan) -> String {
     format!(
         "panaSKImg {}, seed {}, {} images per setting{}. A pull is (estimate − truth)/error. A quantity closes when the mean \
          of its n pulls is within 3/√n of 0 and their width within 3 of its own standard errors of 1. Settings that left \
-         this tolerance were repeated on {} fresh images and are judged by those alone. `own` errors are those that the \
+         this tolerance were repeated on {} fresh images and are judged by those alone. What does not close by definition \
+         must be off within stated bounds, by the same tolerances. `own` errors are those that the \
          process states, `expected` ones follow from the settings (spec 07 §8.8).",
         env!("CARGO_PKG_VERSION"),
         plan.seed,
@@ -178,8 +179,9 @@ fn notes(study: &StudyResult) -> Vec<String> {
         if !notes.contains(&law) {
             notes.push(law);
         }
-        if let (Verdict::ByDesign, Some(reason)) = (entry.verdict(), entry.by_design) {
-            notes.push(format!("By design, {} ({label}): {reason}.", entry.quantity.name));
+        if let (Verdict::ByDesign | Verdict::Fails, Some(known)) = (entry.verdict(), entry.by_design) {
+            let (bounds, name) = (known.bounds(), entry.quantity.name);
+            notes.push(format!("By design, {name} ({label}): {}. Expected: {bounds}.", known.reason));
         }
     }
     notes
@@ -222,7 +224,7 @@ fn json(studies: &[StudyResult], plan: &Plan) -> Value {
             "error_source": error_source(entry), "n": s.n, "missing": s.missing, "estimate": s.estimate, "truth": s.truth,
             "error": s.error, "mean_pull": s.mean, "mean_pull_error": s.mean_error(), "width": s.width, "width_error": s.width_error,
             "repeated": entry.first.is_some(), "verdict": entry.verdict().word(),
-            "by_design": if entry.verdict() == Verdict::ByDesign { entry.by_design } else { None },
+            "by_design": entry.by_design.map(|known| json!({"reason": known.reason, "mean_pull": known.mean, "width": known.width})),
         })
     };
     json!({

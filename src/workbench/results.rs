@@ -133,5 +133,5 @@ impl Results {
 
 /// `value ± error` for the terminal, rounded to two digits of the error.
 pub fn plus_minus(value: f64, error: f64) -> String {
-    crate::plot::value_with_error(value, error).replace("·10^{", "e").replace('}', "").replace('−', "-")
+    crate::plot::without_markup(&crate::plot::value_with_error(value, error)).replace('−', "-")
 }

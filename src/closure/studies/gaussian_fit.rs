@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::super::case::{Analysed, Case, Findings, Quantity, chain};
+use super::super::case::{Analysed, ByDesign, Case, Findings, Quantity, chain};
 use super::super::{Extent, Study};
 use crate::process::analysis::gaussian_fit::RegionNoise;
 
@@ -25,15 +25,18 @@ const DROPPED_MAXIMUM: &str = "the histogram does not count its largest value (s
                                few counts pull";
 
 fn cases(extent: Extent) -> Vec<Case> {
-    let settings: &[(usize, &str, bool)] = match extent {
-        Extent::Fast => &[(40, "freedman", false)],
-        Extent::Full => {
-            &[(40, "freedman", false), (40, "freedman", true), (40, "sturges", false), (400, "freedman", false)]
-        }
-    };
+    // pixels, bins, preselection, and how far off σ is
+    type Setting = (usize, &'static str, bool, [f64; 2], [f64; 2]);
+    const SETTINGS: [Setting; 4] = [
+        (40, "freedman", false, [-0.85, -0.65], [1.0, 1.12]),
+        (40, "freedman", true, [-0.3, -0.05], [1.1, 1.3]),
+        (40, "sturges", false, [0.75, 1.0], [1.05, 1.2]),
+        (400, "freedman", false, [-1.2, -1.0], [0.97, 1.1]),
+    ];
+    let settings = if extent == Extent::Fast { &SETTINGS[..1] } else { &SETTINGS[..] };
     settings
         .iter()
-        .map(|&(cols, bins, trimmed)| {
+        .map(|&(cols, bins, trimmed, mean, width)| {
             let simulate = json!({"rows": 100, "active_cols": 4, "prescan_cols": 0, "overscan_cols": cols, "skips": 400,
                 "averaged": true, "lambda_image": 0.0});
             let process = chain(&[
@@ -42,8 +45,8 @@ fn cases(extent: Extent) -> Vec<Case> {
             ]);
             let cut = if trimmed { ", preselection 3 σ" } else { "" };
             Case::new(format!("{} pixels, {bins} bins{cut}", 100 * cols), simulate, process, compare)
-                .by_design(SIGMA, NEYMAN)
-                .by_design(MU, DROPPED_MAXIMUM)
+                .by_design(ByDesign::new(SIGMA, mean, width, NEYMAN))
+                .by_design(ByDesign::new(MU, [-0.25, 0.05], [0.97, 1.12], DROPPED_MAXIMUM))
         })
         .collect()
 }

@@ -233,7 +233,7 @@ fn histogram(found: &AmplifierFit, goodness: f64) -> Entry {
         extra(&mut entry, &format!("{name}_err"), p.error);
     }
     extra(&mut entry, "chi2", fit.baker_cousins);
-    extra(&mut entry, "p_value", fit.p_value);
+    extra(&mut entry, "p_value", fit.goodness.p_value);
     entry.extra.insert("ndf".into(), Extra::Integer(fit.ndf));
     entry.extra.insert("fit_status".into(), Extra::Integer(i64::from(fit.status.0)));
     entry.extra.insert("pixels".into(), Extra::Integer(fit.included_pixels as i64));

@@ -104,13 +104,16 @@ impl CalibrationProcess {
         if self.from_dc_fit {
             match raw.products.get_for::<DarkCurrentFit>(&amplifier.name) {
                 Some(fit) if fit.is_usable() => {
-                    return (round_half_even(fit.gain(), self.gain_round_digits), Origin::Fit);
+                    let (gain, verdict) = (fit.gain(), fit.verdict());
+                    verdict
+                        .warn(raw, &format!("amplifier {}: the dark-current fit that gives the gain", amplifier.name));
+                    return (round_half_even(gain, self.gain_round_digits), Origin::Fit);
                 }
                 Some(fit) => {
                     let text = format!(
                         "amplifier {}: the dark-current fit is not usable ({}); the configured gain is taken",
                         amplifier.name,
-                        fit.status_text()
+                        fit.verdict().text()
                     );
                     raw.report.warn(text);
                 }

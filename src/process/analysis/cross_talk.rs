@@ -16,7 +16,7 @@ use crate::fits::FitsInput;
 use crate::image::raw_data::Mask;
 use crate::image::report::Table;
 use crate::image::{Amplifier, Level, RawData, Side};
-use crate::plot::{Colour, Figure, Guide, ImagePlot, Panel};
+use crate::plot::{Colour, Figure, Guide, ImagePlot, Marker, Panel, Points, Shape};
 use crate::process::{Context, Measurement, ProcessError, SKImageProcess};
 use crate::stats::gaussian_fit::{GaussianFit, GaussianFitSettings, StartRule, fit_gaussian};
 use crate::stats::histogram::BinRule;
@@ -24,6 +24,8 @@ use crate::stats::robust::{self, Ddof};
 
 /// Flagged pixels named in the log; all are in the table.
 const MAX_NAMED: usize = 20;
+/// Flagged pixels marked with circles in the figure.
+const MAX_CIRCLED: usize = 200;
 /// Half width of the interval whose values are fitted, standard deviations.
 const FITTED_SIGMAS: f64 = 3.0;
 
@@ -260,8 +262,16 @@ impl CrossTalkProcess {
                 .guide(Guide::vertical(limits.mean + self.n_sig * limits.std).colour(Colour::GREY));
             figure = figure.panel(panel);
         }
-        let map = ImagePlot::new(flagged.mapv(|f| f64::from(u8::from(f)))).full_range().without_colour_bar();
-        figure = figure.panel(Panel::image_of(map).title("unusual in all amplifiers").x("readout column").y("row"));
+        let map = ImagePlot::new(flagged.mapv(|f| f64::from(u8::from(f)))).range(0.0, 1.0).without_colour_bar();
+        let mut panel = Panel::image_of(map).x("readout column").y("row");
+        let (rows, cols): (Vec<f64>, Vec<f64>) =
+            flagged.indexed_iter().filter(|(_, f)| **f).map(|((row, col), _)| (row as f64, col as f64)).unzip();
+        panel = panel.title(format!("unusual in all amplifiers: {}", rows.len()));
+        // single pixels of a large image are smaller than a dot of the screen
+        if (1..=MAX_CIRCLED).contains(&rows.len()) {
+            panel = panel.points(Points::new(cols, rows).marker(Marker::open(Shape::Circle, Colour::RED).size(7.0)));
+        }
+        figure = figure.panel(panel);
         raw.report.figure(figure);
     }
 }

@@ -8,6 +8,7 @@
 use crate::image::RawData;
 use crate::plot::{Anchor, Colour, Note};
 use crate::process::Measurement;
+use crate::stats::dark_current::DarkCurrentFit;
 use crate::stats::distributions::chi2_survival;
 use crate::stats::gaussian_fit::{GaussianFit, Outcome};
 
@@ -118,6 +119,13 @@ impl From<&GaussianFit> for FitVerdict {
                 made && !fit.at_limit() && !(fit.mu_error.is_finite() && fit.sigma_error.is_finite()),
             )
             .with(Self::CONTRADICTED, made && is_contradicted(fit.chi2, fit.ndf))
+    }
+}
+
+impl From<&DarkCurrentFit> for FitVerdict {
+    fn from(fit: &DarkCurrentFit) -> Self {
+        Self::new(fit.status.0)
+            .with(Self::CONTRADICTED, fit.was_made() && is_contradicted(fit.goodness.chi2, fit.goodness.ndf))
     }
 }
 

@@ -169,6 +169,15 @@ fn report(
     let RegionNoise { fit, verdict, .. } = result;
     let (name, short) = (&amplifier.name, amplifier.short_name());
     let single = raw.amplifiers.len() == 1;
+    raw.report.measure(verdict.measurement("gaussian_fit_status", &format!("GFSTAT{short}")));
+    raw.report.info_branch(format!("{name}_gf_status"), InfoValue::Int(i32::from(verdict.word())));
+    if verdict.has(FitVerdict::TOO_FEW_DATA) {
+        raw.report.warn(format!(
+            "amplifier {name}, {place}: no fit: {n_pixels} pixels between {smallest:.4} and {largest:.4} {unit} fill too few bins of a \
+             histogram"
+        ));
+        return;
+    }
     let mut sigma = Measurement::new("gaussian_fit_sigma", fit.sigma, unit)
         .error(fit.sigma_error)
         .card(format!("GFSIG{short}"), format!("Gaussian fit: sigma in {place} [{unit}]"))
@@ -185,8 +194,6 @@ fn report(
     raw.report.measure(Measurement::new("gaussian_fit_mu", fit.mu, unit).error(fit.mu_error));
     raw.report.measure(sigma);
     raw.report.measure(chi2);
-    raw.report.measure(verdict.measurement("gaussian_fit_status", &format!("GFSTAT{short}")));
-    raw.report.info_branch(format!("{name}_gf_status"), InfoValue::Int(i32::from(verdict.word())));
     raw.report.table(Table {
         name: format!("GaussianFitProcess_{name}"),
         columns: [

@@ -1,7 +1,7 @@
 //! The pixel tree (`create_ttree`): one entry per pixel, one branch per image that exists.
 //!
-//! CompressSkipperProcess, PedestalSubtractionProcess and CalibrationProcess ask for it once all amplifiers are done; the
-//! file is written with the other outputs. Spec 02 §11.
+//! CompressSkipperProcess, PedestalSubtractionProcess, CalibrationProcess and AbsoluteChargeProcess ask for it once all
+//! amplifiers are done; the file is written with the other outputs. Spec 02 §11.
 //!
 //! | frame | branches (double) | entries |
 //! |---|---|---|
@@ -49,14 +49,16 @@ pub fn request(raw: &mut RawData, context: &Context<'_>, wanted: bool) {
         .find(exists)
         .unwrap_or_else(|| "mean_compressed".into());
     let first_of = |names: &[String]| names.iter().find(|n| exists(n)).cloned();
+    let last_with = |ending: &str| raw.images.keys().rev().find(|n| n.ends_with(ending)).cloned();
     let subtracted = format!("{averaged}_pedestal_subtracted");
     let images = [
         ("Q", first_of(std::slice::from_ref(&averaged))),
         ("STD", first_of(&["std_compressed".into(), "nanstd_compressed".into()])),
         ("psQ", first_of(std::slice::from_ref(&subtracted))),
-        ("Ne", first_of(&[format!("{subtracted}_e"), format!("{averaged}_e")])),
-        ("N", first_of(&[format!("{subtracted}_n"), format!("{subtracted}_e_n")])),
-        ("PN", first_of(&[format!("{subtracted}_n_probability"), format!("{subtracted}_e_n_probability")])),
+        // corrected images have longer names, e.g. …_correct_cols_e: the last one made counts
+        ("Ne", first_of(&[format!("{subtracted}_e"), format!("{averaged}_e")]).or_else(|| last_with("_e"))),
+        ("N", last_with("_n")),
+        ("PN", last_with("_n_probability")),
     ];
     let tree = PixelTree {
         name: format!("{}_tree", context.entry.tag),
@@ -225,6 +227,19 @@ mod tests {
         assert_eq!(values[1], [0.0, 1.0, 2.0, 0.0, 1.0, 2.0]);
         assert_eq!(values[3], [100.0, 101.0, 102.0, 110.0, 111.0, 112.0]);
         assert_eq!(raw.products.get::<PixelTrees>().unwrap().0[0].name, "PedestalSubtractionProcess_tree");
+    }
+
+    #[test]
+    fn corrected_and_counted_images_are_found_by_their_endings() {
+        let mut raw = RawData::from_image("mean_compressed", image(1, 2, 0.0));
+        let corrected = "mean_compressed_pedestal_subtracted_correct_cols";
+        for (ending, offset) in [("", 100.0), ("_e", 10.0), ("_n", 7.0), ("_n_probability", 0.5)] {
+            raw.images.insert(format!("{corrected}{ending}"), image(1, 2, offset));
+        }
+        ask(&mut raw, "AbsoluteChargeProcess", 0);
+        let (names, values) = entries(&raw);
+        assert_eq!(names, ["row", "col", "Q", "Ne", "N", "PN"]);
+        assert_eq!((values[3][1], values[4][1], values[5][1]), (11.0, 8.0, 1.5));
     }
 
     #[test]

@@ -8,7 +8,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::image::{Amplifier, RawData, Side};
-use crate::plot::{Colour, Figure, Guide, Panel, Points};
+use crate::plot::{Colour, Figure, Line, Panel, Points};
 use crate::process::reconstruction::ClusterTable;
 use crate::process::{Context, ProcessError};
 
@@ -156,10 +156,10 @@ pub fn along_row<'a>(
     }
 }
 
-/// Pixels that belong to a cluster.
+/// Pixels that belong to a cluster with a seed. Clusters without one are mostly the single electrons to be counted.
 pub fn cluster_pixels(table: &ClusterTable, shape: (usize, usize)) -> Array2<bool> {
     let mut mask = Array2::from_elem(shape, false);
-    for cluster in 0..table.len() {
+    for cluster in (0..table.len()).filter(|i| table.clusters[*i].has_seed) {
         for (row, col) in table.coordinates(cluster) {
             if let Some(m) = mask.get_mut((row, col)) {
                 *m = true;
@@ -225,8 +225,11 @@ pub fn rates_panel(curves: &[(&str, &MeanRates)], chance: f64, range: [f64; 2]) 
                 .label(format!("{label} ({} clusters)", rates.clusters)),
         );
     }
-    if chance.is_finite() {
-        panel = panel.guide(Guide::horizontal(chance).label(format!("outside of clusters: {chance:.5}")));
+    let distances = curves.iter().flat_map(|(_, rates)| rates.distances.iter().map(|d| *d as f64));
+    if let (true, Some(farthest)) = (chance.is_finite(), distances.reduce(f64::max)) {
+        // a curve, not a guide: the axis reaches to it
+        let line = Line::new([0.0, farthest], [chance, chance]).dashed().colour(Colour::BLACK).width(0.8);
+        panel = panel.line(line.label(format!("outside of clusters: {chance:.5}")));
     }
     panel
 }

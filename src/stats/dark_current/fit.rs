@@ -1,11 +1,11 @@
 //! Multi-start search and errors of the dark-current fit (spec 03 §§1.5–1.7, 1.11).
 
-use super::goodness::{p_value, warnings};
+use super::goodness::{Goodness, goodness, warnings};
 use super::model::{GAIN, LAMBDA, MU0, ModelGrid, N_PARAMETERS, NORM, PARAMETER_NAMES, Parameters, SIGMA};
 use super::objective::{BinnedObjective, Parametrisation, baker_cousins};
 use super::options::ObjectiveKind;
 use super::result::{DarkCurrentFit, DirectParameters, FitParameter, StartUsed};
-use super::settings::{DarkCurrentSettings, Method};
+use super::settings::{DarkCurrentSettings, Method, Profiles};
 use super::starts::{bounds, check, n_max, norm_guess, prepare, start_sigma, starts, used_window};
 use super::unbinned::UnbinnedObjective;
 use crate::stats::bounded_search::{
@@ -223,6 +223,7 @@ impl<'a> Problem<'a> {
         intervals: bool,
     ) -> [FitParameter; N_PARAMETERS] {
         std::array::from_fn(|k| {
+            let wanted = intervals && (k == LAMBDA || self.settings.profiles == Profiles::All);
             let (lo, hi) = (self.bounds.lo[k], self.bounds.hi[k]);
             let value = best.p[k];
             let parabolic = cov[k][k].max(0.0).sqrt();
@@ -233,8 +234,7 @@ impl<'a> Problem<'a> {
                 limits: (lo, hi),
                 fixed: self.bounds.is_fixed(k),
                 at_limit: self.bounds.is_at_limit(k, value),
-                interval: (intervals && parabolic > 0.0)
-                    .then(|| profile_interval(objective, best, cov, &self.bounds, k)),
+                interval: (wanted && parabolic > 0.0).then(|| profile_interval(objective, best, cov, &self.bounds, k)),
             }
         })
     }
@@ -284,7 +284,7 @@ impl<'a> Problem<'a> {
             ndf,
             used_bins,
             baker_cousins,
-            p_value: p_value(&self.histogram, &expected, n_determined),
+            goodness: goodness(&self.histogram, &expected, n_determined),
             status,
             start,
             method: self.settings.method,
@@ -371,7 +371,7 @@ impl<'a> Problem<'a> {
             ndf,
             used_bins,
             baker_cousins: f64::NAN,
-            p_value: f64::NAN,
+            goodness: Goodness::UNKNOWN,
             status: Status(Status::TOO_FEW_DATA),
             start: StartUsed::S1,
             method: self.settings.method,

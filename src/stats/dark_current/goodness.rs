@@ -13,8 +13,25 @@ const OUTSIDE_SHARE: f64 = 0.02;
 /// The same when a parameter rests on a limit, which these pixels may have caused.
 const VISIBLE_SHARE: f64 = 5e-4;
 
-/// Probability of a larger Pearson χ² with adjacent bins merged, from the left, until 5 counts are expected.
-pub(super) fn p_value(histogram: &Histogram, expected: &[f64], n_determined: i64) -> f64 {
+/// How well the curve describes the histogram, whatever was minimised: Pearson's χ² with adjacent bins merged, from the
+/// left, until 5 counts are expected.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Goodness {
+    /// χ²; NaN if too little is expected.
+    pub chi2: f64,
+    /// Merged bins − parameters.
+    pub ndf: i64,
+    /// Probability of a larger χ²; NaN without degrees of freedom.
+    pub p_value: f64,
+}
+
+impl Goodness {
+    /// Nothing was fitted.
+    pub(super) const UNKNOWN: Self = Self { chi2: f64::NAN, ndf: 0, p_value: f64::NAN };
+}
+
+/// Compares counts with what is expected; the fit determined `n_determined` parameters.
+pub(super) fn goodness(histogram: &Histogram, expected: &[f64], n_determined: i64) -> Goodness {
     let mut groups: Vec<(f64, f64)> = Vec::new();
     let (mut h, mut nu) = (0.0, 0.0);
     for (&count, &expectation) in histogram.counts().iter().zip(expected) {
@@ -28,11 +45,11 @@ pub(super) fn p_value(histogram: &Histogram, expected: &[f64], n_determined: i64
     match groups.last_mut() {
         // what is left on the right joins the last group
         Some(last) => *last = (last.0 + h, last.1 + nu),
-        None => return f64::NAN,
+        None => return Goodness::UNKNOWN,
     }
     let chi2: f64 = groups.iter().map(|(h, nu)| (h - nu) * (h - nu) / nu).sum();
     let ndf = groups.len() as i64 - n_determined;
-    if ndf > 0 { chi2_survival(chi2, ndf as u64) } else { f64::NAN }
+    Goodness { chi2, ndf, p_value: if ndf > 0 { chi2_survival(chi2, ndf as u64) } else { f64::NAN } }
 }
 
 /// Sentences for the log (spec 03 §1.12).

@@ -45,6 +45,7 @@ pub mod unbinned;
 
 pub use crate::stats::status::Status;
 pub use fit::{fit_histogram, fit_pixels};
+pub use goodness::Goodness;
 pub use options::{FitOptions, ObjectiveKind};
 pub use result::{DarkCurrentFit, DirectParameters, FitParameter, InElectrons, StartUsed};
-pub use settings::{BinWidth, DarkCurrentSettings, Method, ParameterLimits, StartHints, automatic_window};
+pub use settings::{BinWidth, DarkCurrentSettings, Method, ParameterLimits, Profiles, StartHints, automatic_window};

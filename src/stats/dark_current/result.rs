@@ -1,5 +1,6 @@
 //! Result of a dark-current fit, and its conversion to electrons.
 
+use super::goodness::Goodness;
 use super::model::{self, GAIN, LAMBDA, MU0, N_PARAMETERS, NORM, PARAMETER_NAMES, Parameters, SIGMA};
 use super::settings::Method;
 use crate::stats::bounded_search::IntervalEnd;
@@ -97,9 +98,8 @@ pub struct DarkCurrentFit {
     /// Baker–Cousins over all bins at the fitted parameters, whatever was minimised; model at bin centres for the
     /// compatible fit, bin means for the improved ones.
     pub baker_cousins: f64,
-    /// Goodness of fit: probability of a larger Pearson χ², adjacent bins merged until 5 counts are expected. NaN
-    /// without degrees of freedom.
-    pub p_value: f64,
+    /// Goodness of fit.
+    pub goodness: Goodness,
     /// Status word.
     pub status: Status,
     /// Which start won.

@@ -131,6 +131,18 @@ pub struct DarkCurrentSettings {
     pub start: StartHints,
     /// Cut the window to the modelled peaks, for [`Method::Binned`] and [`Method::Unbinned`].
     pub window_peaks: bool,
+    /// Which profile intervals are made, where they are asked for.
+    pub profiles: Profiles,
+}
+
+/// The parameters whose profile intervals are wanted: each takes as long as the fit itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Profiles {
+    /// All parameters.
+    #[default]
+    All,
+    /// The dark current alone.
+    DarkCurrent,
 }
 
 impl Default for DarkCurrentSettings {
@@ -147,6 +159,7 @@ impl Default for DarkCurrentSettings {
             linear_term: None,
             start: StartHints::default(),
             window_peaks: true,
+            profiles: Profiles::All,
         }
     }
 }

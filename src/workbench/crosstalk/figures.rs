@@ -51,8 +51,8 @@ pub fn alpha_vs_energy(matrix: &Matrix, context: &Context) -> Figure {
                 .guide(Guide::horizontal(c.alpha / UNIT).colour(Colour::RED))
                 .text(
                     DataText::new(used.iter().map(|b| (b.mean_charge, b.alpha / UNIT, b.seeds.to_string())))
-                        .size(6.0)
-                        .shift(0.0, 6.0),
+                        .size(7.0)
+                        .shift(9.0, 5.0),
                 )
                 .note(Note::new(Anchor::TopRight, [format!("α/α_{{null}} = {:.1}", c.alpha / c.null)]).size(7.0));
         figure = figure.panel(panel);
@@ -125,8 +125,13 @@ pub fn global_alpha(matrix: &Matrix, context: &Context) -> Figure {
     });
     let ticks = |labels: &[String]| labels.iter().cloned().enumerate().map(|(k, l)| (k as f64, l)).collect::<Vec<_>>();
     let what = if context.from_null { "α − α_{null}" } else { "α" };
-    let plot =
-        ImagePlot::new(image).difference(3.0).palette(Palette::Diverging).colour_label(format!("{what} [10^{{−4}}]"));
+    // the same colour for the same size of either sign
+    let largest = values.iter().flatten().filter(|v| v.is_finite()).fold(0.0, |m: f64, v| m.max(v.abs()));
+    let largest = if largest > 0.0 { largest } else { 1.0 };
+    let plot = ImagePlot::new(image)
+        .range(-largest, largest)
+        .palette(Palette::Diverging)
+        .colour_label(format!("{what} [10^{{−4}}]"));
     let panel = Panel::image_of(plot)
         .x_axis(Axis::new("source").ticks(ticks(&matrix.labels)))
         .y_axis(Axis::new("destination").ticks(ticks(&matrix.labels)).reversed())

@@ -377,10 +377,12 @@ fn describe(matrix: &Matrix, truth: Option<&[Vec<f64>]>) -> Vec<String> {
         .pairs()
         .map(|(dst, src, c)| {
             let simulated = truth.map_or(String::new(), |t| format!(", simulated {:.3}", t[dst][src] / 1e-4));
+            let (to, from) = (&matrix.labels[dst], &matrix.labels[src]);
+            if c.kept == 0 {
+                return format!("{to} ← {from}: no coefficient: no seed has its target in the image{simulated}");
+            }
             format!(
-                "{} ← {}: α = {:.3} [{:.3}, {:.3}]·10⁻⁴ (68 %), null {:.3}·10⁻⁴, {} of {} seeds{simulated}",
-                matrix.labels[dst],
-                matrix.labels[src],
+                "{to} ← {from}: α = {:.3} [{:.3}, {:.3}]·10⁻⁴ (68 %), null {:.3}·10⁻⁴, {} of {} seeds{simulated}",
                 c.alpha / 1e-4,
                 c.p68.0 / 1e-4,
                 c.p68.1 / 1e-4,

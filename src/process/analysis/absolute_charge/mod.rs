@@ -16,13 +16,12 @@ use serde::{Deserialize, Serialize};
 
 use super::fit_dark_current::DarkCurrentFit;
 use super::fit_dark_current_slices::{PerRowFits, SliceFits};
-use super::fit_verdict::FitVerdict;
 use super::products::Gain;
 use super::units::unit_of_image;
 use crate::config::PerAmplifier;
 use crate::image::report::{InfoValue, Table};
 use crate::image::{Amplifier, RawData};
-use crate::plot::{Anchor, Axis, Colour, Figure, Histogram, Line, Note, Panel};
+use crate::plot::{Anchor, Axis, Colour, Figure, Histogram, Line, Note, Panel, value_with_error};
 use crate::process::{Context, Measurement, ProcessError, SKImageProcess};
 use crate::stats::dark_current::model::{GAIN, MU0};
 use crate::stats::histogram;
@@ -55,6 +54,8 @@ pub struct AbsoluteChargeProcess {
     pub max_electrons: usize,
     /// Noise above which single electrons are not resolved, e-.
     pub max_noise: f64,
+    /// Write the pixel tree, with the numbers of electrons as N and their probabilities as PN.
+    pub create_ttree: bool,
 }
 
 impl Default for AbsoluteChargeProcess {
@@ -69,6 +70,7 @@ impl Default for AbsoluteChargeProcess {
             particle_share: 1e-3,
             max_electrons: 1000,
             max_noise: 0.35,
+            create_ttree: false,
         }
     }
 }
@@ -86,12 +88,21 @@ pub struct ElectronCounts {
     pub wrong: Vec<f64>,
     /// Electrons in the active region.
     pub electrons: f64,
+    /// Sum of the squares of the numbers of electrons in the active region.
+    pub squares: f64,
 }
 
 impl ElectronCounts {
     /// Active pixels counted.
     pub fn total(&self) -> u64 {
         self.pixels.iter().sum()
+    }
+
+    /// Mean electrons of an active pixel and its standard error, from the scatter of the pixels.
+    pub fn mean(&self) -> (f64, f64) {
+        let n = self.total() as f64;
+        let mean = self.electrons / n;
+        (mean, ((self.squares / n - mean * mean).max(0.0) / (n - 1.0)).sqrt())
     }
 
     /// Expected share of wrong assignments.
@@ -128,6 +139,7 @@ impl SKImageProcess for AbsoluteChargeProcess {
             self.report(raw, context, &amplifier, &name, &counts);
             raw.products.set_for(&amplifier.name, counts);
         }
+        super::pixel_tree::request(raw, context, self.create_ttree);
         Ok(())
     }
 
@@ -161,7 +173,7 @@ impl AbsoluteChargeProcess {
         let used_gain = raw.products.get_for::<Gain>(&amplifier.name).map_or(1.0, |g| g.adu_per_electron);
         let scale = if image.ends_with("_e") { 1.0 / used_gain } else { 1.0 };
         let fit = raw.products.get_for::<DarkCurrentFit>(&amplifier.name).cloned();
-        let verdict = fit.as_ref().map(|f| FitVerdict::from(f.fit.status));
+        let verdict = fit.as_ref().map(DarkCurrentFit::verdict);
         let usable = fit.filter(|f| f.is_usable());
         let needed = gain.is_none() || noise.is_none() || dark_current.is_none();
         if needed && usable.is_none() {
@@ -244,8 +256,14 @@ impl AbsoluteChargeProcess {
                     .collect()
             })
             .collect();
-        let mut counts =
-            ElectronCounts { response, dark_current, pixels: Vec::new(), wrong: Vec::new(), electrons: 0.0 };
+        let mut counts = ElectronCounts {
+            response,
+            dark_current,
+            pixels: Vec::new(),
+            wrong: Vec::new(),
+            electrons: 0.0,
+            squares: 0.0,
+        };
         for (row, line) in amplifier.full.rows.clone().zip(rows) {
             for (col, assigned) in amplifier.full.cols.clone().zip(line) {
                 let Some(Assigned { electrons, probability }) = assigned else { continue };
@@ -260,6 +278,7 @@ impl AbsoluteChargeProcess {
                     counts.pixels[bin] += 1;
                     counts.wrong[bin] += 1.0 - probability;
                     counts.electrons += electrons as f64;
+                    counts.squares += (electrons as f64).powi(2);
                 }
             }
         }
@@ -276,10 +295,10 @@ impl AbsoluteChargeProcess {
     ) {
         let short = amplifier.short_name();
         let total = counts.total();
-        let mean = counts.electrons / total as f64;
+        let (mean, mean_error) = counts.mean();
         raw.report.measure(
             Measurement::new("mean_electrons", mean, "e-/pix")
-                .error((mean / total as f64).sqrt())
+                .error(mean_error)
                 .card(format!("QNMEAN{short}"), "integer charge: mean of active pixels [e-]")
                 .info_branch(format!("{}_mean_electrons", amplifier.name)),
         );
@@ -292,10 +311,11 @@ impl AbsoluteChargeProcess {
         let list: Vec<String> =
             counts.pixels.iter().take(5).enumerate().map(|(n, pixels)| format!("{n} e⁻: {pixels}")).collect();
         raw.report.result(format!(
-            "amplifier {}: integer charge of {total} active pixels ({}), {mean:.5} e-/pix, {:.3e} expected to be wrong",
+            "amplifier {}: integer charge of {total} active pixels ({}), {} e-/pix, {:.3} % expected to be wrong",
             amplifier.name,
             list.join(", "),
-            counts.wrong_share()
+            value_with_error(mean, mean_error),
+            100.0 * counts.wrong_share()
         ));
         raw.report.table(Table {
             name: format!("AbsoluteChargeProcess_{}", amplifier.name),
@@ -326,7 +346,7 @@ impl AbsoluteChargeProcess {
         let Response { gain, offset, sigma, .. } = counts.response;
         let (lo, hi) = (-1.0, SHOWN_ELECTRONS);
         let n_bins = ((hi - lo) * BINS_PER_ELECTRON as f64) as usize;
-        let mut by_number: Vec<Vec<f64>> = vec![Vec::new(); SHOWN_ELECTRONS.ceil() as usize + 1];
+        let mut by_number: Vec<Vec<f64>> = vec![Vec::new(); SHOWN_ELECTRONS as usize + 1];
         if let (Ok(image), Some(numbers)) = (raw.image(name), raw.images.get(&format!("{name}_n"))) {
             for (q, n) in amplifier.active.view(image).iter().zip(amplifier.active.view(numbers)) {
                 if n.is_finite()
@@ -345,7 +365,7 @@ impl AbsoluteChargeProcess {
                     [
                         format!("noise {:.3} e⁻", sigma / gain),
                         format!("λ {:.4} e⁻/pix", counts.dark_current),
-                        format!("expected wrong {:.2e}", counts.wrong_share()),
+                        format!("expected wrong {:.3} %", 100.0 * counts.wrong_share()),
                     ],
                 )
                 .boxed(),

@@ -2,7 +2,8 @@
 
 use super::*;
 use crate::image::Region;
-use crate::process::analysis::{FitDarkCurrentPerRow, FitDarkCurrentProcess};
+use crate::process::analysis::fit_verdict::FitVerdict;
+use crate::process::analysis::{CalibrationProcess, FitDarkCurrentPerRow, FitDarkCurrentProcess};
 use crate::process::{CommonParameters, registry};
 use crate::stats::random::{Poisson, Stream};
 
@@ -142,4 +143,39 @@ fn what_is_not_resolved_is_not_claimed() {
     assert!(matches!(run("AbsoluteChargeProcess", &other, &mut raw), Err(ProcessError::NoValueForAmplifier { .. })));
     let bad: AbsoluteChargeProcess = serde_json::from_str(r#"{"particle_share": 2, "max_noise": 0}"#).unwrap();
     assert_eq!(bad.check().len(), 2);
+}
+
+/// A fit that leaves out peaks is contradicted by its residuals: its status, its card and everything made from it say so.
+#[test]
+fn a_contradicted_fit_is_not_used_in_silence() {
+    let (mut raw, _) = image(1.5, 0.6, 0.6, 6);
+    let two_peaks: FitDarkCurrentProcess = serde_json::from_str(
+        r#"{"x_min": -8, "x_max": 55, "n_peaks": 2, "binning_size": 0.5, "fit_options": "Q", "gain_min": 5, "gain_max": 15}"#,
+    )
+    .unwrap();
+    run("FitDarkCurrentProcess", &two_peaks, &mut raw).unwrap();
+    let verdict = raw.products.get_for::<DarkCurrentFit>("EXT0").unwrap().verdict();
+    assert!(verdict.has(FitVerdict::CONTRADICTED) && verdict.is_usable(), "{}", verdict.text());
+    let status = raw.report.cards.iter().find(|c| c.keyword == "MESTAT0").and_then(|c| c.value.as_f64());
+    assert_eq!(status, Some(f64::from(verdict.word())));
+    let calibration: CalibrationProcess = serde_json::from_str(r#"{"from_dc_fit": true}"#).unwrap();
+    run("CalibrationProcess", &calibration, &mut raw).unwrap();
+    run("AbsoluteChargeProcess", &AbsoluteChargeProcess::default(), &mut raw).unwrap();
+    for place in ["dark-current fit is contradicted", "gives the gain is not good", "gives the response is not good"] {
+        assert!(raw.report.warnings().any(|w| w.text.contains(place)), "{place}: {:?}", raw.report.log);
+    }
+}
+
+/// −2 ln L of single pixels grows with their number and the unit: it is no χ².
+#[test]
+fn a_good_unbinned_fit_is_good() {
+    let (mut raw, _) = image(2.0, 0.5, 0.5, 7);
+    let unbinned: FitDarkCurrentProcess =
+        serde_json::from_str(r#"{"x_min": -8, "x_max": 65, "n_peaks": 7, "method": "unbinned"}"#).unwrap();
+    run("FitDarkCurrentProcess", &unbinned, &mut raw).unwrap();
+    let fit = raw.products.get_for::<DarkCurrentFit>("EXT0").unwrap();
+    assert!(fit.verdict().is_good() && fit.fit.objective > 2.0 * fit.fit.ndf as f64, "{}", fit.verdict().text());
+    let correlated = raw.report.measurements.iter().any(|m| m.name == "correlation_lambda_gain");
+    assert!(correlated, "the correlation matrix is among the measurements");
+    assert!(raw.report.measurements.iter().any(|m| m.name == "electrons_profile_error_high"));
 }

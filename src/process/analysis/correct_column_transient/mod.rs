@@ -195,6 +195,16 @@ impl CorrectElectronicColumnTransient {
                 self.col_end
             ));
         }
+        let prescan = amplifier.prescan.cols.len();
+        if columns.start < prescan && prescan < columns.end {
+            raw.report.inform(format!(
+                "amplifier {name}: the fitted columns {}…{} begin in the prescan (columns 0…{}), which holds no dark current: where it \
+                 moves the medians of the others, begin at `col_start` = {prescan}",
+                columns.start,
+                columns.end - 1,
+                prescan - 1
+            ));
+        }
         let single = raw.amplifiers.len() == 1;
         if let Some(first) = fit.exponentials.first() {
             raw.report.measure(
@@ -252,11 +262,11 @@ impl CorrectElectronicColumnTransient {
             (false, _) => "; fit only",
         };
         raw.report.result(format!(
-            "amplifier {name}: column transient ({}) {unit}, columns {}…{}, residual sum {:.4e} {unit}²{action}{}",
+            "amplifier {name}: column transient ({}) {unit}, columns {}…{}, residual sum {} {unit}²{action}{}",
             curve.join(" + "),
             columns.start,
             columns.end.saturating_sub(1),
-            fit.residual_sum,
+            value_with_error(fit.residual_sum, f64::NAN),
             fit.verdict.remark()
         ));
         if !self.fit_options.to_ascii_uppercase().contains('Q') {
@@ -265,7 +275,7 @@ impl CorrectElectronicColumnTransient {
                 format!(
                     "amplifier {name}: plateau {:.6} {unit}, scatter of a column median {} {unit}, {} points",
                     transient.plateau,
-                    transient.noise.map_or("unknown".into(), |s| format!("{s:.2e}")),
+                    transient.noise.map_or("unknown".into(), |s| value_with_error(s, f64::NAN)),
                     fit.ndf + 2 * fit.exponentials.len() as i64
                 ),
             );
@@ -303,7 +313,7 @@ impl CorrectElectronicColumnTransient {
         if let Some(chi2) = fit.chi2 {
             note = note.chi2(chi2, usize::try_from(fit.ndf).unwrap_or(0));
         }
-        note = note.entry("residual sum", format!("{:.3e}", fit.residual_sum));
+        note = note.entry("residual sum", value_with_error(fit.residual_sum, f64::NAN));
         let mut panel = Panel::new()
             .x(" column number ")
             .y(format!("(electronic-tail) baseline [{unit}]"))

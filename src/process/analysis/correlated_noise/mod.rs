@@ -9,7 +9,9 @@
 //!
 //! the sum over t running over noise pixels (overscan, or empty pixels of the active region), l over −lags … lags pixels.
 //! This is the best linear estimate: with one common source C of variance s² that enters channel i with factor g_i beside
-//! its own noise σ_i, what remains is σ_a² + g_a² s²/(1 + s² Σ_b g_b²/σ_b²). Where pixels of other channels are unknown
+//! its own noise σ_i, what remains is σ_a² + g_a² s²/(1 + s² Σ_b g_b²/σ_b²). All amplifiers are corrected with the others as
+//! they were before: each then holds a little of the others' own noise, and the correlation after is negative (−ρ for two
+//! amplifiers of correlation ρ). Where pixels of other channels are unknown
 //! (charge that cannot be taken out), weights for the remaining ones are used, from the same sums.
 //!
 //! | `weights` | fitted to | when |
@@ -143,7 +145,8 @@ impl SKImageProcess for CorrelatedNoiseProcess {
         for index in 0..count {
             let amplifier = raw.amplifiers[index].clone();
             let region: &Region = if in_overscan { &amplifier.overscan } else { &amplifier.active };
-            let scale = ChargeScale { gain: self.gain_of(raw, &amplifier, &name), max_electrons: self.max_electrons };
+            let gain = self.gain_of(raw, &amplifier, &name);
+            let scale = ChargeScale { gain, max_electrons: self.max_electrons };
             noise.push(signal(raw.image(&name)?, &amplifier, region, scale, self.n_sigma));
         }
         let samples = self.weights == WeightScope::RowAndSample;
@@ -223,17 +226,19 @@ impl CorrelatedNoiseProcess {
     }
 
     /// Image units per electron, where they are known.
-    fn gain_of(&self, raw: &RawData, amplifier: &Amplifier, image: &str) -> Option<f64> {
+    fn gain_of(&self, raw: &mut RawData, amplifier: &Amplifier, image: &str) -> Option<f64> {
         let gain = match &self.gain {
             Some(gain) => gain.get(amplifier).copied(),
             None if image.ends_with("_e") => Some(1.0),
             None => {
                 let used = raw.products.get_for::<Gain>(&amplifier.name).map(|g| g.adu_per_electron);
-                let fitted = || {
-                    let fit = raw.products.get_for::<DarkCurrentFit>(&amplifier.name)?;
-                    fit.is_usable().then(|| fit.gain())
-                };
-                used.or_else(fitted)
+                let fit = raw.products.get_for::<DarkCurrentFit>(&amplifier.name).filter(|f| f.is_usable());
+                let fitted = fit.map(|f| (f.gain(), f.verdict())).filter(|_| used.is_none());
+                if let Some((_, verdict)) = fitted {
+                    verdict
+                        .warn(raw, &format!("amplifier {}: the dark-current fit that gives the gain", amplifier.name));
+                }
+                used.or(fitted.map(|(gain, _)| gain))
             }
         };
         gain.filter(|g| g.is_finite() && *g > 0.0)

@@ -28,7 +28,7 @@ pub(super) fn report(
 ) {
     let unit = unit_of_image(name);
     let amplifiers = raw.amplifiers.clone();
-    let place = if in_overscan { "overscan" } else { "empty active pixels" };
+    let place = if in_overscan { "overscan" } else { "empty active" };
     for (index, (amplifier, result)) in amplifiers.iter().zip(results).enumerate() {
         let short = amplifier.short_name();
         let relative = (2.0 * result.points.max(1) as f64).sqrt();
@@ -71,7 +71,8 @@ pub(super) fn report(
                         .amplifier(&amplifier.name),
                 );
             }
-            correlations.push(format!("{with} {before:+.3} → {after:+.3}"));
+            let text = |c: &f64| if c.is_finite() { format!("{c:+.3}") } else { "unknown".into() };
+            correlations.push(format!("{with} {} → {}", text(before), text(after)));
         }
         let outcome = if result.applied {
             format!(
@@ -169,17 +170,20 @@ fn draw(
             .title(title)
             .x_axis(Axis::new("").ticks(ticks()))
             .y_axis(Axis::new("").ticks(ticks()).reversed())
-            .text(DataText::new(texts).size(7.0).halo())
+            .text(DataText::new(texts).size(8.0).halo())
     };
-    let cols = n.max(2);
+    // the matrices above, the amplifiers below in pairs
+    let rows = 1 + n.div_ceil(2);
     let mut figure = Figure::new("CorrelatedNoiseProcess")
         .titles("Noise in common", &raw.source.label, &chain)
-        .grid(2, cols)
-        .size(4.0 * cols as f64, 7.6)
+        .grid(rows, 2)
+        .size(9.6, 3.8 * rows as f64)
         .panel(matrix("before", &|r| r.correlation_before.clone()).at(0, 0))
         .panel(matrix("after", &|r| r.correlation_after.clone()).at(0, 1))
         .caption(
-            "Correlation of the noise of amplifiers read at the same time, and the noise of each, before and after.",
+            "Correlation of the noise of amplifiers read at the same time, and the noise of each, before and after. Each is \
+             corrected with the others as they were: it then holds a little of their noise, hence the small negative correlation \
+             after.",
         );
     let corrected = raw.images.get(&format!("{name}_correlated"));
     for (k, (amplifier, signal)) in raw.amplifiers.iter().zip(noise).enumerate() {
@@ -196,7 +200,7 @@ fn draw(
                 panel = panel.histogram(if is_reference { drawn.reference() } else { drawn });
             }
         }
-        figure = figure.panel(panel.at(1, k));
+        figure = figure.panel(panel.at(1 + k / 2, k % 2));
     }
     raw.report.figure(figure);
 }

@@ -1,7 +1,7 @@
 //! The noise that each amplifier shows, position by position of the readout.
 //!
 //! The noise part of a pixel is what is left without its charge: the value minus the nearest number of electrons where
-//! the gain is known and the peaks are resolved, else the value itself if it is small. Where neither holds, the noise part
+//! the gain is known and the peaks are resolved, else (and in the overscan, which is empty) the value itself if it is small. Where neither holds, the noise part
 //! is unknown (NaN) and the pixel neither serves the fit nor corrects others. Each row has zero mean over its noise
 //! pixels, so that a correction never moves a pedestal.
 
@@ -12,6 +12,9 @@ use crate::stats::robust::{self, MAD_TO_SIGMA};
 
 /// Noise above this fraction of a gain does not allow to tell numbers of electrons.
 pub const RESOLVED_NOISE: f64 = 0.3;
+
+/// Up to this fraction of a gain the value of an overscan pixel is noise.
+const EMPTY_REACH: f64 = 0.75;
 
 /// What is known of an amplifier's charge.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -60,6 +63,7 @@ fn local(region: &Region, amplifier: &Amplifier) -> Region {
 /// Takes the noise out of the pixels of an amplifier. `region` holds the pixels that may serve the fit (of the stored
 /// image), `n_sigma` cuts them.
 pub fn signal(image: &Array2<f64>, amplifier: &Amplifier, region: &Region, scale: ChargeScale, n_sigma: f64) -> Signal {
+    let is_empty = *region == amplifier.overscan;
     let pixels = in_readout_order(image, amplifier);
     let region = local(region, amplifier);
     let mut values: Vec<f64> = region.view(&pixels).iter().copied().filter(|x| x.is_finite()).collect();
@@ -91,6 +95,18 @@ pub fn signal(image: &Array2<f64>, amplifier: &Amplifier, region: &Region, scale
             }
             None if (x - centre).abs() <= n_sigma * sigma => *z = *x,
             None => {}
+        }
+    }
+    // No charge is expected in the overscan: noise beyond half an electron would be taken for one, and what the amplifiers
+    // share would be lost just where it is large.
+    if let (Some(g), true) = (resolved_gain, is_empty) {
+        let limit = (n_sigma * sigma).min(EMPTY_REACH * g);
+        for (row, col) in region.rows.clone().flat_map(|row| region.cols.clone().map(move |col| (row, col))) {
+            let x = pixels[[row, col]];
+            if (x - centre).abs() <= limit {
+                noise[[row, col]] = x;
+                charge[[row, col]] = 0.0;
+            }
         }
     }
     let mut fitted = Array2::from_elem(pixels.dim(), false);
@@ -156,6 +172,20 @@ mod tests {
         // the overscan has zero mean: −0.3 + 0.1 + 0.2 = 0
         assert!((s.noise[[0, 0]] - 0.5).abs() < 1e-12 && (s.noise[[0, 3]] + 0.3).abs() < 1e-12);
         assert_eq!(s.fitted.row(0).to_vec(), [false, false, false, true, true, true]);
+    }
+
+    #[test]
+    fn large_noise_of_the_overscan_is_not_taken_for_an_electron() {
+        // σ = 2 of 10 ADU: values beyond ±5 ADU are rare noise in the overscan, but an electron in the active region
+        let mut image = Array2::from_shape_fn((40, 6), |(r, c)| 2.0 * (((7 * r + 11 * c) % 41) as f64 / 20.0 - 1.0));
+        image[[3, 4]] = 6.5;
+        image[[3, 0]] = 6.5;
+        image[[9, 5]] = 10.4;
+        let a = amplifier(Side::Single, 40, 6);
+        let s = signal(&image, &a, &a.overscan, ChargeScale { gain: Some(10.0), max_electrons: 20.0 }, 5.0);
+        assert!(s.resolved);
+        assert_eq!((s.charge[[3, 4]], s.charge[[3, 0]], s.charge[[9, 5]]), (0.0, 10.0, 10.0));
+        assert!(s.fitted[[3, 4]]);
     }
 
     #[test]

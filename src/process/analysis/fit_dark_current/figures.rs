@@ -128,8 +128,8 @@ fn fit_box(result: &DarkCurrentFit, unit: &str) -> Note {
     ] {
         note = note.value(name, p.value, p.error);
     }
-    if !fit.status.is_good() {
-        note = note.line(format!("fit: {}", result.status_text())).colour(Colour::RED);
+    if !result.verdict().is_good() {
+        note = note.line(format!("fit: {}", result.verdict().text())).colour(Colour::RED);
     }
     note
 }

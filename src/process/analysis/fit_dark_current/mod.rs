@@ -14,15 +14,15 @@ use std::path::Path;
 
 use ndarray::Array2;
 
-use super::fit_verdict::is_contradicted;
+use super::fit_verdict::FitVerdict;
 use super::{FitDarkCurrentPerCol, FitDarkCurrentPerRow};
 use crate::config::PerAmplifier;
-use crate::image::report::ConfigResult;
+use crate::image::report::{ConfigResult, InfoValue};
 use crate::image::{Amplifier, Level, RawData};
 use crate::process::{Context, Measurement, ProcessError, SKImageProcess};
 use crate::stats::dark_current::{
-    self, BinWidth, DarkCurrentSettings, FitOptions, FitParameter, Method, ParameterLimits, StartHints, Status,
-    automatic_window,
+    self, BinWidth, DarkCurrentSettings, FitOptions, FitParameter, Method, ParameterLimits, Profiles, StartHints,
+    Status, automatic_window,
 };
 
 /// The fit of one amplifier, as later processes see it (CalibrationProcess, monitor elements).
@@ -56,22 +56,10 @@ impl DarkCurrentFit {
         self.fit.parameters_at_limit().iter().any(|name| *name == self.fit.gain().name)
     }
 
-    /// What is wrong with the fit, in words; "good" if nothing is.
-    pub fn status_text(&self) -> String {
-        status_text(self.fit.status)
+    /// What the fit is worth.
+    pub fn verdict(&self) -> FitVerdict {
+        FitVerdict::from(&self.fit)
     }
-}
-
-/// A status word in words.
-pub fn status_text(status: Status) -> String {
-    let flags = [
-        (Status::NOT_CONVERGED, "not converged"),
-        (Status::AT_LIMIT, "a parameter at its limit"),
-        (Status::NOT_POSITIVE_DEFINITE, "Hessian not positive definite"),
-        (Status::TOO_FEW_DATA, "too few data"),
-    ];
-    let set: Vec<&str> = flags.iter().filter(|(flag, _)| status.has(*flag)).map(|(_, text)| *text).collect();
-    if set.is_empty() { "good".into() } else { set.join(", ") }
 }
 
 /// Gain assumed when neither configuration nor header give a start value, ADU/e⁻ (spec 03 §1.3).
@@ -234,6 +222,7 @@ impl FitDarkCurrentProcess {
                 lambda_electrons: self.lambda_poisson,
             },
             window_peaks: self.window_peaks,
+            profiles: Profiles::All,
         })
     }
 
@@ -243,6 +232,13 @@ impl FitDarkCurrentProcess {
         let who = format!("amplifier {}", amplifier.name);
         for warning in &fit.warnings {
             raw.report.warn(format!("{who}: {warning}"));
+        }
+        if result.verdict().has(FitVerdict::CONTRADICTED) {
+            raw.report.warn(format!(
+                "{who}: the dark-current fit is contradicted by its residuals (χ² {:.0} for {} degrees of freedom): its values may be \
+                 wrong by more than their errors; look at the figure, raise `n_peaks` or narrow the window",
+                fit.goodness.chi2, fit.goodness.ndf
+            ));
         }
         if fit.status.has(Status::TOO_FEW_DATA) {
             raw.report.warn(format!(
@@ -269,10 +265,8 @@ impl FitDarkCurrentProcess {
         let report = &mut raw.report;
         self.report_configuration(report, settings, result);
 
-        report.measure(
-            Measurement::integer("dark_current_fit_status", i64::from(fit.status.0))
-                .card(format!("MESTAT{a}"), "dark-current fit: status (0 good)"),
-        );
+        report.measure(result.verdict().measurement("dark_current_fit_status", &format!("MESTAT{a}")));
+        report.info_branch(format!("{}_dc_status", amplifier.name), InfoValue::Int(i32::from(result.verdict().word())));
         if from_image {
             let fraction = fit.included_pixels as f64 / result.total_pixels.max(1) as f64;
             report.measure(
@@ -317,7 +311,7 @@ impl FitDarkCurrentProcess {
                 .card(format!("MENDF{a}"), "dark-current fit: degrees of freedom"),
         );
         report.card(format!("MEMETH{a}"), self.method.name(), "dark-current fit: method");
-        report.measure(Measurement::new("dark_current_fit_p_value", fit.p_value, ""));
+        report.measure(Measurement::new("dark_current_fit_p_value", fit.goodness.p_value, ""));
 
         let noise = fit.sigma_in_electrons();
         let lambda = fit.lambda_in_electrons();
@@ -343,32 +337,30 @@ impl FitDarkCurrentProcess {
             );
         }
         report.measure(per_pixel.clone());
+        let mut profiles = Vec::new();
         for p in fit.parameters.iter().chain(fit.direct.iter().flat_map(|d| [&d.n_total, &d.electrons])) {
             if let Some((down, up)) = p.profile_errors() {
                 report.measure(Measurement::new(format!("{}_profile_error_low", p.name), down, ""));
                 report.measure(Measurement::new(format!("{}_profile_error_high", p.name), up, ""));
-                report
-                    .log(Level::Verbose, format!("profile interval of {}: {:.6} {down:+.6} {up:+.6}", p.name, p.value));
+                profiles.push((p.name, format!("{:.6} {down:+.6} {up:+.6}", p.value)));
             }
         }
         use crate::plot::value_with_error as text;
-        let contradicted = is_contradicted(fit.objective, fit.ndf);
-        let described = match (fit.status.is_good(), contradicted) {
-            (true, false) => "good".to_owned(),
-            (true, true) => "converged, but contradicted by its residuals".to_owned(),
-            (false, _) => result.status_text(),
+        let goodness = match fit.method {
+            // −2 ln L of single pixels says nothing about the goodness
+            Method::Unbinned => format!("−2 ln L {:.4}", fit.objective),
+            _ => format!("χ²/NDF {:.4} / {}", fit.objective, fit.ndf),
         };
         report.result(format!(
-            "amplifier {}: norm {}, μ0 {} {unit}, σ {} {unit}, λ {} {unit}/bin/img, gain {} {unit}/e-; fit {} (χ²/NDF {:.4} / {}, start {:?})",
+            "amplifier {}: norm {}, μ0 {} {unit}, σ {} {unit}, λ {} {unit}/bin/img, gain {} {unit}/e-; fit {} ({goodness}, p {:.3}, start {:?})",
             amplifier.name,
             text(fit.norm().value, fit.norm().error),
             text(fit.mu0().value, fit.mu0().error),
             text(fit.sigma().value, fit.sigma().error),
             text(fit.lambda().value, fit.lambda().error),
             text(fit.gain().value, fit.gain().error),
-            described,
-            fit.objective,
-            fit.ndf,
+            result.verdict().text(),
+            fit.goodness.p_value,
             fit.start,
         ));
         report.result(format!(
@@ -377,7 +369,19 @@ impl FitDarkCurrentProcess {
             text(noise.value, noise.error_with_covariance),
             text(per_pixel.value, per_pixel.error.unwrap_or(f64::NAN)),
         ));
-        report.log(Level::Debug, format!("correlations: {}", correlations(fit)));
+        // the methods of spec 03 §1.11 tell all they know
+        let level = if fit.direct.is_some() { Level::Info } else { Level::Verbose };
+        for (name, interval) in &profiles {
+            report.log(level, format!("amplifier {}: profile interval of {name}: {interval}", amplifier.name));
+        }
+        let correlations = correlations(fit);
+        if !correlations.is_empty() {
+            let list: Vec<String> = correlations.iter().map(|(a, b, c)| format!("({a}, {b}) {c:+.3}")).collect();
+            report.log(level, format!("amplifier {}: correlations {}", amplifier.name, list.join(", ")));
+        }
+        for (a, b, correlation) in correlations {
+            report.measure(Measurement::new(format!("correlation_{a}_{b}"), correlation, ""));
+        }
     }
 
     /// The numbers that go to the ROOT tree `process_config` (spec 03 §1.8).
@@ -420,18 +424,11 @@ pub fn info_branch(quantity: &str, amplifier: &Amplifier) -> String {
     format!("{}_{quantity}{cut}", amplifier.name).to_lowercase()
 }
 
-/// Correlations of the free parameters as text.
-fn correlations(fit: &dark_current::DarkCurrentFit) -> String {
-    let mut texts = Vec::new();
-    for j in 0..fit.parameters.len() {
-        for k in 0..j {
-            let correlation = fit.correlation(j, k);
-            if correlation != 0.0 {
-                texts.push(format!("({}, {}) {correlation:+.3}", fit.parameters[k].name, fit.parameters[j].name));
-            }
-        }
-    }
-    texts.join(", ")
+/// Correlations of the free parameters: their names and the coefficient.
+fn correlations(fit: &dark_current::DarkCurrentFit) -> Vec<(&'static str, &'static str, f64)> {
+    let p = &fit.parameters;
+    let pairs = (0..p.len()).flat_map(|j| (0..j).map(move |k| (k, j)));
+    pairs.map(|(k, j)| (p[k].name, p[j].name, fit.correlation(j, k))).filter(|(_, _, c)| *c != 0.0).collect()
 }
 
 #[cfg(test)]

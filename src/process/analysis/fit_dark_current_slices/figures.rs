@@ -86,12 +86,13 @@ fn along_axis(slicing: &Slicing, result: &SliceFits, parameter: Parameter, trend
         return panel;
     };
     let label = match trend.coefficients[..] {
-        [intercept, slope] => format!(
-            "{} + ({})·{}",
-            value_with_error(intercept, trend.error(0)),
-            value_with_error(slope, trend.error(1)),
-            slicing.axis.line()
-        ),
+        [intercept, slope] => {
+            let mut slope = value_with_error(slope, trend.error(1));
+            if !slope.starts_with('(') {
+                slope = format!("({slope})");
+            }
+            format!("{} + {slope}·{}", value_with_error(intercept, trend.error(0)), slicing.axis.line())
+        }
         _ => format!("polynomial of degree {}", slicing.degree),
     };
     let (from, to) = (first.x - first.half_width, last.x + last.half_width);

@@ -17,7 +17,7 @@ use super::fit_dark_current::{FitDarkCurrentProcess, PixelSelection, SelectionRu
 use super::fit_verdict::FitVerdict;
 use crate::image::{Amplifier, RawData, Region};
 use crate::process::{Context, ProcessError};
-use crate::stats::dark_current::{self, DarkCurrentSettings, InElectrons, Status};
+use crate::stats::dark_current::{self, DarkCurrentSettings, InElectrons, Profiles};
 use crate::stats::polynomial::{self, PolynomialFit, fit_polynomial};
 pub use report::results_table;
 
@@ -184,7 +184,6 @@ impl SliceFit {
                 fit.lambda().profile_errors().map(|(down, up)| (down / gain.value, up / gain.value)),
             ),
         };
-        let contradicted = fit.p_value < 1e-6 && fit.chi2() > 2.0;
         Self {
             x: lines.start as f64 + 0.5 * step as f64,
             half_width: 0.5 * step as f64,
@@ -195,20 +194,14 @@ impl SliceFit {
             gain: Quantity::plain(gain.value, gain.error, limit(GAIN)),
             chi2: fit.objective_per_ndf(),
             ndf: fit.ndf,
-            p_value: fit.p_value,
+            p_value: fit.goodness.p_value,
             correlation_dc_gain: fit.correlation(LAMBDA, GAIN),
             dc_profile: profile.map_or((f64::NAN, f64::NAN), |(down, up)| (down * per_pixel, up * per_pixel)),
             pixels: fit.included_pixels as usize,
             above_threshold: None,
             at_limit: fit.parameters_at_limit(),
-            verdict: FitVerdict::from(fit.status).with(FitVerdict::CONTRADICTED, contradicted),
+            verdict: FitVerdict::from(fit),
         }
-    }
-}
-
-impl From<Status> for FitVerdict {
-    fn from(status: Status) -> Self {
-        Self::new(status.0)
     }
 }
 
@@ -372,7 +365,8 @@ pub fn fit_slices(
     let image_name = raw.resolve_image_name(&process.image).to_owned();
     raw.image(&image_name)?;
     let selection = select(process, slicing.axis, raw, index)?;
-    let settings = process.settings(raw, &amplifier, &[])?;
+    let mut settings = process.settings(raw, &amplifier, &[])?;
+    settings.profiles = Profiles::DarkCurrent;
     for letter in &settings.options.unknown {
         raw.report.warn(format!("`fit_options`: the letter `{letter}` has no meaning and is ignored"));
     }

@@ -52,6 +52,12 @@ pub struct PairFit {
 }
 
 impl PairFit {
+    /// The value of parameter `k` if it may be used: the fit settled, and the value does not rest on a limit, which would be
+    /// the choice of a user and no measurement.
+    pub fn usable(&self, k: usize) -> Option<f64> {
+        (self.verdict.is_usable() && !self.at_limit.contains(&NAMES[k])).then_some(self.values[k])
+    }
+
     /// Correlation of two parameters; 0 when one has no error.
     pub fn correlation(&self, j: usize, k: usize) -> f64 {
         let scale = (self.covariance[j][j] * self.covariance[k][k]).sqrt();

@@ -312,16 +312,17 @@ impl TwoDGaussProcess {
         sides: [&Amplifier; 2],
         fit: Option<&PairFit>,
     ) -> Result<(), ProcessError> {
-        let usable = fit.filter(|fit| fit.verdict.is_usable());
-        if self.do_fit && usable.is_none() {
-            raw.report.warn(format!(
-                "the fit gives no usable gains: cal_L = {} and cal_U = {} ADU/e- are used",
-                self.cal_l, self.cal_u
-            ));
-        }
-        let gains = usable.map_or([self.cal_l, self.cal_u], |fit| [fit.values[CAL], fit.values[CAL + 1]]);
         let mut electrons = Array2::zeros(raw.image(name)?.dim());
-        for (amplifier, gain) in sides.into_iter().zip(gains) {
+        for (k, (amplifier, configured)) in sides.into_iter().zip([self.cal_l, self.cal_u]).enumerate() {
+            let fitted = fit.and_then(|fit| fit.usable(CAL + k));
+            if self.do_fit && fitted.is_none() {
+                raw.report.warn(format!(
+                    "amplifier {}: the fit gives no usable gain: {} = {configured} ADU/e- is used",
+                    amplifier.name,
+                    NAMES[CAL + k]
+                ));
+            }
+            let gain = fitted.unwrap_or(configured);
             let adu = amplifier.full.view(raw.image(name)?);
             amplifier.full.view_mut(&mut electrons).zip_mut_with(&adu, |e, q| *e = q / gain);
             raw.products.set_for(&amplifier.name, Gain { adu_per_electron: gain });
@@ -340,11 +341,11 @@ impl TwoDGaussProcess {
         u: &Amplifier,
         fit: Option<&PairFit>,
     ) -> Result<(), ProcessError> {
-        let Some(fit) = fit.filter(|fit| fit.verdict.is_usable()) else {
+        let Some((fit, theta)) = fit.and_then(|fit| Some((fit, fit.usable(THETA)?))) else {
             raw.report.warn("there is no usable angle: no decorrelated image is made");
             return Ok(());
         };
-        let (sine, cosine) = fit.values[THETA].sin_cos();
+        let (sine, cosine) = theta.sin_cos();
         let (x0, y0) = (fit.values[OFFSET], fit.values[OFFSET + 1]);
         let image = raw.image(name)?;
         let mut rotated = image.clone();

@@ -247,6 +247,20 @@ fn gains_without_a_fit_and_fits_without_data() {
 }
 
 #[test]
+fn gains_on_a_limit_are_no_measurement() {
+    // the gain of L is 7 ADU/e⁻; the limits exclude it
+    let mut raw = image_of(&toy(3, 20_000, &TRUTH), 100);
+    let process = TwoDGaussProcess { cal_l: 5.0, cal_l_range: Some([4.0, 6.0]), ..toy_process() };
+    run(&process, &mut raw).unwrap();
+    let fit = raw.products.get::<PairFit>().unwrap();
+    assert!(fit.at_limit.contains(&"cal_L"), "{:?}", fit.at_limit);
+    assert_eq!(fit.usable(CAL), None);
+    assert_eq!(raw.images[&format!("{NAME}_e")][[0, 0]], raw.images[NAME][[0, 0]] / 5.0);
+    let warned = raw.report.warnings().any(|w| w.text.contains("no usable gain: cal_L = 5"));
+    assert!(warned, "{:?}", raw.report.log);
+}
+
+#[test]
 fn masks_and_amplifiers() {
     let mut raw = image_of(&toy(3, 400, &TRUTH), 20);
     let asked = TwoDGaussProcess { mask_clusters: Some(true), ..toy_process() };

@@ -188,7 +188,13 @@ fn improved_fits() {
     ];
     for (pixels, settings, (total, total_error), rest, (down, up), objective) in cases {
         let fit = fit_pixels(pixels, &settings).unwrap();
-        println!("{} {:?}: objective {} p {}", settings.method.name(), settings.window, fit.objective, fit.p_value);
+        println!(
+            "{} {:?}: objective {} p {}",
+            settings.method.name(),
+            settings.window,
+            fit.objective,
+            fit.goodness.p_value
+        );
         assert!(fit.status.is_good(), "{:?}", fit.warnings);
         let direct = fit.direct.unwrap();
         if total.is_finite() {
