@@ -24,6 +24,11 @@ const BINS_PER_SPACING: f64 = 100.0;
 /// The widest peaks that count as resolved, in spacings.
 const LARGEST_WIDTH: f64 = 0.45;
 
+/// Peaks of single electrons have the width of the noise, all of them. What lies further apart, in widths known to this
+/// share, are other things: the overscan and the bulk of an exposed image.
+const LARGEST_WIDTH_RATIO: f64 = 1.7;
+const WELL_KNOWN: f64 = 0.04;
+
 /// What is looked for.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct CombOptions {
@@ -238,15 +243,26 @@ fn comb_of_seed(
     Err(reason)
 }
 
-/// Finds and fits the comb of a sample; values that are not finite are left out.
+/// Finds and fits the comb of a sample; values that are not finite are left out. Where the peaks that stand out make no
+/// comb, the start value gets its chance.
 ///
 /// # Errors
 /// If no comb of at least two peaks can be told from a single peak.
 pub fn fit_comb(values: &[f64], options: &CombOptions) -> Result<CombFit, NotResolved> {
     let values: Vec<f64> = values.iter().copied().filter(|x| x.is_finite()).collect();
-    let (mut seed, mut warnings) = find_seed(&values, options)?;
-    let comb = comb_of_seed(&values, &mut seed, options, &mut warnings)?;
-    let mut free = fit_free_peaks(&values, &comb.places, comb.spacing);
+    let from_data = fit_from_seed(&values, options);
+    match (&from_data, options.start) {
+        (Err(_), Some(_)) if !options.force_start => {
+            fit_from_seed(&values, &CombOptions { force_start: true, ..*options }).or(from_data)
+        }
+        _ => from_data,
+    }
+}
+
+fn fit_from_seed(values: &[f64], options: &CombOptions) -> Result<CombFit, NotResolved> {
+    let (mut seed, mut warnings) = find_seed(values, options)?;
+    let comb = comb_of_seed(values, &mut seed, options, &mut warnings)?;
+    let mut free = fit_free_peaks(values, &comb.places, comb.spacing);
     let kept = free.peaks.iter().take_while(|p| p.counts >= options.min_counts).count();
     if kept < 2 {
         let found = free.peaks.get(1).map_or(0.0, |p| p.counts);
@@ -256,8 +272,16 @@ pub fn fit_comb(values: &[f64], options: &CombOptions) -> Result<CombFit, NotRes
         )));
     }
     free.retain(|i, _| i < kept);
+    let known = free.peaks.iter().filter(|p| p.sigma_error < WELL_KNOWN * p.sigma).map(|p| p.sigma);
+    let (narrowest, widest) = known.fold((f64::INFINITY, 0.0), |(lo, hi), s| (s.min(lo), s.max(hi)));
+    if widest > LARGEST_WIDTH_RATIO * narrowest {
+        return Err(NotResolved::because(format!(
+            "the peaks have no common width: {narrowest:.4} to {widest:.4} at a spacing of {:.4}",
+            comb.spacing
+        )));
+    }
     let fit = lines(seed, free, warnings)?;
-    Ok(with_warnings(fit, &values))
+    Ok(with_warnings(fit, values))
 }
 
 /// The lines through the positions.

@@ -121,7 +121,7 @@ fn sets_i_and_j_one_peak_is_no_comb() {
 fn errors_of_overlapping_peaks_are_those_of_repeated_measurements() {
     use crate::stats::random::{Poisson, Stream};
     const SAMPLES: usize = 60;
-    for (sigma, lambda, n_peaks) in [(0.1, 1.5, 100), (0.2, 1.5, 100), (0.3, 1.5, 100), (0.2, 4.0, 5)] {
+    for (sigma, lambda, n_peaks) in [(0.1, 1.5, 100), (0.2, 1.5, 100), (0.3, 1.5, 100), (0.2, 4.0, 5), (0.3, 4.0, 5)] {
         let (mut gains, mut first, mut chi2, mut ndf, mut places) = (vec![], vec![], 0.0, 0, vec![]);
         let mut unresolved = 0;
         for seed in 0..SAMPLES as u64 {
@@ -168,6 +168,17 @@ fn an_overscan_far_below_the_exposed_pixels_is_left_aside() {
     let found = fit(&values, 100, None).unwrap();
     assert!((found.gain() - 10.0).abs() < found.gain_error(), "{}", found.gain());
     assert!((found.peaks[0].mu - 180.0).abs() < 0.5, "{:?}", found.peaks[0]);
+}
+
+#[test]
+fn an_overscan_and_an_unresolved_bulk_are_no_comb() {
+    // 4000 empty pixels with a noise of 2, and exposed ones about 265 with a width of 55
+    let mut values = comb(0.0, 2.0, &[4000]);
+    values.extend(comb(0.0, 55.0, &[9000]).into_iter().map(|x| x + 265.0));
+    for start in [None, Some(10.0)] {
+        let problem = fit(&values, 100, start).unwrap_err();
+        println!("{problem}");
+    }
 }
 
 #[test]
