@@ -53,6 +53,24 @@ fn files_of_both_producers_are_read() {
     }
 }
 
+/// Primaries that are no ions: ROOT leaves out even the length of the empty text.
+#[test]
+fn an_empty_text_is_read() {
+    let dir = tempfile::tempdir().unwrap();
+    configure(
+        dir.path(),
+        json!({"detector_response": {"PixelizeSignal": {"active": 1}}, "CF": {"ccd_shape": [1000, 1000]}}),
+    );
+    let file = by_root("electron.root");
+    let run =
+        run(dir.path(), &["response", "c.json", "--g4file", file.to_str().unwrap(), "--g4out", "out", "--tag", "t"]);
+    assert_eq!(run.code, 0, "{run:?}");
+    let out = dir.path().join("out/out_simulCCDimg_t_electron.root");
+    assert_eq!(entries::<i32>(&out, "pixelizedEvent", "event"), [10, 11, 14]);
+    assert_eq!(entries::<String>(&out, "geant4_config", "pp_ion"), [""]);
+    assert_eq!(entries::<String>(&out, "geant4_config", "pp_gps"), ["e-"]);
+}
+
 /// All files in one output: events are numbered on by the generated events of the files before (12 each).
 #[test]
 fn several_files_make_one_output() {

@@ -5,7 +5,8 @@ Needs ROOT with its Python bindings (pip install root==0.1a12). Run in this fold
     python make_geant4_files.py
 
 full.root has all columns; light.root is what another producer writes: NCCD instead of NCCDs, EventOut with positions only,
-single-precision times, whole-number masses, a volume list that begins with a semicolon.
+single-precision times, whole-number masses, a volume list that begins with a semicolon; electron.root has
+no ion: ROOT writes nothing for an empty character leaf.
 """
 
 from array import array
@@ -30,7 +31,7 @@ def text(tree, name, value):
     return buffer
 
 
-def make(path, light):
+def make(path, light, particle="ion", ion="60a27z"):
     file = ROOT.TFile(path, "RECREATE")
     keep = []
     real = "float" if light else "double"
@@ -43,8 +44,8 @@ def make(path, light):
         keep.append(number)
     names = ";".join(VOLUMES)
     keep.append(text(run, "concatedVolumeNames", ";" + names if light else names))
-    keep.append(text(run, "primaryParticle", "ion"))
-    keep.append(text(run, "primaryIon", "60a27z"))
+    keep.append(text(run, "primaryParticle", particle))
+    keep.append(text(run, "primaryIon", ion))
     keep.append(text(run, "simulatedVolume", "ColdCopper_3"))
     ids = ROOT.std.vector("int")(range(len(VOLUMES)))
     run.Branch("volumeNameID", ids)
@@ -94,3 +95,4 @@ def make(path, light):
 
 make("full.root", light=False)
 make("light.root", light=True)
+make("electron.root", light=False, particle="e-", ion="")
