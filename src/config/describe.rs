@@ -53,6 +53,25 @@ pub fn annotated(table: &'static [ProcessEntry], width: usize) -> String {
     page.text
 }
 
+/// Every key of a parameter struct with its default, type and meaning: its own keys first, then, under a heading each, those
+/// of the objects in it and of the objects in its lists.
+pub fn annotated_object(introduction: &str, name: &str, schema: &Value, defaults: &Value, width: usize) -> String {
+    let mut page = Page { text: String::new(), width };
+    page.paragraph(introduction, 0);
+    page.paragraph("Shown for each key: default (type), then what it means.", 0);
+    page.object(name, "", schema, defaults);
+    page.text
+}
+
+/// The object that a schema describes itself, in one of its alternatives, or in its list.
+fn inner_object(schema: &Value) -> Option<&Value> {
+    if schema["properties"].is_object() {
+        return Some(schema);
+    }
+    let alternatives = ["anyOf", "oneOf"].into_iter().filter_map(|key| schema[key].as_array()).flatten();
+    alternatives.chain(schema.get("items")).find_map(inner_object)
+}
+
 struct Page {
     text: String,
     width: usize,
@@ -72,6 +91,27 @@ impl Page {
             for (i, line) in lines.iter().enumerate() {
                 let label = if i == 0 { *name } else { "" };
                 self.text.push_str(&format!("  {label:widest$}  {line}\n"));
+            }
+        }
+    }
+
+    fn object(&mut self, name: &str, meaning: &str, schema: &Value, defaults: &Value) {
+        self.text.push('\n');
+        self.paragraph(&if meaning.is_empty() { name.to_owned() } else { format!("{name}: {meaning}") }, 0);
+        let is_inner = |key: &str| inner_object(&schema["properties"][key]);
+        for (key, shape) in Shape::of_keys(schema) {
+            let description = schema["properties"][&key]["description"].as_str().unwrap_or("");
+            if is_inner(&key).is_none() {
+                self.key(&key, &defaults[&key], &shape.short(), description);
+            }
+        }
+        for key in Shape::of_keys(schema).keys() {
+            if let Some(inner) = is_inner(key) {
+                let property = &schema["properties"][key];
+                let list = property["type"] == "array" || property["items"].is_object();
+                let path = format!("{name}.{key}{}", if list { "[…]" } else { "" });
+                let meaning = property["description"].as_str().unwrap_or("").split("\n\n").next().unwrap_or("");
+                self.object(&path, &meaning.replace('\n', " "), inner, &defaults[key]);
             }
         }
     }

@@ -333,6 +333,19 @@ pub enum Recorded {
     Text(String),
 }
 
+impl Recorded {
+    /// The word that stands for a choice in the configuration.
+    pub fn choice(value: &impl serde::Serialize) -> Self {
+        let word = serde_json::to_value(value).ok();
+        Self::Text(word.and_then(|w| w.as_str().map(str::to_owned)).unwrap_or_default())
+    }
+
+    /// A path; empty if there is none.
+    pub fn path(path: Option<&std::path::PathBuf>) -> Self {
+        Self::Text(path.map(|p| p.display().to_string()).unwrap_or_default())
+    }
+}
+
 impl From<f64> for Recorded {
     fn from(x: f64) -> Self {
         Self::Real(x)

@@ -286,6 +286,9 @@ impl Checker {
         self.within("cti_v", config.cti_v, 0.0..=1.0, "(a fraction)");
         self.within("quadratic", config.quadratic, -1.0..=1.0, "1/e⁻");
         self.within("full_well", config.full_well, 0.0..=1e9, "e⁻");
+        if config.full_well.fract() != 0.0 {
+            self.fail(format!("full_well = {} must be a whole number of electrons (0: no limit)", config.full_well));
+        }
         self.within("fano", config.fano, 0.0..=10.0, "");
         self.within("e2eV", config.e2ev, 0.1..=1e4, "eV");
         self.within("thickness", config.thickness, 1e-3..=1e5, "µm");
@@ -329,6 +332,9 @@ impl Checker {
         }
         if let CrossTalk::All(fraction) = crosstalk {
             self.within("crosstalk", *fraction, -1.0..=1.0, "");
+            if *fraction != 0.0 && amplifiers < 2 {
+                self.fail(format!("crosstalk = {fraction} needs two amplifiers; this layout has one"));
+            }
         }
         for (i, row) in matrix.iter().enumerate() {
             for (j, &fraction) in row.iter().enumerate() {

@@ -7,11 +7,13 @@ use clap::{ArgMatches, Args as _, Command, FromArgMatches as _};
 
 use super::super::{ALL_DONE, SOME_FAILED, Surroundings, UsageError, print, say};
 use super::Subcommand;
+use crate::config::describe::annotated_object;
+use crate::config::shape::schema_of;
 use crate::simulate::load::{Origins, load};
 use crate::simulate::presets::PRESETS;
 use crate::simulate::series::Series;
 use crate::simulate::sources::{SourceConfig, SourceType};
-use crate::simulate::{Setup, SimulateError};
+use crate::simulate::{Setup, SimulateError, SimulationConfig};
 
 pub(super) const TOOL: Subcommand = Subcommand {
     name: "simulate",
@@ -61,6 +63,9 @@ struct SimulateArgs {
     /// Threads to use [default: all cores]
     #[arg(long, alias = "threads", value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     ncpus: Option<u16>,
+    /// Print every key of the configuration with its default and what it means
+    #[arg(long)]
+    keys: bool,
     /// Print the complete configuration, file sizes and the expected truth, and write nothing
     #[arg(long)]
     dry_run: bool,
@@ -74,9 +79,22 @@ fn examples() -> String {
     text.push_str(
         "\nExamples:\n  panaSKImg simulate --preset leach --set dark_current=5 -o leach.fits\n  \
          panaSKImg simulate -j fe55.json --n-images 20 --seed 7 -o fe55.fits\n  \
-         panaSKImg simulate --preset acm --dry-run",
+         panaSKImg simulate --preset acm --dry-run\n  panaSKImg simulate --keys",
     );
     text
+}
+
+/// The configuration, key by key.
+fn keys() -> String {
+    let defaults = serde_json::to_value(SimulationConfig::default()).unwrap_or_default();
+    annotated_object(
+        "Configuration of `panaSKImg simulate`: a JSON file with the object `simulate`, or --set KEY=VALUE. Every key may be \
+         left out; then the default shown here, or that of the preset, applies.",
+        "simulate",
+        schema_of::<SimulationConfig>().as_value(),
+        &defaults,
+        100,
+    )
 }
 
 fn command() -> Command {
@@ -85,6 +103,10 @@ fn command() -> Command {
 
 fn work(matches: &ArgMatches, _: &Surroundings<'_>) -> Result<u8, UsageError> {
     let args = SimulateArgs::from_arg_matches(matches).map_err(|e| UsageError::Clap(Box::new(e)))?;
+    if args.keys {
+        print(&keys());
+        return Ok(ALL_DONE);
+    }
     let unacceptable = |error: SimulateError| UsageError::Other(error.to_string());
     let mut config = load(&Origins {
         preset: args.preset.as_deref(),

@@ -118,7 +118,10 @@ impl Reference {
 
     /// Means over the first `count` images.
     fn mean_of_first(&self, count: usize) -> Vec<f64> {
-        if count >= self.vectors.len() { self.mean.clone() } else { mean_profile(&self.vectors[..count]) }
+        if count >= self.vectors.len() {
+            return self.mean.clone();
+        }
+        mean_profile(&self.vectors[..count].iter().map(Vec::as_slice).collect::<Vec<_>>())
     }
 
     /// [`chi2`] with the spreads of the reference.
@@ -236,8 +239,8 @@ fn spreads(x: &[f64], vectors: &[Vec<f64>], columns: &[Vec<f64>], mean: &[f64]) 
 }
 
 /// Mean over vectors of one length at each position, missing values left out.
-fn mean_profile(vectors: &[Vec<f64>]) -> Vec<f64> {
-    let n = vectors.first().map_or(0, Vec::len);
+fn mean_profile(vectors: &[&[f64]]) -> Vec<f64> {
+    let n = vectors.first().map_or(0, |v| v.len());
     (0..n)
         .map(|j| {
             let column: Vec<f64> = vectors.iter().map(|v| v[j]).filter(|y| y.is_finite()).collect();
@@ -283,15 +286,16 @@ pub fn image(tests: &Tests, description: &Description, x: &[f64], y: &[f64], r: 
     made
 }
 
-/// The tests of the vectors of a run, one per image.
+/// The tests of the vectors of a run, one per image, with the numbers of the images.
 pub fn run(
     tests: &Tests,
     description: &Description,
     x: &[f64],
-    vectors: &[Vec<f64>],
+    numbered: &[(i64, Vec<f64>)],
     r: &Reference,
 ) -> Vec<QualityTest> {
-    let mean = mean_profile(vectors);
+    let vectors: Vec<&[f64]> = numbered.iter().map(|(_, v)| &v[..]).collect();
+    let mean = mean_profile(&vectors);
     let finite = mean.iter().filter(|y| y.is_finite()).count();
     let mut made = Vec::new();
     for name in ["QTChi2", "QTKstest", "QTTtest", "QTresiduals"] {
@@ -323,11 +327,35 @@ pub fn run(
             _ => {
                 let model = tests.model(name, description);
                 let sigma = run_sigma(settings, model, vectors.len(), r);
-                positions(name, settings, (model, description), (x, &mean), r, sigma, vectors.len())
+                let mut test = positions(name, settings, (model, description), (x, &mean), r, sigma, vectors.len());
+                if test.flag > Flag::Pass {
+                    test.reason.push_str(&dominating(numbered, r));
+                }
+                test
             }
         });
     }
     made
+}
+
+/// The image that makes most of the difference of the run to the reference, if there is one, for a sentence.
+fn dominating(numbered: &[(i64, Vec<f64>)], r: &Reference) -> String {
+    let shifts: Vec<(i64, f64)> = numbered
+        .iter()
+        .filter(|(_, v)| v.len() == r.median.len())
+        .map(|(image, v)| {
+            let d: Vec<f64> = v.iter().zip(&r.median).map(|(y, m)| y - m).filter(|d| d.is_finite()).collect();
+            (*image, if d.is_empty() { 0.0 } else { robust::mean(&d) })
+        })
+        .collect();
+    let total: f64 = shifts.iter().map(|(_, d)| d).sum();
+    let largest = shifts.iter().max_by(|a, b| a.1.abs().total_cmp(&b.1.abs()));
+    match largest {
+        Some((image, shift)) if shifts.len() > 2 && (total - shift).abs() < 0.3 * total.abs() => {
+            format!(", mostly by image {image}")
+        }
+        _ => String::new(),
+    }
 }
 
 /// The spread s of the mean over the run around the model.
@@ -497,6 +525,19 @@ mod tests {
     ];
     const Y: [f64; 6] = [0.10, 0.12, 0.10, 0.11, 0.10, 0.20];
 
+    fn numbered(vectors: Vec<Vec<f64>>) -> Vec<(i64, Vec<f64>)> {
+        (1..).zip(vectors).collect()
+    }
+
+    #[test]
+    fn the_image_that_makes_the_difference_is_named() {
+        let mut vectors = vec![Y.map(|_| 0.1).to_vec(); 20];
+        vectors[16] = vec![1.1; 6];
+        assert_eq!(dominating(&numbered(vectors.clone()), &reference()), ", mostly by image 17");
+        vectors.iter_mut().for_each(|v| v.iter_mut().for_each(|y| *y += 1.0));
+        assert_eq!(dominating(&numbered(vectors), &reference()), "");
+    }
+
     fn reference() -> Reference {
         let vectors: Vec<(&[f64], &[f64])> = R.iter().map(|r| (&X[..], &r[..])).collect();
         Reference::new(30, &vectors).unwrap()
@@ -540,7 +581,7 @@ mod tests {
     fn run_of_the_specification() {
         let plain = serde_json::json!({"allow_for_images": 0});
         let tests = tests(serde_json::json!({"QTKstest": plain, "QTresiduals": plain, "QTChi2": plain}));
-        let vectors = vec![Y.to_vec(), Y.iter().map(|y| 0.98 * y).collect()];
+        let vectors = vec![(1, Y.to_vec()), (2, Y.iter().map(|y| 0.98 * y).collect())];
         let made = run(&tests, catalogue::by_id(1).unwrap(), &X, &vectors, &reference());
         assert!((named(&made, "QTChi2").value - 17.779966).abs() < 5e-7);
         assert!((named(&made, "QTKstest").value - 0.474026).abs() < 5e-7);
@@ -599,9 +640,13 @@ mod tests {
                 let worst = |made: Vec<QualityTest>| {
                     Flag::worst(made.iter().filter(|t| t.name != "QTChi2" || id == 10).map(|t| t.flag))
                 };
-                assert_eq!(worst(run(&tests, me, &x, &images(n_run, 0.0), &r)), Flag::Pass, "{n_ref} {n_run} {id}");
+                assert_eq!(
+                    worst(run(&tests, me, &x, &numbered(images(n_run, 0.0)), &r)),
+                    Flag::Pass,
+                    "{n_ref} {n_run} {id}"
+                );
                 assert_eq!(worst(image(&tests, me, &x, &images(1, 0.0)[0], &r)), Flag::Pass, "{n_ref} {n_run} {id}");
-                assert_eq!(worst(run(&tests, me, &x, &images(n_run, 10.0), &r)), Flag::Fail);
+                assert_eq!(worst(run(&tests, me, &x, &numbered(images(n_run, 10.0)), &r)), Flag::Fail);
                 assert_eq!(worst(image(&tests, me, &x, &images(1, 10.0)[0], &r)), Flag::Fail);
             }
         }

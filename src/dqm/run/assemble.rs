@@ -173,10 +173,8 @@ fn run_entries(config: &ElementConfig, me: &MonitorElement, reference: Option<&R
             Scope::R | Scope::C | Scope::K => profiles(&entries),
             _ => RunEntry { n_images: entries.len(), ..RunEntry::default() },
         };
-        let vectors: Vec<Vec<f64>> = match config.description.scope {
-            Scope::S => entries.iter().map(|e| e.y.as_slice().to_vec()).collect(),
-            _ => same_positions(&entries).iter().map(|e| e.y.as_slice().to_vec()).collect(),
-        };
+        let chosen = if config.description.scope == Scope::S { entries.clone() } else { same_positions(&entries) };
+        let vectors: Vec<(i64, Vec<f64>)> = chosen.iter().map(|e| (e.image, e.y.as_slice().to_vec())).collect();
         let x = run.x.as_slice().to_vec();
         run.tests = testing::run_tests(config, ccd, &amplifier, &x, &vectors, reference);
         run.status = Flag::worst(run.tests.iter().map(|t| t.flag));

@@ -67,18 +67,18 @@ pub(super) fn image_tests(
     entry.tests.extend(made);
 }
 
-/// The tests of a run: `vectors` (or numbers, as vectors of length 1) of its images in their order.
+/// The tests of a run: `vectors` (or numbers, as vectors of length 1) of its images in their order, with their numbers.
 pub(super) fn run_tests(
     config: &ElementConfig,
     ccd: i64,
     amplifier: &str,
     x: &[f64],
-    vectors: &[Vec<f64>],
+    vectors: &[(i64, Vec<f64>)],
     reference: Option<&ReferenceRun>,
 ) -> Vec<QualityTest> {
     let (Some(reference), d) = (reference, config.description) else { return Vec::new() };
     if d.scope == Scope::S && d.id < 110 {
-        let y: Vec<f64> = vectors.iter().flatten().copied().collect();
+        let y: Vec<(i64, f64)> = vectors.iter().flat_map(|(image, v)| v.iter().map(|y| (*image, *y))).collect();
         return scalar::run(&config.tests, &y, &reference.scalars(d.id, ccd, amplifier), reference.record.run, d.unit);
     }
     match reference.vector(d.id, ccd, amplifier) {

@@ -99,7 +99,7 @@ impl<'a> Machine<'a> {
         self.stack.last().copied().ok_or_else(|| "it takes from an empty stack".into())
     }
 
-    fn to_mark(&mut self) -> Result<Vec<Node>, String> {
+    fn above_mark(&mut self) -> Result<Vec<Node>, String> {
         let mark = self.marks.pop().ok_or("it takes up to a mark that is not there")?;
         Ok(self.stack.split_off(mark.min(self.stack.len())))
     }
@@ -147,7 +147,7 @@ impl<'a> Machine<'a> {
                     self.pop()?;
                 }
             }
-            b'1' => drop(self.to_mark()?),
+            b'1' => drop(self.above_mark()?),
             b'2' => self.stack.push(self.top()?),
             // values without containers: with a line, of a fixed length, of a stated length
             b'F' | b'I' | b'L' | b'P' | b'S' | b'V' => {
@@ -179,7 +179,7 @@ impl<'a> Machine<'a> {
             // containers
             b']' | b'}' | b')' | 0x8f => self.push_container(&[])?,
             b'l' | b'd' | b't' | 0x91 => {
-                let values = self.to_mark()?;
+                let values = self.above_mark()?;
                 self.push_container(&values)?;
             }
             0x85 => self.collect(1)?,
@@ -194,7 +194,7 @@ impl<'a> Machine<'a> {
                 self.put_into(self.top()?, &pair);
             }
             b'e' | b'u' | 0x90 => {
-                let values = self.to_mark()?;
+                let values = self.above_mark()?;
                 self.put_into(self.top()?, &values);
             }
             // objects: what they are made of counts as their content
@@ -205,13 +205,13 @@ impl<'a> Machine<'a> {
                 self.put_into(self.top()?, &[state]);
             }
             b'o' => {
-                let values = self.to_mark()?;
+                let values = self.above_mark()?;
                 self.push_container(&values)?;
             }
             b'i' => {
                 self.line()?;
                 self.line()?;
-                let values = self.to_mark()?;
+                let values = self.above_mark()?;
                 self.push_container(&values)?;
             }
             b'Q' => self.collect(1)?,

@@ -70,6 +70,9 @@ fn quotient(v: Pair, g: Pair) -> Pair {
     Pair::new(v.value / g.value, (v.error / g.value).hypot(v.value * g.error / (g.value * g.value)))
 }
 
+/// Takes one result of a point.
+type PickValue = fn(&Point) -> Pair;
+
 /// Three panels against the image number: gain, dark current, resolution; one colour per amplifier.
 ///
 /// `None` without points.
@@ -88,7 +91,7 @@ pub fn figure(points: &[Point]) -> Option<Figure> {
         _ => "Dark-current fit".to_owned(),
     };
     let mut figure = Figure::new(NAME).pixels(2000, 2100, 200.0).grid(3, 1).title(title);
-    let panels: [(&str, fn(&Point) -> Pair); 3] = [
+    let panels: [(&str, PickValue); 3] = [
         ("gain [ADU/e⁻]", |p| p.gain),
         ("dark current λ [e⁻/pix/day]", |p| p.lambda),
         ("resolution σ [e⁻]", |p| p.sigma),

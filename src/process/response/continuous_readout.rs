@@ -97,6 +97,7 @@ impl DigitizeProcess for ContinuousReadout {
             ("pixel_read_time", self.pixel_read_time.into()),
             ("ampli", usize::from(self.ampli).into()),
             ("exp_time", self.exp_time.into()),
+            ("time_origin", Recorded::choice(&self.time_origin)),
         ]
     }
 }

@@ -83,7 +83,7 @@ impl DigitizeProcess for CreateFitsImage {
     }
 
     fn recorded(&self) -> Vec<(&'static str, Recorded)> {
-        vec![("n_events", self.n_events.into())]
+        vec![("n_events", self.n_events.into()), ("blank_image", Recorded::path(self.blank_image.as_ref()))]
     }
 }
 

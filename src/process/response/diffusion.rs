@@ -243,6 +243,10 @@ impl DigitizeProcess for Diffusion {
         };
         vec![
             ("model", model.into()),
+            ("pair_scope", Recorded::choice(&self.pair_scope)),
+            ("pcc_mode", Recorded::choice(&self.pcc_mode)),
+            ("pcc_debug", self.pcc_debug.into()),
+            ("sigma_map_file", Recorded::path(self.sigma_map_file.as_ref())),
             ("A", (self.amplitude / (UM_PER_MM * UM_PER_MM)).into()),
             ("B", (self.shape * UM_PER_MM).into()),
             ("z_offset", (self.z_offset / UM_PER_MM).into()),

@@ -159,6 +159,9 @@ impl DigitizeProcess for PasteClusterProcess {
             ("clusters_per_blank_texp", self.clusters_per_blank_texp.unwrap_or(0).into()),
             ("in_ADU", self.in_adu.into()),
             ("extension", self.extension.into()),
+            ("blank_dir", Recorded::path(self.blank_dir.as_ref())),
+            ("blank_outdir", Recorded::path(self.blank_outdir.as_ref())),
+            ("random_image_start", self.random_image_start.into()),
         ];
         values.extend(self.calibration.map(|c| ("calibration", c.into())));
         values.extend(self.sigma.map(|s| ("sigma", s.into())));

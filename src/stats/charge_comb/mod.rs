@@ -24,10 +24,10 @@ const BINS_PER_SPACING: f64 = 100.0;
 /// The widest peaks that count as resolved, in spacings.
 const LARGEST_WIDTH: f64 = 0.45;
 
-/// Peaks of single electrons have the width of the noise, all of them. What lies further apart, in widths known to this
-/// share, are other things: the overscan and the bulk of an exposed image.
+/// Peaks of single electrons have the width of the noise, all of them. Widths that differ by more than this factor, and by
+/// so many of their errors more, are those of other things: the overscan and the bulk of an exposed image.
 const LARGEST_WIDTH_RATIO: f64 = 1.7;
-const WELL_KNOWN: f64 = 0.04;
+const SIGNIFICANT: f64 = 5.0;
 
 /// What is looked for.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -272,12 +272,15 @@ fn fit_from_seed(values: &[f64], options: &CombOptions) -> Result<CombFit, NotRe
         )));
     }
     free.retain(|i, _| i < kept);
-    let known = free.peaks.iter().filter(|p| p.sigma_error < WELL_KNOWN * p.sigma).map(|p| p.sigma);
-    let (narrowest, widest) = known.fold((f64::INFINITY, 0.0), |(lo, hi), s| (s.min(lo), s.max(hi)));
-    if widest > LARGEST_WIDTH_RATIO * narrowest {
+    let beyond = |wide: &CombPeak, narrow: &CombPeak| {
+        let excess = wide.sigma - LARGEST_WIDTH_RATIO * narrow.sigma;
+        excess > SIGNIFICANT * wide.sigma_error.hypot(LARGEST_WIDTH_RATIO * narrow.sigma_error)
+    };
+    let pairs = free.peaks.iter().flat_map(|wide| free.peaks.iter().map(move |narrow| (wide, narrow)));
+    if let Some((wide, narrow)) = pairs.into_iter().find(|(wide, narrow)| beyond(wide, narrow)) {
         return Err(NotResolved::because(format!(
-            "the peaks have no common width: {narrowest:.4} to {widest:.4} at a spacing of {:.4}",
-            comb.spacing
+            "the peaks have no common width: {:.4} and {:.4} at a spacing of {:.4}",
+            narrow.sigma, wide.sigma, comb.spacing
         )));
     }
     let fit = lines(seed, free, warnings)?;

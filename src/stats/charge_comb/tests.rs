@@ -116,12 +116,15 @@ fn sets_i_and_j_one_peak_is_no_comb() {
 
 /// Closure: pulls of gain and positions over simulated samples of 40 000 pixels, a fifth of them empty, at noises where
 /// peaks stand apart, touch and overlap, with all peaks and with the first five of a bright image only. (With σ/√n the
-/// widths of the pulls would be 1.0, 1.07 and 2.2.)
+/// widths of the pulls would be 1.0, 1.07 and 2.2.) Where the first peaks overlap below a bright image, one image in eight is
+/// not resolved, and says so.
 #[test]
 fn errors_of_overlapping_peaks_are_those_of_repeated_measurements() {
     use crate::stats::random::{Poisson, Stream};
     const SAMPLES: usize = 60;
-    for (sigma, lambda, n_peaks) in [(0.1, 1.5, 100), (0.2, 1.5, 100), (0.3, 1.5, 100), (0.2, 4.0, 5), (0.3, 4.0, 5)] {
+    for (sigma, lambda, n_peaks, refused) in
+        [(0.1, 1.5, 100, 0), (0.2, 1.5, 100, 0), (0.3, 1.5, 100, 0), (0.2, 4.0, 5, 0), (0.3, 4.0, 5, 15)]
+    {
         let (mut gains, mut first, mut chi2, mut ndf, mut places) = (vec![], vec![], 0.0, 0, vec![]);
         let mut unresolved = 0;
         for seed in 0..SAMPLES as u64 {
@@ -132,9 +135,13 @@ fn errors_of_overlapping_peaks_are_those_of_repeated_measurements() {
                     10.0 * (electrons + sigma * stream.normal())
                 })
                 .collect();
-            let Ok(found) = fit(&values, n_peaks, Some(10.0)) else {
-                unresolved += 1;
-                continue;
+            let found = match fit(&values, n_peaks, Some(10.0)) {
+                Ok(found) => found,
+                Err(reason) => {
+                    println!("σ {sigma} λ {lambda}: {reason}");
+                    unresolved += 1;
+                    continue;
+                }
             };
             gains.push((found.gain() - 10.0) / found.gain_error());
             first.push(found.offset() / found.offset_error());
@@ -144,7 +151,7 @@ fn errors_of_overlapping_peaks_are_those_of_repeated_measurements() {
             let held = found.peaks.iter().enumerate().filter(|(_, p)| p.counts > 200.0);
             places.extend(held.map(|(i, p)| (p.mu - 10.0 * i as f64) / p.mu_error));
         }
-        assert_eq!(unresolved, 0, "σ {sigma}, λ {lambda}");
+        assert!(unresolved <= refused, "σ {sigma}, λ {lambda}: {unresolved}");
         for (what, pulls) in [("gain", &gains), ("offset", &first), ("position", &places)] {
             let n = pulls.len() as f64;
             let (mean, width) = robust::mean_and_std(pulls, robust::Ddof::Sample);
@@ -176,8 +183,8 @@ fn an_overscan_and_an_unresolved_bulk_are_no_comb() {
     let mut values = comb(0.0, 2.0, &[4000]);
     values.extend(comb(0.0, 55.0, &[9000]).into_iter().map(|x| x + 265.0));
     for start in [None, Some(10.0)] {
-        let problem = fit(&values, 100, start).unwrap_err();
-        println!("{problem}");
+        let problem = fit(&values, 100, start).unwrap_err().to_string();
+        assert!(problem.contains("width") || problem.contains("resolved"), "{problem}");
     }
 }
 
