@@ -37,6 +37,8 @@ const GAINS: [f64; 2] = [5.0, 7.0];
 const CROSS_TALK: [f64; 2] = [0.4, 0.2];
 /// Noise of an averaged pixel, e⁻.
 const SIGMA: f64 = 0.15;
+/// The same where the active region is used, e⁻.
+const SIGMA_ACTIVE: f64 = 0.1;
 /// Skips, time of a sample (s).
 const SKIPS: u32 = 10;
 const T_SKIP: f64 = 4e-5;
@@ -63,24 +65,30 @@ fn cases(extent: Extent) -> Vec<Case> {
     let mixed = json!({"crosstalk": [[0.0, CROSS_TALK[0]], [CROSS_TALK[1], 0.0]]});
     let line = json!({"lambda_image": 0.1, "noise": {"lines": [{"freq": CYCLES / (f64::from(SKIPS) * T_SKIP), "amplitude": AMPLITUDE, "phase": "random"}]}});
     let mut cases = vec![
-        Case::new("cross-talk 0.4 and 0.2", base(mixed.clone()), process(json!({})), cross_talk),
+        Case::new("cross-talk 0.4 and 0.2", base(mixed.clone()), process(json!({})), |image, findings| {
+            cross_talk(image, findings, SIGMA)
+        }),
         Case::new("interference line, λ 0.1", base(line), process(json!({})), |image, findings| {
             // the variance of a sine does not fluctuate as that of noise: the error of the weight is that of noise
-            noise_after(image, findings, sine)
+            noise_after(image, findings, &sine())
         }),
     ];
     if extent == Extent::Full {
+        // pixels with a noise beyond half an electron count as electrons there, which takes the largest products of both
+        // amplifiers away: at SIGMA one in 300, at SIGMA_ACTIVE one in 200 000
+        let mut active = base(mixed.clone());
+        active["noise"]["sigma1"] = json!(SIGMA_ACTIVE * f64::from(SKIPS).sqrt());
         cases.push(Case::new(
-            "cross-talk 0.4 and 0.2, active region",
-            base(mixed.clone()),
+            "cross-talk 0.4 and 0.2, active region, σ 0.1 e⁻",
+            active,
             process(json!({"in_overscan": false})),
-            cross_talk,
+            |image, findings| cross_talk(image, findings, SIGMA_ACTIVE),
         ));
         cases.push(Case::new(
             "cross-talk 0.4 and 0.2, weights of each row",
             base(mixed),
             process(json!({"weights": "row"})),
-            |image, findings| noise_after(image, findings, mixture),
+            |image, findings| noise_after(image, findings, &mixture(SIGMA)),
         ));
     }
     cases
@@ -92,11 +100,12 @@ struct Noise {
     covariance: f64,
 }
 
-fn mixture() -> Noise {
-    let unit = |k: usize| GAINS[k] * GAINS[k] * SIGMA * SIGMA;
+/// Noise of `sigma` e⁻ in each amplifier before the cross-talk.
+fn mixture(sigma: f64) -> Noise {
+    let unit = |k: usize| GAINS[k] * GAINS[k] * sigma * sigma;
     Noise {
         variance: [unit(0) * (1.0 + CROSS_TALK[0].powi(2)), unit(1) * (1.0 + CROSS_TALK[1].powi(2))],
-        covariance: GAINS[0] * GAINS[1] * SIGMA * SIGMA * (CROSS_TALK[0] + CROSS_TALK[1]),
+        covariance: GAINS[0] * GAINS[1] * sigma * sigma * (CROSS_TALK[0] + CROSS_TALK[1]),
     }
 }
 
@@ -127,8 +136,7 @@ fn each(image: &Analysed, mut f: impl FnMut(&CorrelatedNoise, usize, f64)) -> Re
     Ok(())
 }
 
-fn noise_after(image: &Analysed, findings: &mut Findings, noise: fn() -> Noise) -> Result<(), String> {
-    let noise = noise();
+fn noise_after(image: &Analysed, findings: &mut Findings, noise: &Noise) -> Result<(), String> {
     let rest = 1.0 - noise.correlation().powi(2);
     each(image, |found, number, _| {
         let expected = (noise.variance[number] * rest).sqrt();
@@ -136,9 +144,9 @@ fn noise_after(image: &Analysed, findings: &mut Findings, noise: fn() -> Noise) 
     })
 }
 
-fn cross_talk(image: &Analysed, findings: &mut Findings) -> Result<(), String> {
-    noise_after(image, findings, mixture)?;
-    let noise = mixture();
+fn cross_talk(image: &Analysed, findings: &mut Findings, sigma: f64) -> Result<(), String> {
+    let noise = mixture(sigma);
+    noise_after(image, findings, &noise)?;
     let rho = noise.correlation();
     each(image, |found, number, correlation| {
         let n = found.points as f64;

@@ -25,9 +25,10 @@ const BINS_PER_SPACING: f64 = 100.0;
 const LARGEST_WIDTH: f64 = 0.45;
 
 /// Peaks of single electrons have the width of the noise, all of them. Widths that differ by more than this factor, and by
-/// so many of their errors more, are those of other things: the overscan and the bulk of an exposed image.
+/// so many of their errors more, are those of other things: the overscan and the bulk of an exposed image. (Equal widths
+/// would have to be off by many more errors, since they begin far below the factor.)
 const LARGEST_WIDTH_RATIO: f64 = 1.7;
-const SIGNIFICANT: f64 = 5.0;
+const SIGNIFICANT: f64 = 2.0;
 
 /// What is looked for.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -272,6 +273,13 @@ fn fit_from_seed(values: &[f64], options: &CombOptions) -> Result<CombFit, NotRe
         )));
     }
     free.retain(|i, _| i < kept);
+    // A peak of the free fit that is as wide as the spacing stands for several.
+    if let Some(wide) = free.peaks.iter().find(|p| p.sigma - 2.0 * p.sigma_error > LARGEST_WIDTH * comb.spacing) {
+        return Err(NotResolved::because(format!(
+            "a peak has a width of {:.4} at a spacing of {:.4}",
+            wide.sigma, comb.spacing
+        )));
+    }
     let beyond = |wide: &CombPeak, narrow: &CombPeak| {
         let excess = wide.sigma - LARGEST_WIDTH_RATIO * narrow.sigma;
         excess > SIGNIFICANT * wide.sigma_error.hypot(LARGEST_WIDTH_RATIO * narrow.sigma_error)

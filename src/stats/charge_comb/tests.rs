@@ -114,27 +114,38 @@ fn sets_i_and_j_one_peak_is_no_comb() {
     assert!(fit(&toy(0.0005, 1.6), 4, Some(10.0)).is_err());
 }
 
+/// 40 000 pixels of a gain of 10, a fifth of them empty.
+fn exposed(sigma: f64, lambda: f64, seed: u64) -> Vec<f64> {
+    use crate::stats::random::{Poisson, Stream};
+    let mut stream = Stream::from_seed(seed);
+    let mut pixel = |i: usize| {
+        let electrons = if i.is_multiple_of(5) { 0.0 } else { Poisson::new(lambda).draw(&mut stream) as f64 };
+        10.0 * (electrons + sigma * stream.normal())
+    };
+    (0..40_000).map(&mut pixel).collect()
+}
+
+/// Peaks that overlap below the overscan's and a bright bulk may be taken for others. Then the widths do not agree, and
+/// there is no gain; two of sixty may escape that.
+#[test]
+fn a_comb_that_is_not_resolved_gives_no_gain() {
+    let wrong = (0..60).filter_map(|seed| fit(&exposed(0.3, 4.0, 1000 + seed), 5, Some(10.0)).ok());
+    let wrong: Vec<f64> = wrong.map(|found| found.gain()).filter(|gain| (gain - 10.0).abs() > 0.5).collect();
+    assert!(wrong.len() <= 2, "{wrong:?}");
+}
+
 /// Closure: pulls of gain and positions over simulated samples of 40 000 pixels, a fifth of them empty, at noises where
 /// peaks stand apart, touch and overlap, with all peaks and with the first five of a bright image only. (With σ/√n the
-/// widths of the pulls would be 1.0, 1.07 and 2.2.) Where the first peaks overlap below a bright image, one image in eight is
-/// not resolved, and says so.
+/// widths of the pulls would be 1.0, 1.07 and 2.2.)
 #[test]
 fn errors_of_overlapping_peaks_are_those_of_repeated_measurements() {
-    use crate::stats::random::{Poisson, Stream};
     const SAMPLES: usize = 60;
-    for (sigma, lambda, n_peaks, refused) in
-        [(0.1, 1.5, 100, 0), (0.2, 1.5, 100, 0), (0.3, 1.5, 100, 0), (0.2, 4.0, 5, 0), (0.3, 4.0, 5, 15)]
-    {
+    for (sigma, lambda, n_peaks) in [(0.1, 1.5, 100), (0.2, 1.5, 100), (0.3, 1.5, 100), (0.2, 4.0, 5)] {
         let (mut gains, mut first, mut chi2, mut ndf, mut places) = (vec![], vec![], 0.0, 0, vec![]);
         let mut unresolved = 0;
         for seed in 0..SAMPLES as u64 {
             let mut stream = Stream::from_seed(1000 + seed);
-            let values: Vec<f64> = (0..40_000)
-                .map(|i| {
-                    let electrons = if i % 5 == 0 { 0.0 } else { Poisson::new(lambda).draw(&mut stream) as f64 };
-                    10.0 * (electrons + sigma * stream.normal())
-                })
-                .collect();
+            let values = exposed(sigma, lambda, 1000 + seed);
             let found = match fit(&values, n_peaks, Some(10.0)) {
                 Ok(found) => found,
                 Err(reason) => {
@@ -143,7 +154,12 @@ fn errors_of_overlapping_peaks_are_those_of_repeated_measurements() {
                     continue;
                 }
             };
-            gains.push((found.gain() - 10.0) / found.gain_error());
+            let pull = (found.gain() - 10.0) / found.gain_error();
+            if pull.abs() > 5.0 {
+                let widths: Vec<_> = found.peaks.iter().map(|p| (p.mu, p.sigma, p.sigma_error, p.counts)).collect();
+                println!("σ {sigma} λ {lambda}: gain {} ± {}: {widths:.2?}", found.gain(), found.gain_error());
+            }
+            gains.push(pull);
             first.push(found.offset() / found.offset_error());
             chi2 += found.line.chi2;
             ndf += found.line.ndf;
@@ -151,7 +167,7 @@ fn errors_of_overlapping_peaks_are_those_of_repeated_measurements() {
             let held = found.peaks.iter().enumerate().filter(|(_, p)| p.counts > 200.0);
             places.extend(held.map(|(i, p)| (p.mu - 10.0 * i as f64) / p.mu_error));
         }
-        assert!(unresolved <= refused, "σ {sigma}, λ {lambda}: {unresolved}");
+        assert_eq!(unresolved, 0, "σ {sigma}, λ {lambda}");
         for (what, pulls) in [("gain", &gains), ("offset", &first), ("position", &places)] {
             let n = pulls.len() as f64;
             let (mean, width) = robust::mean_and_std(pulls, robust::Ddof::Sample);

@@ -2,7 +2,7 @@
 //!
 //! * **Lines** stand above the running median of their neighbourhood (51 bins, symmetric, so that a falling spectrum
 //!   makes none). Their frequency lies between the bins: a sine at bin k + δ shows amplitudes in the ratio δ : (1 − δ) in
-//!   the bins k + 1 and k, and A N/2 · sinc δ in bin k.
+//!   the bins k + 1 and k, and A N/2 · sinc δ in bin k; its amplitude follows from the power in both.
 //! * **White and 1/f noise**: P(f) = W + K/f^γ, least squares weighted with the statistical errors of the bins, lines left
 //!   out; γ = 1 unless the data contradict it. Both parts are equal at the corner frequency (K/W)^{1/γ}.
 
@@ -63,50 +63,88 @@ pub fn find_lines(spectrum: &Spectrum) -> Vec<SpectralLine> {
         return Vec::new();
     }
     let significance: Vec<f64> = ratio.iter().map(|r| (r - 1.0) / scatter).collect();
-    let power_level = running_median(&spectrum.psd, WINDOW / 2);
-    let excess = |i: usize| spectrum.psd[i] - power_level[i];
-    let mut lines: Vec<SpectralLine> = (0..n)
+    let peaks: Vec<usize> = (0..n)
         .filter(|&i| significance[i] > THRESHOLD && (i == 0 || m[i] > m[i - 1]) && (i + 1 == n || m[i] >= m[i + 1]))
-        .map(|i| {
+        .collect();
+    let first = measure(spectrum, &peaks, &significance, &running_median(&spectrum.psd, WINDOW / 2));
+    // A line between two bins leaks into all of them, which lifts the level that it is measured against.
+    let without: Vec<f64> =
+        spectrum.psd.iter().enumerate().map(|(i, p)| (p - leakage(spectrum, &first, i)).max(0.0)).collect();
+    let mut lines = measure(spectrum, &peaks, &significance, &running_median(&without, WINDOW / 2));
+    lines.sort_by(|a, b| b.significance.total_cmp(&a.significance));
+    lines.truncate(MAX_LINES);
+    lines
+}
+
+/// Power density that lines add in bin `i`, beyond the two bins that a line is measured in: A²/2 of the sine, with the
+/// Dirichlet kernel of the record.
+fn leakage(spectrum: &Spectrum, lines: &[SpectralLine], i: usize) -> f64 {
+    let (n, df) = (spectrum.length as f64, spectrum.resolution());
+    let of = |line: &SpectralLine| {
+        let d = std::f64::consts::PI * (spectrum.frequency[i] - line.frequency) / df;
+        let kernel = d.sin() / (n * (d / n).sin());
+        if kernel.is_finite() { 0.5 * line.amplitude.powi(2) * kernel * kernel / df } else { 0.0 }
+    };
+    lines.iter().filter(|line| line.bin.abs_diff(i) > 1).map(of).sum()
+}
+
+/// Frequencies and amplitudes of the lines with these peaks, above a level of power.
+fn measure(spectrum: &Spectrum, peaks: &[usize], significance: &[f64], power_level: &[f64]) -> Vec<SpectralLine> {
+    let n = spectrum.psd.len();
+    let excess = |i: usize| spectrum.psd[i] - power_level[i];
+    peaks
+        .iter()
+        .map(|&i| {
             let (df, error) = (spectrum.resolution(), spectrum.relative_error(i));
             let e = excess(i);
             // noise and the beat of line and noise
-            let power_error = (power_level[i] * (power_level[i] + 2.0 * e.max(0.0))).sqrt() * error;
+            let error_of = |i: usize| (power_level[i] * (power_level[i] + 2.0 * excess(i).max(0.0))).sqrt() * error;
+            let power_error = error_of(i);
+            let is_nyquist = |i: usize| 2 * (i + 1) == spectrum.length;
             let neighbour = [i.checked_sub(1), (i + 1 < n).then_some(i + 1)]
                 .into_iter()
                 .flatten()
                 .max_by(|a, b| excess(*a).total_cmp(&excess(*b)));
-            let (shift, shift_error) = neighbour.map_or((0.0, 0.5), |j| {
+            let (shift, shift_error, beside) = neighbour.map_or((0.0, 0.5, None), |j| {
                 let share = (excess(j).max(0.0) / e).min(1.0);
-                let share_error = power_level[j] * error / e;
+                let chance = power_level[j] * error / e;
                 // what the neighbour shows by chance is no shift: the line lies in the middle, give or take
-                if share < CHANCE * share_error {
-                    return (0.0, share_error.sqrt().min(0.5));
+                if share < CHANCE * chance {
+                    return (0.0, chance.sqrt().min(0.5), None);
                 }
                 let root = share.sqrt();
                 let shift = root / (1.0 + root);
+                // the noise in both bins, which beats with the line in both; so does the line at −f, which leaks there
+                let image = |k: usize, d: f64| d / (2.0 * (k as f64 + 1.0)) * std::f64::consts::SQRT_2 * error;
+                let mirrored = image(i, shift).hypot(image(j, 1.0 - shift));
+                let share_error = (error_of(j).hypot(share * power_error) / e).hypot(share * mirrored);
                 let side = if j > i { 1.0 } else { -1.0 };
                 let shift_error = share_error / (2.0 * root * (1.0 + root) * (1.0 + root));
-                (side * shift, shift_error.min(0.5))
+                (side * shift, shift_error.min(0.5), (!is_nyquist(i) && !is_nyquist(j)).then_some(j))
             });
-            let nyquist = 2 * (i + 1) == spectrum.length;
-            // the variance of a sine is A²/2; sampled at Nyquist with random phase it is also A²/2
-            let amplitude = (2.0 * e.max(0.0) * df).sqrt() / if nyquist { 1.0 } else { sinc(shift) };
-            // −d ln sinc(δ)/dδ, to first order
-            let slope = if nyquist { 0.0 } else { std::f64::consts::PI.powi(2) / 3.0 * shift.abs() };
+            // The variance of a sine is A²/2; sampled at Nyquist with random phase it is also A²/2. Between two bins, what
+            // both hold together hardly depends on where the line is.
+            let held = |d: f64| match beside {
+                Some(_) => sinc(d).powi(2) + sinc(1.0 - d.abs()).powi(2),
+                None if is_nyquist(i) => 1.0,
+                None => sinc(d).powi(2),
+            };
+            let power = e.max(0.0) + beside.map_or(0.0, |j| excess(j).max(0.0));
+            let power_error = beside.map_or(power_error, |j| power_error.hypot(error_of(j)));
+            let amplitude = (2.0 * power * df / held(shift)).sqrt();
+            // −d ln √held/dδ
+            let slope = 0.5 * (held(shift.abs() - 0.01) - held(shift.abs() + 0.01)).abs() / (0.02 * held(shift));
             SpectralLine {
                 bin: i,
                 frequency: spectrum.frequency[i] + shift * df,
                 frequency_error: shift_error * df,
                 amplitude,
-                amplitude_error: amplitude * (0.5 * power_error / e.max(f64::MIN_POSITIVE)).hypot(slope * shift_error),
+                amplitude_error: amplitude
+                    * (0.5 * power_error / power.max(f64::MIN_POSITIVE)).hypot(slope * shift_error),
                 significance: significance[i],
             }
         })
-        .collect();
-    lines.sort_by(|a, b| b.significance.total_cmp(&a.significance));
-    lines.truncate(MAX_LINES);
-    lines
+        .collect()
 }
 
 fn sinc(x: f64) -> f64 {
