@@ -144,7 +144,6 @@ fn errors_of_overlapping_peaks_are_those_of_repeated_measurements() {
         let (mut gains, mut first, mut chi2, mut ndf, mut places) = (vec![], vec![], 0.0, 0, vec![]);
         let mut unresolved = 0;
         for seed in 0..SAMPLES as u64 {
-            let mut stream = Stream::from_seed(1000 + seed);
             let values = exposed(sigma, lambda, 1000 + seed);
             let found = match fit(&values, n_peaks, Some(10.0)) {
                 Ok(found) => found,
