@@ -292,6 +292,13 @@ fn fit_from_seed(values: &[f64], options: &CombOptions) -> Result<CombFit, NotRe
         )));
     }
     let fit = lines(seed, free, warnings)?;
+    if !(fit.noise.0 < LARGEST_WIDTH * fit.gain()) {
+        return Err(NotResolved::because(format!(
+            "the peaks have a width of {:.4} at a spacing of {:.4}",
+            fit.noise.0,
+            fit.gain()
+        )));
+    }
     Ok(with_warnings(fit, values))
 }
 

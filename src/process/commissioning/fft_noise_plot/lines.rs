@@ -17,6 +17,10 @@ const THRESHOLD: f64 = 5.0;
 const RAYLEIGH_SCATTER: f64 = 0.522_723;
 /// Standard deviations up to which the power in the bin beside a line is taken for noise.
 const CHANCE: f64 = 3.0;
+/// Distance from half a bin up to which a line has the same phase, or the opposite one, in records that follow each other.
+const LOCKED: f64 = 0.01;
+/// How often the level under the lines is corrected for what they leak.
+const REFINEMENTS: usize = 3;
 /// Lines that are reported at most.
 const MAX_LINES: usize = 20;
 
@@ -66,11 +70,13 @@ pub fn find_lines(spectrum: &Spectrum) -> Vec<SpectralLine> {
     let peaks: Vec<usize> = (0..n)
         .filter(|&i| significance[i] > THRESHOLD && (i == 0 || m[i] > m[i - 1]) && (i + 1 == n || m[i] >= m[i + 1]))
         .collect();
-    let first = measure(spectrum, &peaks, &significance, &running_median(&spectrum.psd, WINDOW / 2));
+    let mut lines = measure(spectrum, &peaks, &significance, &running_median(&spectrum.psd, WINDOW / 2));
     // A line between two bins leaks into all of them, which lifts the level that it is measured against.
-    let without: Vec<f64> =
-        spectrum.psd.iter().enumerate().map(|(i, p)| (p - leakage(spectrum, &first, i)).max(0.0)).collect();
-    let mut lines = measure(spectrum, &peaks, &significance, &running_median(&without, WINDOW / 2));
+    for _ in 0..REFINEMENTS {
+        let without = |(i, p): (usize, &f64)| (p - leakage(spectrum, &lines, i)).max(0.0);
+        let level: Vec<f64> = spectrum.psd.iter().enumerate().map(without).collect();
+        lines = measure(spectrum, &peaks, &significance, &running_median(&level, WINDOW / 2));
+    }
     lines.sort_by(|a, b| b.significance.total_cmp(&a.significance));
     lines.truncate(MAX_LINES);
     lines
@@ -115,7 +121,9 @@ fn measure(spectrum: &Spectrum, peaks: &[usize], significance: &[f64], power_lev
                 let root = share.sqrt();
                 let shift = root / (1.0 + root);
                 // the noise in both bins, which beats with the line in both; so does the line at −f, which leaks there
-                let image = |k: usize, d: f64| d / (2.0 * (k as f64 + 1.0)) * std::f64::consts::SQRT_2 * error;
+                // with another phase in every record, unless the record holds half a cycle more than a whole number
+                let same_phase = if (shift - 0.5).abs() < LOCKED { 1.0 } else { error };
+                let image = |k: usize, d: f64| d / (2.0 * (k as f64 + 1.0)) * std::f64::consts::SQRT_2 * same_phase;
                 let mirrored = image(i, shift).hypot(image(j, 1.0 - shift));
                 let share_error = (error_of(j).hypot(share * power_error) / e).hypot(share * mirrored);
                 let side = if j > i { 1.0 } else { -1.0 };
