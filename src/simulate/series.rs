@@ -39,7 +39,7 @@ impl Series {
                 "--embed-truth needs one image per file; with layout = acm use the file _truth.fits".into(),
             ]));
         }
-        for path in [output, geant4].into_iter().flatten().filter(|path| path.is_dir()) {
+        if let Some(path) = [output, geant4].into_iter().flatten().find(|path| path.is_dir()) {
             return Err(SimulateError::Parameters(vec![format!(
                 "{} is a directory; a file was expected",
                 path.display()
