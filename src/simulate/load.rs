@@ -115,11 +115,26 @@ fn find_wrong(object: &Map<String, Value>, path: &mut Vec<String>, problems: &mu
                 find_wrong(inner, path, problems);
             }
             if problems.len() == before {
-                problems.push(format!("{} = {value}: {error}", path.join(".")));
+                problems.push(format!("{} = {value}: {}", path.join("."), plainly(&error.to_string())));
             }
         }
         path.pop();
     }
+}
+
+/// What is wrong with a value, without the names of types of the programming language.
+fn plainly(error: &str) -> String {
+    if error.contains("untagged enum") {
+        return "this is none of the forms that the key may have; see --keys".into();
+    }
+    let (what, expected) = error.rsplit_once("expected ").unwrap_or((error, ""));
+    let expected = match expected {
+        "usize" | "u8" | "u16" | "u32" | "u64" => "a whole number, at least 0, was expected",
+        "i8" | "i16" | "i32" | "i64" => "a whole number was expected",
+        "f32" | "f64" => "a number was expected",
+        _ => return error.to_owned(),
+    };
+    format!("{what}{expected}")
 }
 
 /// Whether the defaults have an object at this path.
@@ -163,9 +178,14 @@ mod tests {
     #[test]
     fn wrong_keys_are_named_with_their_path() {
         let message = set(&["noise.sigma=3", "skips=-4", "rows=\"many\"", "gain=10"]).unwrap_err().to_string();
-        for text in ["noise.sigma = 3", "sigma1", "skips = -4", "rows = \"many\""] {
+        for text in
+            ["noise.sigma = 3", "sigma1", "skips = -4", "rows = \"many\"", "a whole number, at least 0, was expected"]
+        {
             assert!(message.contains(text), "`{text}` not in {message}");
         }
+        assert!(!message.contains("usize"), "{message}");
+        let message = set(&["t_exp=\"NaN\"", "gain=\"high\""]).unwrap_err().to_string();
+        assert!(message.contains("a number was expected") && message.contains("--keys"), "{message}");
         assert!(!message.contains("gain = 10"), "{message}");
         assert!(set(&["skips"]).unwrap_err().to_string().contains("key=value"));
         let message = load(&Origins { preset: Some("big"), ..Origins::default() }).unwrap_err().to_string();

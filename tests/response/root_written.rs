@@ -29,6 +29,7 @@ fn files_of_both_producers_are_read() {
     );
     assert_eq!(run.code, 0, "{run:?}");
     assert!(run.err.contains("1 deposits lie outside"), "{}", run.err);
+    assert!(run.err.contains("have the same RunInfo.Seed, -1"), "{}", run.err);
     for name in ["full", "light"] {
         let file = dir.path().join(format!("out/out_simulCCDimg_t_{name}.root"));
         // events 12 (empty) and 13 (no energy) leave nothing
