@@ -104,8 +104,8 @@ impl<'a> Selection<'a> {
     fn new(raw: &'a RawData, amplifier: &Amplifier, config: &ElementConfig) -> Result<Self, Reason> {
         let image = raw.image(&config.image).map_err(|e| e.to_string())?;
         let clusters = if config.truth("mask_clusters") {
-            // A chain without cluster finder has nothing to mask.
-            raw.masks.get("mask_clusters").map(|mask| &mask.pixels)
+            let mask = raw.masks.get("mask_clusters");
+            Some(&mask.ok_or("`mask_clusters` is set but the chain made no mask of clusters")?.pixels)
         } else {
             None
         };

@@ -114,7 +114,8 @@ fn table(out: &mut dyn Write, runs: &[RunTrend], directory: &Path) -> io::Result
             let words: Vec<String> = values
                 .iter()
                 .map(|((_, amplifier), v)| {
-                    format!("{}&nbsp;{}", escape::html(&label(amplifier)), escape::number(v.median))
+                    let name = escape::html(&label(amplifier)).replace(' ', "&nbsp;");
+                    format!("{name}&nbsp;{}", escape::number(v.median))
                 })
                 .collect();
             write!(out, "<td data-v=\"{first}\">{}</td>", words.join("<br>"))?;

@@ -296,7 +296,7 @@ pub fn problems(out: &mut dyn Write, summary: &Summary) -> io::Result<()> {
     writeln!(
         out,
         "<details><summary>All {} of them one by one</summary>\n\
-         <div class=\"scroll\"><table class=\"sortable problems\"><thead><tr><th data-type=\"number\">Flag</th>\
+         <div class=\"scroll\"><table class=\"sortable problems\" id=\"single-problems\"><thead><tr><th data-type=\"number\">Flag</th>\
          <th data-type=\"number\">Image</th><th data-type=\"number\">Element</th><th>Amplifier</th><th>Test</th>\
          <th data-type=\"number\">Value</th><th>Limit</th><th>What</th></tr></thead><tbody>",
         all.len()
@@ -338,7 +338,7 @@ fn grouped(out: &mut dyn Write, groups: &[Group<'_>], position: &BTreeMap<&str, 
     const LISTED: usize = 20;
     writeln!(
         out,
-        "<div class=\"scroll\"><table class=\"sortable problems\"><thead><tr><th data-type=\"number\">Flag</th>\
+        "<div class=\"scroll\"><table class=\"sortable problems\" id=\"grouped-problems\"><thead><tr><th data-type=\"number\">Flag</th>\
          <th data-type=\"number\">Images</th><th data-type=\"number\">Element</th><th>Amplifiers</th><th>Test</th>\
          <th data-type=\"number\">Worst value</th><th>Limit</th><th>Worst</th></tr></thead><tbody>"
     )?;
