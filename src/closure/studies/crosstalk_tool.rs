@@ -28,7 +28,7 @@ pub(super) const STUDY: Study = Study {
     cases,
 };
 
-const FLUCTUATING: &str = "the bootstrapped standard error of a median of 80 values is itself uncertain by a fifth, which widens pulls by up to 5 %";
+const FLUCTUATING: &str = "the bootstrapped standard error of a median of 80 values is itself uncertain by a seventh, which widens pulls by 2 to 5 %";
 
 const CHANNELS: usize = 4;
 /// Gain, ADU/e⁻.

@@ -54,7 +54,8 @@ pub struct Levels {
     pub known: [Level; 2],
     /// Weight of a median in the fit.
     pub weights: [f64; 2],
-    /// Standard deviation of one median of the kind with more columns behind the fitted ones, from their scatter.
+    /// Standard deviation of one median of the kind with more columns behind the fitted ones: their scatter, or the error
+    /// of a median if that is larger.
     pub noise: Option<f64>,
 }
 
@@ -78,7 +79,6 @@ impl Levels {
         }
         let scatter = |plateau: &[f64]| robust::mad(plateau) * robust::MAD_TO_SIGMA;
         let enough = |plateau: &[f64]| plateau.len() >= MIN_PLATEAU_COLUMNS;
-        levels.noise = enough(&plateaus[main]).then(|| scatter(&plateaus[main]));
         for (k, plateau) in plateaus.iter().enumerate() {
             levels.known[k] = if k == main || enough(plateau) {
                 levels.subtracted[k] = robust::median(plateau);
@@ -94,6 +94,8 @@ impl Levels {
             if errors.is_empty() { f64::NAN } else { robust::mean(&errors) }
         };
         let errors = [error(Kind::Active), error(Kind::Empty)];
+        // the scatter of few columns may be small by chance
+        levels.noise = enough(&plateaus[main]).then(|| scatter(&plateaus[main]).max(errors[main]));
         if errors.iter().all(|e| *e > 0.0) {
             levels.weights = errors.map(|e| (errors[main] / e).powi(2));
         }
