@@ -42,7 +42,7 @@ pub struct Point {
 
 /// What is known of a level.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Level {
+pub enum Reference {
     /// It was subtracted; image units.
     Known {
         /// Standard error of what was subtracted.
@@ -98,9 +98,14 @@ impl TransientFit {
 
 /// Fits the medians. `start` holds the user's (amplitude, rate) pairs, at most [`MAX_EXPONENTIALS`]; `noise` is the standard
 /// deviation of one median of weight 1, if it is known. Points must be finite; at most one level may be free.
-pub fn fit_transient(points: &[Point], levels: &[Level; 2], start: &[(f64, f64)], noise: Option<f64>) -> TransientFit {
+pub fn fit_transient(
+    points: &[Point],
+    levels: &[Reference; 2],
+    start: &[(f64, f64)],
+    noise: Option<f64>,
+) -> TransientFit {
     let n = start.len().min(MAX_EXPONENTIALS);
-    let free = levels.iter().position(|level| *level == Level::Free);
+    let free = levels.iter().position(|level| *level == Reference::Free);
     let free = free.filter(|free| points.iter().any(|p| p.level == *free));
     let ndf = points.len() as i64 - 2 * n as i64 - i64::from(free.is_some());
     if ndf <= 0 || n == 0 {
@@ -243,7 +248,7 @@ impl Squares<'_> {
         &self,
         p: &[f64; N],
         bounds: &Bounds<N>,
-        levels: &[Level; 2],
+        levels: &[Reference; 2],
         ndf: i64,
         noise: Option<f64>,
         converged: bool,
@@ -270,7 +275,7 @@ impl Squares<'_> {
             for (i, &k) in interior[..n_free].iter().enumerate() {
                 let mut variance = inverse[i][i] * scale;
                 for (shift, level) in shifts.iter().zip(levels) {
-                    if let Level::Known { error } = level {
+                    if let Reference::Known { error } = level {
                         let moved: f64 = (0..n_free).map(|j| inverse[i][j] * shift[j]).sum();
                         variance += (moved * error).powi(2);
                     }
@@ -337,7 +342,7 @@ mod tests {
 
     /// A fit of medians on one level that is known exactly.
     fn fitted(columns: &[f64], medians: &[f64], start: &[(f64, f64)], noise: Option<f64>) -> TransientFit {
-        fit_transient(&points(columns, medians), &[Level::Known { error: 0.0 }; 2], start, noise)
+        fit_transient(&points(columns, medians), &[Reference::Known { error: 0.0 }; 2], start, noise)
     }
 
     fn columns(from: usize, to: usize) -> Vec<f64> {
@@ -422,11 +427,11 @@ mod tests {
     }
 
     /// 400 toys: a prescan of 8 columns 0.5 below the others and with a third of their noise; pulls of amplitude and rate.
-    fn toys_with_a_step(levels: [Level; 2], offset_error: f64) -> [(f64, f64); 2] {
+    fn toys_with_a_step(levels: [Reference; 2], offset_error: f64) -> [(f64, f64); 2] {
         let mut stream = crate::stats::random::Stream::from_seed(12);
         let mut pulls = [Vec::new(), Vec::new()];
         for _ in 0..400 {
-            let offset = offset_error * stream.normal() - if levels[1] == Level::Free { 0.5 } else { 0.0 };
+            let offset = offset_error * stream.normal() - if levels[1] == Reference::Free { 0.5 } else { 0.0 };
             let toy: Vec<Point> = (0..50)
                 .map(|c| {
                     let (level, noise, weight) = if c < 8 { (1, 0.05, 9.0) } else { (0, 0.15, 1.0) };
@@ -445,8 +450,8 @@ mod tests {
 
     #[test]
     fn a_step_between_prescan_and_active_columns_is_no_part_of_the_decay() {
-        let exact = Level::Known { error: 0.0 };
-        for (levels, error) in [([exact, Level::Free], 0.0), ([exact, Level::Known { error: 0.1 }], 0.1)] {
+        let exact = Reference::Known { error: 0.0 };
+        for (levels, error) in [([exact, Reference::Free], 0.0), ([exact, Reference::Known { error: 0.1 }], 0.1)] {
             for (mean, width) in toys_with_a_step(levels, error) {
                 // 4 standard errors of mean and width of 400 pulls (2 % wider: Student's t of 47 degrees of freedom), and a
                 // tenth for the curvature of the model
@@ -462,7 +467,7 @@ mod tests {
         let m: Vec<f64> = c.iter().map(|c| 3.0 * (-0.4 * c).exp() - if *c < 6.0 { 0.7 } else { 0.0 }).collect();
         let mut toy = points(&c, &m);
         toy[..6].iter_mut().for_each(|p| p.level = 1);
-        let found = fit_transient(&toy, &[Level::Known { error: 0.0 }, Level::Free], &[(0.013, 0.12)], None);
+        let found = fit_transient(&toy, &[Reference::Known { error: 0.0 }, Reference::Free], &[(0.013, 0.12)], None);
         let e = found.exponentials[0];
         assert!((e.amplitude - 3.0).abs() < 1e-6 && (e.rate - 0.4).abs() < 1e-6, "{found:?}");
         assert!((found.level.unwrap().0 + 0.7).abs() < 1e-6);

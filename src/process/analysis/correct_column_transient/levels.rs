@@ -6,7 +6,7 @@
 //! the overscan. A kind without columns there has a free level in the fit. The kinds weigh by the scatter of their
 //! medians, which dark charge widens.
 
-use super::fit::{Level, Point};
+use super::fit::{Point, Reference};
 use crate::stats::robust;
 
 /// Fewest columns behind the fitted ones from which a level or a scatter is taken (the larger of the two kinds may have
@@ -51,7 +51,7 @@ pub struct Levels {
     /// found.
     pub subtracted: [f64; 2],
     /// What is known of each.
-    pub known: [Level; 2],
+    pub known: [Reference; 2],
     /// Weight of a median in the fit.
     pub weights: [f64; 2],
     /// Standard deviation of one median of the kind with more columns behind the fitted ones: their scatter, or the error
@@ -62,7 +62,7 @@ pub struct Levels {
 impl Levels {
     /// Medians are taken as they are.
     pub const ZERO: Self =
-        Self { subtracted: [0.0; 2], known: [Level::Known { error: 0.0 }; 2], weights: [1.0; 2], noise: None };
+        Self { subtracted: [0.0; 2], known: [Reference::Known { error: 0.0 }; 2], weights: [1.0; 2], noise: None };
 
     /// Levels from the columns behind `end`.
     pub fn behind(columns: &[ColumnMedian], end: usize) -> Self {
@@ -83,9 +83,9 @@ impl Levels {
             levels.known[k] = if k == main || enough(plateau) {
                 levels.subtracted[k] = robust::median(plateau);
                 let of_one = if enough(plateau) { scatter(plateau) } else { 0.0 };
-                Level::Known { error: MEDIAN_ERROR * of_one / (plateau.len() as f64).sqrt() }
+                Reference::Known { error: MEDIAN_ERROR * of_one / (plateau.len() as f64).sqrt() }
             } else {
-                Level::Free
+                Reference::Free
             };
         }
         // the errors of single columns, averaged, tell the kinds apart better than the scatter of few columns
@@ -138,7 +138,7 @@ mod tests {
 
         // no overscan: the level of the prescan is for the fit to find
         let levels = Levels::behind(&columns[..34], 10);
-        assert_eq!((levels.known[1], levels.subtracted), (Level::Free, [2.0, 0.0]));
+        assert_eq!((levels.known[1], levels.subtracted), (Reference::Free, [2.0, 0.0]));
         // nothing behind
         assert_eq!(Levels::behind(&columns, 44), Levels::ZERO);
     }

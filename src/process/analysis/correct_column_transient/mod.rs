@@ -18,7 +18,7 @@ use crate::image::report::{InfoValue, Table};
 use crate::image::{Amplifier, Level, RawData, Side};
 use crate::plot::{Anchor, Colour, Figure, Guide, Line, Note, Panel, Points, value_with_error};
 use crate::process::{Context, Measurement, ProcessError, SKImageProcess};
-use fit::{Level as Known, MAX_EXPONENTIALS, TransientFit, fit_transient};
+use fit::{MAX_EXPONENTIALS, Reference, TransientFit, fit_transient};
 use levels::{ColumnMedian, Kind, Levels};
 
 /// Parameters of CorrectElectronicColumnTransient.
@@ -86,8 +86,8 @@ impl ColumnTransient {
     /// Level of the columns without dark charge minus that of the active region, with its error, image units.
     fn step(&self) -> (f64, f64) {
         let error = |k: usize| match self.levels.known[k] {
-            Known::Known { error } => error,
-            Known::Free => self.fit.level.map_or(f64::NAN, |(_, error)| error),
+            Reference::Known { error } => error,
+            Reference::Free => self.fit.level.map_or(f64::NAN, |(_, error)| error),
         };
         let [active, empty] = self.levels.subtracted;
         (empty - active, error(0).hypot(error(1)))
@@ -168,7 +168,7 @@ impl CorrectElectronicColumnTransient {
         let start: Vec<(f64, f64)> =
             self.amplitude.iter().copied().zip(self.mu.iter().copied()).take(self.n_exp).collect();
         let fit = fit_transient(&points, &levels.known, &start, levels.noise);
-        if let (Some((level, _)), Some(k)) = (fit.level, levels.known.iter().position(|l| *l == Known::Free)) {
+        if let (Some((level, _)), Some(k)) = (fit.level, levels.known.iter().position(|l| *l == Reference::Free)) {
             levels.subtracted[k] = level;
         }
         ColumnTransient { fit, columns, levels, applied: false }
