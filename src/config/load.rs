@@ -274,7 +274,12 @@ impl<'a> Loader<'a> {
                 }
                 Meaning::Moved(process, name, index) => {
                     if self.blocks.contains_key(process) {
-                        let text = format!("older name of `process.{process}.{name}[{index}]`");
+                        let idle = if self.runs(process) || !self.runs(entry.name) {
+                            String::new()
+                        } else {
+                            format!("; it has no effect: {process} is not in the sequence")
+                        };
+                        let text = format!("older name of `process.{process}.{name}[{index}]`{idle}");
                         self.report(false, place.clone(), &full, text);
                         self.set_item(process, name, index, &given[key], place, &full);
                     } else {

@@ -205,6 +205,9 @@ fn older_keys_and_spellings_are_understood() {
     assert_eq!(get("process.EvalHaloProcess.radius"), json!([50, 10]));
     let keys: Vec<_> = config.warnings.iter().map(|w| w.key.rsplit('.').next().unwrap().to_owned()).collect();
     assert_eq!(keys, ["is_highT", "n_mad_mask", "spr_mask", "threshold", "halo_radius"], "{:?}", config.warnings);
+    assert!(!config.warnings.iter().any(|w| w.to_string().contains("no effect")), "{:?}", config.warnings);
+    let alone = load(r#"{"process": {"sequence": "ClusterFinder", "ClusterFinder": {"halo_radius": 50}}}"#).unwrap();
+    assert!(alone.warnings[0].to_string().contains("EvalHaloProcess is not in the sequence"), "{:?}", alone.warnings);
     // A spelling that only the parameter struct knows reaches it.
     let pedestal = config.process(config.sequence[0], &Amplifier::whole_image("L", 0, 1, 1)).unwrap();
     assert!(format!("{pedestal:?}").contains("method: GaussFit"), "{pedestal:?}");

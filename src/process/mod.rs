@@ -89,7 +89,7 @@ pub enum ProcessError {
         existing: String,
     },
     /// A process that must run before did not.
-    #[error("{needed} must run before (it makes {what})")]
+    #[error("{needed} must run before, to make {what}")]
     NotRunBefore {
         /// Process.
         needed: &'static str,

@@ -179,6 +179,23 @@ pub fn median(sample: &[f64]) -> f64 {
     median_in_place(&mut present_owned(sample))
 }
 
+/// Fewest values from which the error of a median follows.
+const MIN_MEDIAN_ERROR: usize = 10;
+
+/// Median and its standard error: half the interval between the order statistics n/2 ± √n/2, which holds the median of the
+/// population in 68 % of the samples, whatever its distribution. The error is NaN for fewer than 10 values.
+pub fn median_and_error(sample: &[f64]) -> (f64, f64) {
+    let mut values = present_owned(sample);
+    let n = values.len();
+    let median = median_in_place(&mut values);
+    if n < MIN_MEDIAN_ERROR {
+        return (median, f64::NAN);
+    }
+    let reach = 50.0 / (n as f64).sqrt();
+    let [lo, hi] = [50.0 - reach, 50.0 + reach].map(|q| percentile_in_place(&mut values, q));
+    (median, 0.5 * (hi - lo))
+}
+
 /// Median of |x − centre|; overwrites `values` with these distances.
 pub fn median_distance_in_place(values: &mut [f64], centre: f64) -> f64 {
     for x in values.iter_mut() {

@@ -20,21 +20,33 @@ pub(super) const STUDY: Study = Study {
 };
 
 fn cases(extent: Extent) -> Vec<Case> {
-    let settings: &[(f64, f64)] = match extent {
-        Extent::Fast => &[(8.0, 6.0)],
-        Extent::Full => &[(8.0, 6.0), (3.0, 2.5), (30.0, 6.0)],
+    // amplitude (ADU), τ (columns), prescan, overscan, dark current (e⁻)
+    let settings: &[(f64, f64, u32, u32, f64)] = match extent {
+        Extent::Fast => &[(8.0, 6.0, 0, 60, 0.0), (30.0, 6.0, 8, 60, 0.3)],
+        Extent::Full => &[
+            (8.0, 6.0, 0, 60, 0.0),
+            (3.0, 2.5, 0, 60, 0.0),
+            (30.0, 6.0, 0, 60, 0.0),
+            (30.0, 6.0, 8, 60, 0.0),
+            (30.0, 6.0, 8, 60, 0.3),
+            (30.0, 6.0, 8, 0, 0.3),
+            (8.0, 3.0, 8, 60, 0.5),
+        ],
     };
     settings
         .iter()
-        .map(|&(amplitude, tau)| {
-            let simulate = json!({"rows": 60, "active_cols": 150, "prescan_cols": 0, "overscan_cols": 60, "skips": 400, "averaged": true,
-                "gain": 5.0, "noise": {"sigma1": 3.0}, "lambda_image": 0.0, "pedestal": {"col_transient": {"amplitude": amplitude, "tau": tau}}});
+        .map(|&(amplitude, tau, prescan, overscan, lambda)| {
+            let simulate = json!({"rows": 60, "active_cols": 150, "prescan_cols": prescan, "overscan_cols": overscan, "skips": 400,
+                "averaged": true, "gain": 5.0, "noise": {"sigma1": 3.0}, "lambda_image": lambda,
+                "pedestal": {"col_transient": {"amplitude": amplitude, "tau": tau}}});
+            let pedestal = json!({"method": "median", "use_mad": false, "in_overscan": overscan > 0});
             let process = chain(&[
                 ("CompressSkipperProcess", json!({})),
-                ("PedestalSubtractionProcess", json!({"method": "median", "use_mad": false})),
+                ("PedestalSubtractionProcess", pedestal),
                 ("CorrectElectronicColumnTransient", json!({"col_start": 0, "col_end": 60, "amplitude": [amplitude], "mu": [0.2]})),
             ]);
-            Case::new(format!("{amplitude} ADU, τ {tau} columns"), simulate, process, compare)
+            let label = format!("{amplitude} ADU, τ {tau} columns, prescan {prescan}, overscan {overscan}, λ {lambda} e⁻");
+            Case::new(label, simulate, process, compare)
         })
         .collect()
 }

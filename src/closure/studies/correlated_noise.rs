@@ -47,7 +47,7 @@ const AMPLITUDE: f64 = 0.15;
 const CYCLES: f64 = 0.137;
 
 fn cases(extent: Extent) -> Vec<Case> {
-    let (rows, overscan) = if extent == Extent::Fast { (40, 40) } else { (100, 60) };
+    let (rows, overscan): (u32, u32) = if extent == Extent::Fast { (40, 40) } else { (100, 60) };
     let base = |more: Value| {
         let base = json!({"layout": "dual", "rows": rows, "active_cols": 60, "prescan_cols": 4, "overscan_cols": overscan, "skips": SKIPS,
             "averaged": true, "gain": GAINS, "lambda_image": 0.0, "t_skip": T_SKIP, "noise": {"sigma1": SIGMA * f64::from(SKIPS).sqrt()},
@@ -68,9 +68,10 @@ fn cases(extent: Extent) -> Vec<Case> {
         Case::new("cross-talk 0.4 and 0.2", base(mixed.clone()), process(json!({})), |image, findings| {
             cross_talk(image, findings, SIGMA)
         }),
-        Case::new("interference line, λ 0.1", base(line), process(json!({})), |image, findings| {
-            // the variance of a sine does not fluctuate as that of noise: the error of the weight is that of noise
-            noise_after(image, findings, &sine())
+        Case::new("interference line, λ 0.1", base(line), process(json!({})), move |image, findings| {
+            let noise = sine(overscan);
+            noise_after(image, findings, &noise)?;
+            each(image, |found, number, _| weight(findings, found, number, &noise))
         }),
     ];
     if extent == Extent::Full {
@@ -83,6 +84,19 @@ fn cases(extent: Extent) -> Vec<Case> {
             active,
             process(json!({"in_overscan": false})),
             |image, findings| cross_talk(image, findings, SIGMA_ACTIVE),
+        ));
+        // a raw cube; samples are whole numbers, which adds 1/12 ADU² to each
+        let mut raw = base(mixed.clone());
+        raw["averaged"] = json!(false);
+        cases.push(Case::new(
+            "cross-talk 0.4 and 0.2, weights of each row and sample",
+            raw,
+            process(json!({"weights": "row_and_sample"})),
+            |image, findings| {
+                let mut noise = mixture(SIGMA);
+                noise.variance = noise.variance.map(|v| v + 1.0 / (12.0 * f64::from(SKIPS)));
+                noise_after(image, findings, &noise)
+            },
         ));
         cases.push(Case::new(
             "cross-talk 0.4 and 0.2, weights of each row",
@@ -109,11 +123,18 @@ fn mixture(sigma: f64) -> Noise {
     }
 }
 
-/// The same sine in both, of which a pixel holds the mean over its samples; as noise it has half the square of its amplitude.
-fn sine() -> Noise {
-    let skips = f64::from(SKIPS);
-    let damping = (PI * CYCLES).sin() / (skips * (PI * CYCLES / skips).sin());
-    let common = 0.5 * (AMPLITUDE * damping).powi(2);
+/// Mean of n samples of a sine of `cycles` per sample, relative to its amplitude.
+fn damping(cycles: f64, n: f64) -> f64 {
+    (PI * cycles * n).sin() / (n * (PI * cycles).sin())
+}
+
+/// The same sine in both, of which a pixel holds the mean over its samples. Around its mean over the `columns` of a row it
+/// has the variance ½a²·n/(n − 1)·(1 − d²), d the damping of that mean: not ½a², because its values are not independent
+/// as those of noise are.
+fn sine(columns: u32) -> Noise {
+    let (skips, n) = (f64::from(SKIPS), f64::from(columns));
+    let around_mean = n / (n - 1.0) * (1.0 - damping(CYCLES, n).powi(2));
+    let common = 0.5 * (AMPLITUDE * damping(CYCLES / skips, skips)).powi(2) * around_mean;
     let variance = [0, 1].map(|k| GAINS[k] * GAINS[k] * (SIGMA * SIGMA + common));
     Noise { variance, covariance: GAINS[0] * GAINS[1] * common }
 }
@@ -144,6 +165,10 @@ fn noise_after(image: &Analysed, findings: &mut Findings, noise: &Noise) -> Resu
     })
 }
 
+fn weight(findings: &mut Findings, found: &CorrelatedNoise, number: usize, noise: &Noise) {
+    findings.compare(WEIGHT, found.weights[0], noise.covariance / noise.variance[1 - number], found.errors[0]);
+}
+
 fn cross_talk(image: &Analysed, findings: &mut Findings, sigma: f64) -> Result<(), String> {
     let noise = mixture(sigma);
     noise_after(image, findings, &noise)?;
@@ -151,7 +176,7 @@ fn cross_talk(image: &Analysed, findings: &mut Findings, sigma: f64) -> Result<(
     each(image, |found, number, correlation| {
         let n = found.points as f64;
         findings.compare(BEFORE, found.before, noise.variance[number].sqrt(), found.before / (2.0 * n).sqrt());
-        findings.compare(WEIGHT, found.weights[0], noise.covariance / noise.variance[1 - number], found.errors[0]);
+        weight(findings, found, number, &noise);
         // both amplifiers tell the same correlation
         if number == 0 {
             findings.compare(CORRELATION, correlation, rho, (1.0 - rho * rho) / n.sqrt());

@@ -86,6 +86,17 @@ fn cases(extent: Extent) -> Vec<Case> {
             ),
         ]);
     }
+    if extent == Extent::Full {
+        let process = chain(&[
+            ("CompressSkipperProcess", json!({})),
+            (
+                "PedestalSubtractionProcess",
+                json!({"method": "median", "use_mad": false, "in_rawskipimage": true, "n_sigma_to_mask": -1}),
+            ),
+        ]);
+        let simulate = merged(&base, json!({"skips": 40, "averaged": false}));
+        cases.push(Case::new("median skip by skip, 60 columns, 40 skips", simulate, process, skip_by_skip));
+    }
     let columns = chain(&[
         ("CompressSkipperProcess", json!({})),
         (
@@ -135,10 +146,7 @@ fn rows(image: &Analysed, findings: &mut Findings) -> Result<(), String> {
     let sigma = image.sigma_average(0);
     let method = facts(image);
     let pixels = if method.overscan { amplifier.overscan.cols.len() } else { amplifier.active.cols.len() };
-    let n = pixels as f64;
-    // expectation and variance of the standard deviation (divided by n) of n normal numbers of width 1
-    let mean_std = (2.0 / n).sqrt() * (ln_gamma(0.5 * n) - ln_gamma(0.5 * (n - 1.0))).exp();
-    let std_error = ((n - 1.0) / n - mean_std * mean_std).sqrt();
+    let (mean_std, std_error) = expected_dispersion(pixels);
     let widening = if method.variance.is_some() { student(pixels) } else { 1.0 };
     for row in 0..truth.len() {
         findings.compare(ROW, axis.mu[row], truth[row], axis.mu_error[row] * widening);
@@ -150,22 +158,49 @@ fn rows(image: &Analysed, findings: &mut Findings) -> Result<(), String> {
             RowSigma::Other => {}
         }
     }
-    if method.overscan {
-        let left = image.raw.image("mean_compressed_pedestal_subtracted").map_err(|e| e.to_string())?;
-        let active: Vec<f64> = amplifier.active.view(left).iter().copied().collect();
-        let n_os = amplifier.overscan.cols.len() as f64;
-        if let Some(k) = method.variance {
-            // Pixels of a row share the error of its pedestal: the sum of squares fluctuates by both.
-            let (n, rows) = (active.len() as f64, amplifier.active.rows.len() as f64);
-            let (own, shared) = (sigma * sigma, k * sigma * sigma / n_os);
-            let width = (own + shared).sqrt();
-            let error =
-                (2.0 * own * own / n + 2.0 * shared * shared / rows + 4.0 * own * shared / n).sqrt() / (2.0 * width);
-            let square = active.iter().map(|x| x * x).sum::<f64>() / n;
-            findings.compare(LEFT, square.sqrt(), width, error);
-        }
+    if let (true, Some(k)) = (method.overscan, method.variance) {
+        noise_left(image, findings, sigma, k)?;
     }
     Ok(())
+}
+
+/// The width of the active pixels after the subtraction of an estimate whose variance is `k` times that of the mean.
+fn noise_left(image: &Analysed, findings: &mut Findings, sigma: f64, k: f64) -> Result<(), String> {
+    let amplifier = image.amplifier();
+    let left = image.raw.image("mean_compressed_pedestal_subtracted").map_err(|e| e.to_string())?;
+    let active: Vec<f64> = amplifier.active.view(left).iter().copied().collect();
+    let n_os = amplifier.overscan.cols.len() as f64;
+    // Pixels of a row share the error of its pedestal: the sum of squares fluctuates by both.
+    let (n, rows) = (active.len() as f64, amplifier.active.rows.len() as f64);
+    let (own, shared) = (sigma * sigma, k * sigma * sigma / n_os);
+    let width = (own + shared).sqrt();
+    let error = (2.0 * own * own / n + 2.0 * shared * shared / rows + 4.0 * own * shared / n).sqrt() / (2.0 * width);
+    let square = active.iter().map(|x| x * x).sum::<f64>() / n;
+    findings.compare(LEFT, square.sqrt(), width, error);
+    Ok(())
+}
+
+/// Each skip has its own pedestal: the mean of the medians has the error of a median of as many averaged pixels, and the
+/// dispersion is that of single samples.
+fn skip_by_skip(image: &Analysed, findings: &mut Findings) -> Result<(), String> {
+    let amplifier = image.amplifier();
+    let product = image.raw.products.get_for::<Pedestal>(&amplifier.name).ok_or("there is no pedestal")?;
+    let axis = product.axes.first().ok_or("there is no pedestal")?;
+    let sigma = image.sigma_average(0);
+    let skips = image.setup.geometry.skips as f64;
+    let (mean_std, std_error) = expected_dispersion(amplifier.overscan.cols.len());
+    for (row, truth) in image.truth.list("L", "pedestal_rows")?.into_iter().enumerate() {
+        findings.compare(ROW, axis.mu[row], truth, axis.mu_error[row]);
+        findings.compare(SIGMA, axis.sigma[row], sigma * skips.sqrt() * mean_std, sigma * std_error);
+    }
+    noise_left(image, findings, sigma, MEDIAN_VARIANCE)
+}
+
+/// Expectation and standard deviation of the standard deviation (divided by n) of n normal numbers of width 1.
+fn expected_dispersion(pixels: usize) -> (f64, f64) {
+    let n = pixels as f64;
+    let mean = (2.0 / n).sqrt() * (ln_gamma(0.5 * n) - ln_gamma(0.5 * (n - 1.0))).exp();
+    (mean, ((n - 1.0) / n - mean * mean).sqrt())
 }
 
 /// What the settings of the process imply.

@@ -290,7 +290,8 @@ fn spread_path(image: &Path, pattern: &[String; 2]) -> Result<PathBuf, ProcessEr
     if !name.contains(&pattern[0]) {
         return Err(ProcessError::Input(format!(
             "the image has no standard deviations (CompressSkipperProcess makes them from single skips), and its name {name} \
-             does not contain `{}` (`std_pattern`), which would lead to a file with them",
+             does not contain `{}` (`std_pattern`), which would lead to a file with them; the cross-talk of averaged images is \
+             measured by `panaSKImg crosstalk`",
             pattern[0]
         )));
     }

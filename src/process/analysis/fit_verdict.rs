@@ -90,13 +90,12 @@ impl FitVerdict {
     /// A red note for the figure of a fit that is not good.
     pub fn note(self) -> Option<Note> {
         (!self.is_good())
-            .then(|| Note::new(Anchor::TopLeft, [format!("fit not good: {}", self.text())]).colour(Colour::RED).boxed())
+            .then(|| Note::new(Anchor::Free, [format!("fit not good: {}", self.text())]).colour(Colour::RED).boxed())
     }
 
     /// The status word as a measurement, with a header card.
     pub fn measurement(self, name: &str, keyword: &str) -> Measurement {
-        Measurement::integer(name, i64::from(self.0))
-            .card(keyword, "fit status, 0 good (1 conv 2 limit 4 err 8 few 16 chi2)")
+        Measurement::integer(name, i64::from(self.0)).card(keyword, "fit: 0 good 1 conv 2 limit 4 err 8 few 16 chi2")
     }
 
     /// Warns about a fit that is not good. `what` begins the sentence, e.g. "amplifier EXT1: the Gaussian fit".

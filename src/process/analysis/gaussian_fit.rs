@@ -11,7 +11,7 @@ use super::fit_verdict::FitVerdict;
 use super::gaussian_histogram::gaussian_panel;
 use super::listed_lines::{listed_cols, listed_rows};
 use super::pedestal_subtraction::Selection;
-use super::units::unit_of_image;
+use super::units::{shown, unit_of_image};
 use crate::config::named::named_values;
 use crate::config::{IndexList, PairEnd, PerAmplifier};
 use crate::image::report::{InfoValue, Table};
@@ -245,7 +245,7 @@ fn draw(
 ) {
     let mut chain = raw.chain.clone();
     chain.push(context.entry.tag.to_owned());
-    let panel = gaussian_panel(kept, &result.fit, unit).x(format!("pixel charge [{unit}]"));
+    let panel = gaussian_panel(kept, &result.fit, unit).x(format!("pixel charge [{}]", shown(unit)));
     let figure = Figure::new(format!("GaussianFitProcess_{}", amplifier.name))
         .titles(&format!("Gaussian fit, amplifier {}, {place}", amplifier.name), &raw.source.label, &chain)
         .panel(panel)

@@ -1,6 +1,7 @@
 //! A sample as a histogram with the Gaussian fitted to it, as a panel of a figure.
 
 use super::fit_verdict::FitVerdict;
+use super::units::shown;
 use crate::plot::{Histogram, Line, Note, Panel};
 use crate::stats::gaussian_fit::GaussianFit;
 use crate::stats::histogram;
@@ -20,7 +21,7 @@ pub fn gaussian_panel(values: &[f64], fit: &GaussianFit, unit: &str) -> Panel {
             .line(Line::function(lo, hi, 400, |x| fit.amplitude * (-0.5 * ((x - fit.mu) / fit.sigma).powi(2)).exp()));
         note = note.chi2(fit.chi2, usize::try_from(fit.ndf).unwrap_or(0));
     }
-    let with_unit = |name: &str| if unit.is_empty() { name.to_owned() } else { format!("{name} [{unit}]") };
+    let with_unit = |name: &str| if unit.is_empty() { name.to_owned() } else { format!("{name} [{}]", shown(unit)) };
     panel =
         panel.note(note.entry("entries", fit.n_values.to_string()).value(with_unit("μ"), fit.mu, fit.mu_error).value(
             with_unit("σ"),

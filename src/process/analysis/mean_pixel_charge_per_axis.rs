@@ -6,7 +6,7 @@ use rayon::prelude::*;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::units::unit_of_image;
+use super::units::{shown, unit_of_image};
 use crate::config::named::named_values;
 use crate::image::cube::Samples;
 use crate::image::reduce::{Reduction, reduce_pixel};
@@ -132,11 +132,9 @@ impl MeanPixelChargePerAxis {
                     return (f64::NAN, f64::NAN, 0);
                 }
                 let value = reduce_pixel(Samples::Real(&values), function);
-                let spread = robust::std_deviation(&values, Ddof::Sample) / (values.len() as f64).sqrt();
                 let error = match function {
-                    Reduction::NanMean => spread,
-                    // the median of a Gaussian sample scatters √(π/2) times as much as its mean
-                    Reduction::NanMedian => spread * std::f64::consts::FRAC_PI_2.sqrt(),
+                    Reduction::NanMean => robust::std_deviation(&values, Ddof::Sample) / (values.len() as f64).sqrt(),
+                    Reduction::NanMedian => robust::median_and_error(&values).1,
                     _ => f64::NAN,
                 };
                 (value, error, values.len())
@@ -179,7 +177,8 @@ impl MeanPixelChargePerAxis {
         });
         if context.wants_figures() {
             let points = Points::new(&index, &lines.values).y_errors(&lines.errors);
-            let panel = Panel::new().x(axis).y(format!("{}(pix) [{unit}]", self.function)).integer_x().points(points);
+            let panel =
+                Panel::new().x(axis).y(format!("{}(pix) [{}]", self.function, shown(unit))).integer_x().points(points);
             let title = format!(" {} pixel charge amplifier: {}", self.function, amplifier.name);
             raw.report.figure(Figure::new(name).title(title).panel(panel));
         }

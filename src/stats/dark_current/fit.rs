@@ -357,11 +357,13 @@ impl<'a> Problem<'a> {
         let parameters = std::array::from_fn(|k| {
             FitParameter::unfitted(k, (self.bounds.lo[k], self.bounds.hi[k]), self.bounds.is_fixed(k))
         });
+        let n_free = (0..N_PARAMETERS).filter(|k| !self.bounds.is_fixed(*k)).count();
         let sentence = format!(
-            "the dark-current fit was not made: {} pixels in the window ({}, {}) fill {used_bins} usable bins, not more than there are free parameters",
+            "the dark-current fit was not made: {} pixels lie in the window ({}, {}) and fill {} bins; more than {n_free} are needed",
             self.included,
             self.histogram.lo(),
             self.histogram.hi(),
+            self.histogram.contents().iter().filter(|h| **h > 0.0).count(),
         );
         DarkCurrentFit {
             parameters,

@@ -51,9 +51,11 @@ mod tests {
     fn coefficient(alpha: f64, null: f64) -> Option<Coefficient> {
         Some(Coefficient {
             alpha,
+            error: 0.0,
             p68: (0.0, 0.0),
             p95: (0.0, 0.0),
             null,
+            null_error: 0.0,
             null_p68: (0.0, 0.0),
             seeds: 1,
             kept: 1,

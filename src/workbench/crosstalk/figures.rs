@@ -9,6 +9,7 @@ use crate::plot::{
     Points, Shape,
 };
 use crate::stats::histogram;
+use crate::stats::robust::min_max;
 
 /// Coefficients are shown in this unit.
 const UNIT: f64 = 1e-4;
@@ -38,23 +39,32 @@ pub fn alpha_vs_energy(matrix: &Matrix, context: &Context) -> Figure {
     for (dst, src, c) in matrix.pairs() {
         let used: Vec<_> = c.bins.iter().filter(|b| b.seeds > 0).collect();
         let column = |f: &dyn Fn(&super::measure::EnergyBin) -> f64| used.iter().map(|b| f(b)).collect::<Vec<f64>>();
-        let panel =
-            Panel::new()
-                .title(format!("{} ← {}", matrix.labels[dst], matrix.labels[src]))
-                .x("seed charge [e⁻]")
-                .y("α [10^{−4}]")
-                .band(Band::new(column(&|b| b.mean_charge), column(&|b| b.p68.0 / UNIT), column(&|b| b.p68.1 / UNIT)))
-                .points(Points::new(column(&|b| b.mean_charge), column(&|b| b.alpha / UNIT)).y_errors_asymmetric(
+        let charges = column(&|b| b.mean_charge);
+        let (first, last) = min_max(&charges).unwrap_or((0.0, context.charge));
+        // room for the number of seeds of the last bin
+        let margin = 0.07 * (last - first).max(1.0);
+        let panel = Panel::new()
+            .x_range(first - margin, last + 2.0 * margin)
+            .title(format!("{} ← {}", matrix.labels[dst], matrix.labels[src]))
+            .x("seed charge [e⁻]")
+            .y("α [10^{−4}]")
+            .band(Band::new(column(&|b| b.mean_charge), column(&|b| b.p68.0 / UNIT), column(&|b| b.p68.1 / UNIT)))
+            .points(
+                Points::new(column(&|b| b.mean_charge), column(&|b| b.alpha / UNIT)).y_errors_asymmetric(
                     column(&|b| (b.alpha - b.p68.0) / UNIT),
                     column(&|b| (b.p68.1 - b.alpha) / UNIT),
-                ))
-                .guide(Guide::horizontal(c.alpha / UNIT).colour(Colour::RED))
-                .text(
-                    DataText::new(used.iter().map(|b| (b.mean_charge, b.alpha / UNIT, b.seeds.to_string())))
-                        .size(7.0)
-                        .shift(9.0, 5.0),
-                )
-                .note(Note::new(Anchor::TopRight, [format!("α/α_{{null}} = {:.1}", c.alpha / c.null)]).size(7.0));
+                ),
+            )
+            .guide(Guide::horizontal(c.alpha / UNIT).colour(Colour::RED))
+            .text(
+                DataText::new(used.iter().map(|b| (b.mean_charge, b.alpha / UNIT, b.seeds.to_string())))
+                    .size(7.0)
+                    .shift(9.0, 5.0),
+            )
+            .note(
+                Note::new(Anchor::TopRight, [format!("α/α_{{null}} = {}", signed(format!("{:.1}", c.alpha / c.null)))])
+                    .size(7.0),
+            );
         figure = figure.panel(panel);
     }
     figure
@@ -119,9 +129,12 @@ pub fn global_alpha(matrix: &Matrix, context: &Context) -> Figure {
     let values = matrix.map(|c| shown(c) / UNIT);
     let image = Array2::from_shape_fn((n, n), |(dst, src)| values[dst][src]);
     let texts = matrix.pairs().map(|(dst, src, c)| {
-        let value = shown(c) / UNIT;
-        let (down, up) = ((c.alpha - c.p68.0) / UNIT, (c.p68.1 - c.alpha) / UNIT);
-        (src as f64, dst as f64, format!("{value:.3} +{up:.3} −{down:.3}  (n = {})", c.kept))
+        let (mut down, mut up) = (c.alpha - c.p68.0, c.p68.1 - c.alpha);
+        if context.from_null {
+            (down, up) = (down.hypot(c.null_p68.1 - c.null), up.hypot(c.null - c.null_p68.0));
+        }
+        let value = signed(format!("{:.3}", shown(c) / UNIT));
+        (src as f64, dst as f64, format!("{value} +{:.3} −{:.3}  (n = {})", up / UNIT, down / UNIT, c.kept))
     });
     let ticks = |labels: &[String]| labels.iter().cloned().enumerate().map(|(k, l)| (k as f64, l)).collect::<Vec<_>>();
     let what = if context.from_null { "α − α_{null}" } else { "α" };
@@ -135,11 +148,16 @@ pub fn global_alpha(matrix: &Matrix, context: &Context) -> Figure {
     let panel = Panel::image_of(plot)
         .x_axis(Axis::new("source").ticks(ticks(&matrix.labels)))
         .y_axis(Axis::new("destination").ticks(ticks(&matrix.labels)).reversed())
-        .text(DataText::new(texts).size(7.0).halo());
+        .text(DataText::new(texts).size(8.0).halo());
     Figure::new(format!("{}_global_alpha", context.prefix))
         .title(format!("Cross-talk coefficients, {}", context.title))
         .size(2.4 * n as f64 + 1.5, 1.6 * n as f64 + 1.0)
         .panel(panel)
+}
+
+/// A number with a minus sign instead of a hyphen.
+fn signed(number: String) -> String {
+    number.replace('-', "−")
 }
 
 /// What is subtracted from a channel at the seeds of the others.

@@ -2,7 +2,7 @@
 //!
 //! For each seed of the source channel, the pixel of the destination read at the same time (plus a lag) is divided by
 //! the seed's charge. The median of these ratios, after clipping outliers (a cluster that happens to lie there), is the
-//! coefficient; its error comes from a bootstrap. The same charges at random places give the null coefficient: what
+//! coefficient; its error comes from a smoothed bootstrap. The same charges at random places give the null coefficient: what
 //! background and pedestal errors feign.
 
 use rayon::prelude::*;
@@ -85,6 +85,8 @@ pub struct EnergyBin {
     pub mean_charge: f64,
     /// Median ratio; NaN without seeds.
     pub alpha: f64,
+    /// Its standard error: standard deviation of the bootstrapped medians.
+    pub error: f64,
     /// 68 % interval.
     pub p68: (f64, f64),
     /// 95 % interval.
@@ -96,12 +98,16 @@ pub struct EnergyBin {
 pub struct Coefficient {
     /// Median of the kept ratios; NaN without seeds.
     pub alpha: f64,
+    /// Its standard error: standard deviation of the bootstrapped medians.
+    pub error: f64,
     /// 68 % interval.
     pub p68: (f64, f64),
     /// 95 % interval.
     pub p95: (f64, f64),
     /// The same at random places.
     pub null: f64,
+    /// Standard error of the null coefficient.
+    pub null_error: f64,
     /// 68 % interval of the null coefficient.
     pub null_p68: (f64, f64),
     /// Seeds with their target in the image.
@@ -183,15 +189,18 @@ fn pair(module: &Module, dst: usize, src: usize, settings: &Settings, stream: &m
     let seeds = ratios.len();
     let kept = clip(ratios);
     let values: Vec<f64> = kept.iter().map(|r| r.ratio).collect();
-    let Intervals { p68, p95 } = median_intervals(&values, settings.bootstrap, stream);
-    let null: Vec<f64> = clip(null).iter().map(|r| r.ratio).collect();
+    let Intervals { error, p68, p95 } = median_intervals(&kept, settings.bootstrap, stream);
+    let null = clip(null);
+    let of_null = median_intervals(&null, settings.bootstrap, stream);
     let bins = energy_bins(&kept, &settings.bins, stream);
     Coefficient {
         alpha: robust::median(&values),
+        error,
         p68,
         p95,
-        null: robust::median(&null),
-        null_p68: median_intervals(&null, settings.bootstrap, stream).p68,
+        null: robust::median(&null.iter().map(|r| r.ratio).collect::<Vec<_>>()),
+        null_error: of_null.error,
+        null_p68: of_null.p68,
         seeds,
         kept: kept.len(),
         bins,
@@ -257,16 +266,17 @@ pub fn energy_bins(ratios: &[Ratio], bins: &EnergyBins, stream: &mut Stream) -> 
         .map(|(k, edge)| {
             let (lo, hi) = (edge[0], edge[1]);
             let inside = |r: &&Ratio| r.charge >= lo && (r.charge < hi || k == last && r.charge == hi);
-            let inside: Vec<&Ratio> = ratios.iter().filter(inside).collect();
+            let inside: Vec<Ratio> = ratios.iter().filter(inside).copied().collect();
             let values: Vec<f64> = inside.iter().map(|r| r.ratio).collect();
             let enough = values.len() >= MIN_BIN_SEEDS;
-            let intervals = if enough { median_intervals(&values, BIN_BOOTSTRAP, stream) } else { Intervals::NONE };
+            let intervals = if enough { median_intervals(&inside, BIN_BOOTSTRAP, stream) } else { Intervals::NONE };
             EnergyBin {
                 lo,
                 hi,
                 seeds: values.len(),
                 mean_charge: inside.iter().map(|r| r.charge).sum::<f64>() / values.len() as f64,
                 alpha: robust::median(&values),
+                error: intervals.error,
                 p68: intervals.p68,
                 p95: intervals.p95,
             }

@@ -382,8 +382,9 @@ fn describe(matrix: &Matrix, truth: Option<&[Vec<f64>]>) -> Vec<String> {
                 return format!("{to} ← {from}: no coefficient: no seed has its target in the image{simulated}");
             }
             format!(
-                "{to} ← {from}: α = {:.3} [{:.3}, {:.3}]·10⁻⁴ (68 %), null {:.3}·10⁻⁴, {} of {} seeds{simulated}",
+                "{to} ← {from}: α = {:.3} ± {:.3} [{:.3}, {:.3}]·10⁻⁴ (68 %), null {:.3}·10⁻⁴, {} of {} seeds{simulated}",
                 c.alpha / 1e-4,
+                c.error / 1e-4,
                 c.p68.0 / 1e-4,
                 c.p68.1 / 1e-4,
                 c.null / 1e-4,
@@ -420,7 +421,9 @@ fn results(matrix: &Matrix, input: &Input, settings: &Settings, truth: Option<&[
         },
         "order": "[destination][source]",
         "alpha": matrix.map(|c| c.alpha),
+        "alpha_error": matrix.map(|c| c.error),
         "alpha_null": matrix.map(|c| c.null),
+        "alpha_null_error": matrix.map(|c| c.null_error),
         "alpha_minus_null": matrix.map(|c| c.alpha - c.null),
         "alpha_p16": matrix.map(|c| c.p68.0),
         "alpha_p84": matrix.map(|c| c.p68.1),

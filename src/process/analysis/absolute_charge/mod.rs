@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use super::fit_dark_current::DarkCurrentFit;
 use super::fit_dark_current_slices::{PerRowFits, SliceFits};
 use super::products::Gain;
-use super::units::unit_of_image;
+use super::units::{shown, unit_of_image};
 use crate::config::PerAmplifier;
 use crate::image::report::{InfoValue, Table};
 use crate::image::{Amplifier, RawData};
@@ -383,7 +383,7 @@ impl AbsoluteChargeProcess {
             assign(offset + gain * x, &counts.response, &prior).map_or(f64::NAN, |assigned| assigned.probability)
         };
         let curve = Panel::new()
-            .x(format!("charge [e⁻] (image in {})", unit_of_image(name)))
+            .x(format!("charge [e⁻] (image in {})", shown(unit_of_image(name))))
             .y("probability")
             .x_range(lo, hi)
             .y_range(0.4, 1.02)

@@ -2,25 +2,24 @@
 //!
 //! When an amplifier starts to read a row, its baseline settles like Σ A·exp(−μ·c), c being the column counted from the
 //! first one read (for amplifier U from the right edge). The medians of the columns over all rows, relative to the
-//! plateau behind, are fitted ([`fit`]) and the curve is subtracted from every row. Spec 02 §9.
+//! plateau behind, are fitted ([`fit`]) and the curve is subtracted from every row. Spec 02 §9. Columns of the prescan hold
+//! no dark charge and have a level of their own ([`levels`]).
 
 pub mod fit;
+pub mod levels;
 
 use ndarray::{Array2, Axis};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::fit_verdict::FitVerdict;
-use super::units::unit_of_image;
+use super::units::{shown, unit_of_image};
 use crate::image::report::{InfoValue, Table};
 use crate::image::{Amplifier, Level, RawData, Side};
-use crate::plot::{Colour, Figure, Guide, Line, Note, Panel, Points, value_with_error};
+use crate::plot::{Anchor, Colour, Figure, Guide, Line, Note, Panel, Points, value_with_error};
 use crate::process::{Context, Measurement, ProcessError, SKImageProcess};
-use crate::stats::robust;
-use fit::{MAX_EXPONENTIALS, TransientFit, fit_transient};
-
-/// Fewest columns behind the fitted ones from which the scatter of the medians is estimated.
-const MIN_PLATEAU_COLUMNS: usize = 8;
+use fit::{MAX_EXPONENTIALS, Reference, TransientFit, fit_transient};
+use levels::{ColumnMedian, Kind, Levels};
 
 /// Parameters of CorrectElectronicColumnTransient.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -33,7 +32,7 @@ pub struct CorrectElectronicColumnTransient {
     pub col_start: i64,
     /// End of the columns fitted and corrected (excluded).
     pub col_end: i64,
-    /// Refer the column medians to the median of those behind `col_end`.
+    /// Refer the column medians to the median of those behind `col_end`, those of prescan and overscan to the overscan.
     pub subtract_median: bool,
     /// Number of exponentials.
     #[schemars(range(min = 1, max = 4))]
@@ -69,23 +68,39 @@ impl Default for CorrectElectronicColumnTransient {
 pub struct ColumnTransient {
     /// The fit, in image units.
     pub fit: TransientFit,
-    /// Median of each column, counted from the first one read, relative to the plateau; NaN without finite pixels.
-    pub medians: Vec<f64>,
-    /// Plateau that was subtracted from the medians, image units.
-    pub plateau: f64,
-    /// Standard deviation of one median, from the scatter of the plateau.
-    pub noise: Option<f64>,
+    /// Columns, counted from the first one read.
+    pub columns: Vec<ColumnMedian>,
+    /// Levels on which their medians rest.
+    pub levels: Levels,
     /// Whether the image was corrected with the fit.
     pub applied: bool,
+}
+
+impl ColumnTransient {
+    /// Median of a column relative to its level; NaN without finite pixels.
+    fn median(&self, column: usize) -> f64 {
+        let ColumnMedian { median, kind, .. } = self.columns[column];
+        median - self.levels.subtracted[kind as usize]
+    }
+
+    /// Level of the columns without dark charge minus that of the active region, with its error, image units.
+    fn step(&self) -> (f64, f64) {
+        let error = |k: usize| match self.levels.known[k] {
+            Reference::Known { error } => error,
+            Reference::Free => self.fit.level.map_or(f64::NAN, |(_, error)| error),
+        };
+        let [active, empty] = self.levels.subtracted;
+        (empty - active, error(0).hypot(error(1)))
+    }
 }
 
 impl SKImageProcess for CorrectElectronicColumnTransient {
     fn execute(&self, raw: &mut RawData, context: &Context<'_>) -> Result<(), ProcessError> {
         let amplifier = raw.amplifiers[context.amplifier].clone();
         let name = raw.resolve_image_name(&self.image).to_owned();
-        let medians = column_medians(raw.image(&name)?, &amplifier);
-        let mut transient = self.measure(medians);
-        transient.applied = self.correct_image && transient.fit.verdict.is_usable();
+        let columns = column_medians(raw.image(&name)?, &amplifier);
+        let mut transient = self.measure(columns);
+        transient.applied = self.correct_image && transient.fit.verdict.is_usable() && !transient.fit.is_flat();
         let unit = unit_of_image(&name);
         self.report(raw, &amplifier, &transient, unit);
         if self.correct_image {
@@ -122,19 +137,20 @@ impl SKImageProcess for CorrectElectronicColumnTransient {
 }
 
 /// Median of every column of the amplifier over all its rows, in the order in which the columns are read.
-fn column_medians(image: &Array2<f64>, amplifier: &Amplifier) -> Vec<f64> {
+fn column_medians(image: &Array2<f64>, amplifier: &Amplifier) -> Vec<ColumnMedian> {
     let part = amplifier.full.view(image);
-    let mut medians: Vec<f64> = part
+    let mut columns: Vec<ColumnMedian> = part
         .axis_iter(Axis(1))
-        .map(|column| {
-            let mut values: Vec<f64> = column.iter().copied().filter(|x| x.is_finite()).collect();
-            robust::median_in_place(&mut values)
+        .zip(amplifier.full.cols.clone())
+        .map(|(column, stored)| {
+            let kind = if amplifier.active.cols.contains(&stored) { Kind::Active } else { Kind::Empty };
+            ColumnMedian::of(&column.to_vec(), kind)
         })
         .collect();
     if amplifier.side == Side::U {
-        medians.reverse();
+        columns.reverse();
     }
-    medians
+    columns
 }
 
 impl CorrectElectronicColumnTransient {
@@ -144,19 +160,18 @@ impl CorrectElectronicColumnTransient {
         usize::try_from(self.col_start).unwrap_or(0).min(end)..end
     }
 
-    /// Refers the medians to their plateau and fits the transient (a pure function of the medians).
-    pub fn measure(&self, mut medians: Vec<f64>) -> ColumnTransient {
-        let columns = self.columns(medians.len());
-        let behind: Vec<f64> = medians[columns.end..].iter().copied().filter(|m| m.is_finite()).collect();
-        let plateau = if self.subtract_median && !behind.is_empty() { robust::median(&behind) } else { 0.0 };
-        medians.iter_mut().for_each(|m| *m -= plateau);
-        let noise = (behind.len() >= MIN_PLATEAU_COLUMNS).then(|| robust::mad(&behind) * robust::MAD_TO_SIGMA);
-        let (x, y): (Vec<f64>, Vec<f64>) =
-            columns.filter(|&c| medians[c].is_finite()).map(|c| (c as f64, medians[c])).unzip();
+    /// Refers the medians to their levels and fits the transient (a pure function of the medians).
+    pub fn measure(&self, columns: Vec<ColumnMedian>) -> ColumnTransient {
+        let fitted = self.columns(columns.len());
+        let mut levels = if self.subtract_median { Levels::behind(&columns, fitted.end) } else { Levels::ZERO };
+        let points = levels.points(&columns, fitted);
         let start: Vec<(f64, f64)> =
             self.amplitude.iter().copied().zip(self.mu.iter().copied()).take(self.n_exp).collect();
-        let fit = fit_transient(&x, &y, &start, noise);
-        ColumnTransient { fit, medians, plateau, noise, applied: false }
+        let fit = fit_transient(&points, &levels.known, &start, levels.noise);
+        if let (Some((level, _)), Some(k)) = (fit.level, levels.known.iter().position(|l| *l == Reference::Free)) {
+            levels.subtracted[k] = level;
+        }
+        ColumnTransient { fit, columns, levels, applied: false }
     }
 
     /// Makes or completes the corrected image; the columns stay as they are when the fit is not usable.
@@ -187,35 +202,30 @@ impl CorrectElectronicColumnTransient {
 
     fn report(&self, raw: &mut RawData, amplifier: &Amplifier, transient: &ColumnTransient, unit: &str) {
         let (name, short) = (&amplifier.name, amplifier.short_name());
-        let ColumnTransient { fit, medians, .. } = transient;
-        let columns = self.columns(medians.len());
-        if self.subtract_median && columns.end >= medians.len() {
+        let fit = &transient.fit;
+        let width = transient.columns.len();
+        let columns = self.columns(width);
+        if self.subtract_median && columns.end >= width {
             raw.report.warn(format!(
                 "amplifier {name}: no column lies behind `col_end` = {}; the medians are not referred to a plateau",
                 self.col_end
             ));
         }
-        let prescan = amplifier.prescan.cols.len();
-        if columns.start < prescan && prescan < columns.end {
-            raw.report.inform(format!(
-                "amplifier {name}: the fitted columns {}…{} begin in the prescan (columns 0…{}), which holds no dark current: where it \
-                 moves the medians of the others, begin at `col_start` = {prescan}",
-                columns.start,
-                columns.end - 1,
-                prescan - 1
-            ));
-        }
+        self.report_step(raw, amplifier, transient, unit);
+        let is_flat = fit.is_flat();
+        // where nothing decays, the other parameter is not determined
+        let known = |error: f64| if is_flat { f64::NAN } else { error };
         let single = raw.amplifiers.len() == 1;
         if let Some(first) = fit.exponentials.first() {
             raw.report.measure(
                 Measurement::new("transient_rate", first.rate, "1/column")
-                    .error(first.rate_error)
+                    .error(known(first.rate_error))
                     .card(format!("ECTMU{short}"), "column transient: decay rate [1/column]")
                     .info_branch(format!("{name}_ect_mu")),
             );
             raw.report.measure(
                 Measurement::new("transient_amplitude", first.amplitude, unit)
-                    .error(first.amplitude_error)
+                    .error(known(first.amplitude_error))
                     .card(format!("ECTA{short}"), format!("column transient: amplitude [{unit}]"))
                     .info_branch(format!("{name}_ect_amplitude")),
             );
@@ -243,9 +253,15 @@ impl CorrectElectronicColumnTransient {
 
         raw.report.table(Table {
             name: format!("CorrectElectronicColumnTransient_ETfit_{name}"),
-            columns: vec!["column".into(), format!("median_{unit}"), format!("fit_{unit}"), "fitted".into()],
-            rows: (0..medians.len())
-                .map(|c| vec![c as f64, medians[c], fit.value(c as f64), f64::from(u8::from(columns.contains(&c)))])
+            columns: ["column", &format!("median_{unit}"), &format!("fit_{unit}"), "fitted", &format!("level_{unit}")]
+                .map(str::to_owned)
+                .to_vec(),
+            rows: (0..width)
+                .map(|c| {
+                    let fitted = f64::from(u8::from(columns.contains(&c)));
+                    let level = transient.levels.subtracted[transient.columns[c].kind as usize];
+                    vec![c as f64, transient.median(c), fit.value(c as f64), fitted, level]
+                })
                 .collect(),
         });
         let describe = |e: &fit::Exponential| {
@@ -261,26 +277,60 @@ impl CorrectElectronicColumnTransient {
             (true, false) => "; the columns are left as they are",
             (false, _) => "; fit only",
         };
+        let found = if is_flat { "none".into() } else { format!("({}) {unit}", curve.join(" + ")) };
+        let action = if is_flat && self.correct_image { "; the columns are left as they are" } else { action };
+        let unlike = fit.verdict.has(FitVerdict::CONTRADICTED);
         raw.report.result(format!(
-            "amplifier {name}: column transient ({}) {unit}, columns {}…{}, residual sum {} {unit}²{action}{}",
-            curve.join(" + "),
+            "amplifier {name}: column transient {found}, columns {}…{}, residual sum {} {unit}²{action}{}",
             columns.start,
             columns.end.saturating_sub(1),
             value_with_error(fit.residual_sum, f64::NAN),
-            fit.verdict.remark()
+            if is_flat && !unlike { String::new() } else { fit.verdict.remark() }
         ));
         if !self.fit_options.to_ascii_uppercase().contains('Q') {
             raw.report.log(
                 Level::Info,
                 format!(
                     "amplifier {name}: plateau {:.6} {unit}, scatter of a column median {} {unit}, {} points",
-                    transient.plateau,
-                    transient.noise.map_or("unknown".into(), |s| value_with_error(s, f64::NAN)),
-                    fit.ndf + 2 * fit.exponentials.len() as i64
+                    transient.levels.subtracted[Kind::Active as usize],
+                    transient.levels.noise.map_or("unknown".into(), |s| value_with_error(s, f64::NAN)),
+                    fit.ndf + 2 * fit.exponentials.len() as i64 + i64::from(fit.level.is_some())
                 ),
             );
         }
-        fit.verdict.warn(raw, &format!("amplifier {name}: the fit of the column transient"));
+        if is_flat && !unlike {
+            raw.report.inform(format!("amplifier {name}: no offset decays along the columns fitted"));
+        } else {
+            fit.verdict.warn(raw, &format!("amplifier {name}: the fit of the column transient"));
+        }
+    }
+
+    /// The step between columns with and without dark charge, where the fit meets both.
+    fn report_step(&self, raw: &mut RawData, amplifier: &Amplifier, transient: &ColumnTransient, unit: &str) {
+        let fitted = &transient.columns[self.columns(transient.columns.len())];
+        let has = |kind: Kind| fitted.iter().any(|c| c.kind == kind);
+        if !(has(Kind::Active) && has(Kind::Empty)) {
+            return;
+        }
+        let name = &amplifier.name;
+        if !self.subtract_median {
+            raw.report.inform(format!(
+                "amplifier {name}: the fitted columns hold pixels with and without dark charge; without `subtract_median` a step \
+                 between them is taken for a part of the decay"
+            ));
+            return;
+        }
+        let (step, error) = transient.step();
+        raw.report.measure(Measurement::new("transient_level_step", step, unit).error(error).card(
+            format!("ECTSTEP{}", amplifier.short_name()),
+            format!("column transient: prescan - active [{unit}]"),
+        ));
+        let source = if transient.fit.level.is_some() { "a parameter of the fit" } else { "from the columns behind" };
+        raw.report.inform(format!(
+            "amplifier {name}: columns without dark charge lie at {} {unit} relative to the active ones ({source}); each kind \
+             is referred to its own level",
+            value_with_error(step, error)
+        ));
     }
 
     fn draw(
@@ -291,20 +341,25 @@ impl CorrectElectronicColumnTransient {
         transient: &ColumnTransient,
         unit: &str,
     ) {
-        let ColumnTransient { fit, medians, noise, .. } = transient;
-        let columns = self.columns(medians.len());
+        let fit = &transient.fit;
+        let width = transient.columns.len();
+        let columns = self.columns(width);
         // the plateau beside the fitted columns, as far again
-        let shown = (2 * columns.end).min(medians.len());
-        let x: Vec<f64> = (0..shown).map(|c| c as f64).collect();
-        let mut points = Points::new(&x, &medians[..shown]);
-        if let Some(noise) = noise {
-            points = points.y_errors(vec![*noise; shown]);
-        }
+        let drawn = 0..(2 * columns.end).min(width);
+        let of_kind = |kind: Kind| {
+            let chosen: Vec<usize> = drawn.clone().filter(|&c| transient.columns[c].kind == kind).collect();
+            let points = Points::new(chosen.iter().map(|&c| c as f64), chosen.iter().map(|&c| transient.median(c)));
+            let errors: Vec<f64> = chosen.iter().map(|&c| transient.columns[c].error).collect();
+            let points = if errors.iter().all(|e| e.is_finite()) { points.y_errors(errors) } else { points };
+            (!chosen.is_empty()).then_some(points)
+        };
+        let kinds = [of_kind(Kind::Active), of_kind(Kind::Empty)];
+        let both = kinds.iter().all(Option::is_some);
         let (from, to) = (columns.start as f64, columns.end.saturating_sub(1) as f64);
         let mut note = Note::fit_results();
-        for (k, e) in fit.exponentials.iter().enumerate() {
+        for (k, e) in fit.exponentials.iter().enumerate().filter(|_| !fit.is_flat()) {
             let index = if fit.exponentials.len() > 1 { format!("_{}", k + 1) } else { String::new() };
-            note = note.value(format!("A{index} [{unit}]"), e.amplitude, e.amplitude_error).value(
+            note = note.value(format!("A{index} [{}]", shown(unit)), e.amplitude, e.amplitude_error).value(
                 format!("μ{index} [1/column]"),
                 e.rate,
                 e.rate_error,
@@ -316,23 +371,30 @@ impl CorrectElectronicColumnTransient {
         note = note.entry("residual sum", value_with_error(fit.residual_sum, f64::NAN));
         let mut panel = Panel::new()
             .x(" column number ")
-            .y(format!("(electronic-tail) baseline [{unit}]"))
+            .y(format!("(electronic-tail) baseline [{}]", shown(unit)))
             .integer_x()
             .guide(Guide::horizontal(0.0).dotted().colour(Colour::GREY))
-            .points(points)
             .note(note);
-        if !fit.verdict.has(FitVerdict::TOO_FEW_DATA) {
+        let looks = [("active columns", Colour::BLACK), ("prescan and overscan", Colour::BLUE)];
+        for (points, (label, colour)) in kinds.into_iter().zip(looks) {
+            if let Some(points) = points {
+                panel = panel.points(if both { points.filled(colour).label(label) } else { points });
+            }
+        }
+        if fit.is_flat() {
+            panel = panel.note(Note::new(Anchor::Free, ["nothing decays along the columns"]).boxed());
+        } else if !fit.verdict.has(FitVerdict::TOO_FEW_DATA) {
             panel = panel.line(Line::function(from, to, 400, |c| fit.value(c)));
         }
-        if let Some(note) = fit.verdict.note() {
-            panel = panel.note(note.at(crate::plot::Anchor::BottomRight));
+        if let Some(note) = fit.verdict.note().filter(|_| !fit.is_flat() || fit.verdict.has(FitVerdict::CONTRADICTED)) {
+            panel = panel.note(note);
         }
         let mut chain = raw.chain.clone();
         chain.push(context.entry.tag.to_owned());
         let figure = Figure::new(format!("CorrectElectronicColumnTransient_ETfit_{}", amplifier.name))
             .titles(&format!("Column transient, amplifier {}", amplifier.name), &raw.source.label, &chain)
             .panel(panel)
-            .caption("Medians of the first columns read, relative to those behind, and the decay fitted to them.");
+            .caption("Medians of the first columns read, relative to those of their kind behind, and the decay fitted to them.");
         raw.report.figure(figure);
     }
 }

@@ -3,7 +3,7 @@
 use ndarray::Array2;
 use rayon::prelude::*;
 
-use super::regression::{Combination, Sums, Weights};
+use super::regression::{Combination, ScatterErrors, Sums, Weights};
 use super::signals::{Signal, in_readout_order};
 use super::{CHANCE, CorrelatedNoise, CorrelatedNoiseProcess, WeightScope};
 use crate::image::user_region::resolve_range;
@@ -72,6 +72,33 @@ fn sums_of_rows(noise: &[Signal], index: usize, sources: &[Source]) -> Vec<Sums>
         .collect()
 }
 
+/// Errors of the weights from the residuals; `None` when they are not determined.
+fn scatter_errors(
+    noise: &[Signal],
+    index: usize,
+    sources: &[Source],
+    total: &Sums,
+    fit: &Combination,
+) -> Option<Vec<f64>> {
+    let (rows, cols) = noise[index].noise.dim();
+    let none = ScatterErrors::new(total, fit)?;
+    let of_rows: Vec<ScatterErrors> = (0..rows)
+        .into_par_iter()
+        .map(|row| {
+            let mut errors = none.clone();
+            let mut x = vec![0.0; sources.len()];
+            for col in (0..cols).filter(|col| serves(noise, index, sources, row, *col)) {
+                x.iter_mut().zip(sources).for_each(|(x, s)| *x = value(noise, *s, row, col));
+                errors.add_point(noise[index].noise[[row, col]], &x);
+            }
+            errors
+        })
+        .collect();
+    let mut total = none;
+    of_rows.iter().for_each(|row| total.add(row));
+    Some(total.errors())
+}
+
 /// Corrections of all amplifiers, from the uncorrected image.
 pub(super) fn corrections(
     process: &CorrelatedNoiseProcess,
@@ -87,7 +114,10 @@ pub(super) fn corrections(
         let mut total = Sums::new(sources.len());
         rows.iter().for_each(|row| total.add(row));
         let all = all_of(sources.len());
-        let combination = total.solve(all);
+        let combination = total.solve(all).map(|fit| {
+            let errors = scatter_errors(noise, index, &sources, &total, &fit);
+            Combination { errors: errors.unwrap_or(fit.errors), ..fit }
+        });
         let enough = POINTS_PER_SIGNAL * sources.len();
         let mut significance = Significance::default();
         let (pixels, own_rows) = match process.weights {

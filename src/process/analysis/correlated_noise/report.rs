@@ -8,7 +8,7 @@ use super::{CorrelatedNoise, CorrelatedNoiseProcess, WeightScope};
 use crate::image::RawData;
 use crate::image::report::{InfoValue, Table};
 use crate::plot::{Axis, DataText, Figure, Histogram, ImagePlot, Palette, Panel, value_with_error};
-use crate::process::analysis::units::unit_of_image;
+use crate::process::analysis::units::{shown, unit_of_image};
 use crate::process::{Context, Measurement};
 use crate::stats::histogram;
 use crate::stats::robust;
@@ -31,6 +31,8 @@ pub(super) fn report(
     let place = if in_overscan { "overscan" } else { "empty active" };
     for (index, (amplifier, result)) in amplifiers.iter().zip(results).enumerate() {
         let short = amplifier.short_name();
+        // what is left as it is has the noise that it had
+        let after = if result.applied { result.after } else { result.before };
         let relative = (2.0 * result.points.max(1) as f64).sqrt();
         let error = |sigma: f64| sigma / relative;
         raw.report.measure(
@@ -40,8 +42,8 @@ pub(super) fn report(
                 .card(format!("CNSIGB{short}"), format!("correlated noise: sigma before [{unit}]")),
         );
         raw.report.measure(
-            Measurement::new("noise_after", result.after, unit)
-                .error(error(result.after))
+            Measurement::new("noise_after", after, unit)
+                .error(error(after))
                 .amplifier(&amplifier.name)
                 .card(format!("CNSIGA{short}"), format!("correlated noise: sigma after [{unit}]"))
                 .info_branch(format!("{}_correlated_noise_after", amplifier.name)),
@@ -71,7 +73,7 @@ pub(super) fn report(
                         .amplifier(&amplifier.name),
                 );
             }
-            let text = |c: &f64| if c.is_finite() { format!("{c:+.3}") } else { "unknown".into() };
+            let text = |c: &f64| signed(*c);
             correlations.push(format!("{with} {} → {}", text(before), text(after)));
         }
         let outcome = if result.applied {
@@ -98,6 +100,15 @@ pub(super) fn report(
     raw.report.table(table(&amplifiers.iter().map(|a| a.name.clone()).collect::<Vec<_>>(), results, unit));
     if context.wants_figures() {
         draw(raw, context, noise, results, name, unit);
+    }
+}
+
+/// A correlation with its sign, which a zero has not.
+fn signed(correlation: f64) -> String {
+    match format!("{correlation:+.3}").as_str() {
+        _ if !correlation.is_finite() => "unknown".into(),
+        "+0.000" | "-0.000" => "0.000".into(),
+        text => text.replace('-', "−"),
     }
 }
 
@@ -136,7 +147,8 @@ fn table(names: &[String], results: &[CorrelatedNoise], unit: &str) -> Table {
         .iter()
         .enumerate()
         .map(|(k, r)| {
-            let mut row = vec![k as f64, f64::from(u8::from(r.applied)), r.before, r.after];
+            let after = if r.applied { r.after } else { r.before };
+            let mut row = vec![k as f64, f64::from(u8::from(r.applied)), r.before, after];
             row.extend(&r.correlation_before);
             row.extend(&r.correlation_after);
             row.extend([r.points as f64, r.chance]);
@@ -164,7 +176,7 @@ fn draw(
         let values: Vec<Vec<f64>> = results.iter().map(of).collect();
         let image = Array2::from_shape_fn((n, n), |(r, c)| if r == c { f64::NAN } else { values[r][c] });
         let texts = (0..n).flat_map(|r| (0..n).map(move |c| (r, c))).filter(|(r, c)| r != c);
-        let texts: Vec<_> = texts.map(|(r, c)| (c as f64, r as f64, format!("{:+.3}", values[r][c]))).collect();
+        let texts: Vec<_> = texts.map(|(r, c)| (c as f64, r as f64, signed(values[r][c]))).collect();
         let plot = ImagePlot::new(image).range(-1.0, 1.0).palette(Palette::Diverging).colour_label("correlation");
         Panel::image_of(plot)
             .title(title)
@@ -192,8 +204,10 @@ fn draw(
         let limit = 5.0 * signal.sigma;
         let centre = robust::median(&after);
         let shifted: Vec<f64> = after.iter().map(|x| x - centre).collect();
-        let mut panel =
-            Panel::new().title(format!("amplifier {}", amplifier.name)).x(format!("noise [{unit}]")).y("pixels");
+        let mut panel = Panel::new()
+            .title(format!("amplifier {}", amplifier.name))
+            .x(format!("noise [{}]", shown(unit)))
+            .y("pixels");
         for (values, label, is_reference) in [(&before, "before", true), (&shifted, "after", false)] {
             if let Ok(bins) = histogram::Histogram::window(values, -limit, limit, NOISE_BINS) {
                 let drawn = Histogram::uniform(-limit, limit, bins.contents()).label(label);

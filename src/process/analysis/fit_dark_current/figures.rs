@@ -5,6 +5,7 @@ use crate::image::root_objects::{RootFunction, RootHistogram, RootObject, RootOb
 use crate::image::{Amplifier, RawData};
 use crate::plot::{Anchor, Axis, Colour, Figure, Guide, Histogram, Line, Marker, Note, Panel, Points, Shape};
 use crate::process::Context;
+use crate::process::analysis::units::{shown, unit_of_image};
 use crate::stats::dark_current::DarkCurrentSettings;
 use crate::stats::histogram::Histogram as Counts;
 
@@ -19,7 +20,8 @@ pub(super) fn draw(
     unmasked: Option<&[f64]>,
 ) {
     let fit = &result.fit;
-    let unit = if process.image.ends_with("_e") { "e-" } else { "ADU" };
+    let unit = shown(unit_of_image(&process.image));
+    let unit = unit.as_str();
     let counts = fit.histogram.contents();
     let (lo, hi) = (fit.histogram.lo(), fit.histogram.hi());
     let x_label = format!("Pixel Charge [{unit}]");
@@ -84,7 +86,8 @@ pub(super) fn root_objects(
     unmasked: Option<&[f64]>,
 ) -> RootObjects {
     let fit = &result.fit;
-    let unit = if process.image.ends_with("_e") { "e-" } else { "ADU" };
+    let unit = shown(unit_of_image(&process.image));
+    let unit = unit.as_str();
     let range = (fit.histogram.lo(), fit.histogram.hi());
     let samples = (8 * fit.histogram.n_bins()).clamp(400, 4000);
     let at = |i: usize| fit.curve(range.0 + (range.1 - range.0) * i as f64 / samples as f64);

@@ -76,7 +76,7 @@ impl SKImageProcess for FitDarkCurrentProcess {
         let fit =
             dark_current::fit_pixels(&sample.values, &settings).map_err(|e| ProcessError::Failed(e.to_string()))?;
         let result = DarkCurrentFit { fit, total_pixels: sample.total_pixels };
-        self.judge(raw, &amplifier, &settings, &result);
+        self.judge(raw, &amplifier, &result);
         self.report(raw, &amplifier, &settings, &result, sample.from_image);
         if context.wants_figures() {
             figures::draw(self, raw, context, &amplifier, &settings, &result, sample.unmasked.as_deref());
@@ -227,7 +227,7 @@ impl FitDarkCurrentProcess {
     }
 
     /// Warnings about what may be wrong with the result (spec 03 §1.12).
-    fn judge(&self, raw: &mut RawData, amplifier: &Amplifier, settings: &DarkCurrentSettings, result: &DarkCurrentFit) {
+    fn judge(&self, raw: &mut RawData, amplifier: &Amplifier, result: &DarkCurrentFit) {
         let fit = &result.fit;
         let who = format!("amplifier {}", amplifier.name);
         for warning in &fit.warnings {
@@ -238,12 +238,6 @@ impl FitDarkCurrentProcess {
                 "{who}: the dark-current fit is contradicted by its residuals (χ² {:.0} for {} degrees of freedom): its values may be \
                  wrong by more than their errors; look at the figure, raise `n_peaks` or narrow the window",
                 fit.goodness.chi2, fit.goodness.ndf
-            ));
-        }
-        if fit.status.has(Status::TOO_FEW_DATA) {
-            raw.report.warn(format!(
-                "{who}: no fit: {} pixels in the window {:?} ADU fill {} bins, more than the free parameters are needed",
-                fit.included_pixels, settings.window, fit.used_bins
             ));
         }
     }

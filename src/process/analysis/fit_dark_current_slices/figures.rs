@@ -4,6 +4,7 @@ use super::{Parameter, SliceAxis, SliceFit, SliceFits, Slicing, title};
 use crate::image::{Amplifier, RawData};
 use crate::plot::{Anchor, Axis, Colour, Figure, Histogram, Line, Note, Panel, Points, value_with_error};
 use crate::process::analysis::gaussian_histogram::gaussian_panel;
+use crate::process::analysis::units::shown;
 use crate::stats::dark_current::DarkCurrentFit;
 use crate::stats::gaussian_fit::{GaussianFitSettings, StartRule, fit_gaussian};
 use crate::stats::histogram::BinRule;
@@ -124,7 +125,7 @@ pub(super) fn draw_fits(
             let mut note = Note::fit_results().chi2(fit.objective, usize::try_from(fit.ndf).unwrap_or(0));
             for parameter in Parameter::ALL {
                 let q = parameter.of(slice);
-                note = note.value(format!("{} [{}]", parameter.name(), parameter.unit()), q.value, q.error);
+                note = note.value(format!("{} [{}]", parameter.name(), shown(parameter.unit())), q.value, q.error);
             }
             panel = panel.line(Line::function(lo, hi, samples, curve)).note(note);
         }

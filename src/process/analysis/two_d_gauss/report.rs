@@ -6,6 +6,7 @@ use super::model::{CAL, DC, Lattice, N, NAMES, Peaks, SIG, THETA};
 use crate::image::RawData;
 use crate::image::report::{InfoValue, Table};
 use crate::plot::{Contours, Figure, ImagePlot, Note, Panel, value_with_error};
+use crate::process::analysis::units::shown;
 use crate::process::{Context, Measurement};
 use ndarray::Array2;
 
@@ -14,8 +15,8 @@ pub(super) fn report(raw: &mut RawData, fit: &PairFit, histogram: &PairHistogram
     let gain_unit = format!("{unit}/e-");
     let rows = [
         (THETA, "correlation_angle", "rad", "TDGTHETA", "correlation angle [rad]"),
-        (DC, "dark_current_L", "e-", "TDGDCL", "dark current of L [e-/bin/img]"),
-        (DC + 1, "dark_current_U", "e-", "TDGDCU", "dark current of U [e-/bin/img]"),
+        (DC, "dark_current_L", "e-", "TDGDCL", "lambda of L [e-/bin/img]"),
+        (DC + 1, "dark_current_U", "e-", "TDGDCU", "lambda of U [e-/bin/img]"),
         (SIG, "noise_L", unit, "TDGSIGL", "noise of L"),
         (SIG + 1, "noise_U", unit, "TDGSIGU", "noise of U"),
         (CAL, "gain_L", &gain_unit, "TDGCALL", "gain of L"),
@@ -112,16 +113,16 @@ pub(super) fn draw(
     for (k, name) in [
         (DC, "λ_{L} [e⁻]".to_owned()),
         (DC + 1, "λ_{U} [e⁻]".to_owned()),
-        (SIG, format!("σ_{{L}} [{unit}]")),
-        (SIG + 1, format!("σ_{{U}} [{unit}]")),
-        (CAL, format!("k_{{L}} [{unit}/e⁻]")),
-        (CAL + 1, format!("k_{{U}} [{unit}/e⁻]")),
+        (SIG, format!("σ_{{L}} [{}]", shown(unit))),
+        (SIG + 1, format!("σ_{{U}} [{}]", shown(unit))),
+        (CAL, format!("k_{{L}} [{}/e⁻]", shown(unit))),
+        (CAL + 1, format!("k_{{U}} [{}/e⁻]", shown(unit))),
     ] {
         note = note.value(name, fit.values[k], fit.errors[k]);
     }
     let mut panel = Panel::image_of(plot)
-        .x(format!("L side [{unit}]"))
-        .y(format!("U side [{unit}]"))
+        .x(format!("L side [{}]", shown(unit)))
+        .y(format!("U side [{}]", shown(unit)))
         .equal_aspect()
         .contours(Contours::new(&centres, &centres, model, &levels))
         .note(note);
