@@ -160,9 +160,12 @@ pub fn noise_floor(spectrum: &Spectrum, lines: &[SpectralLine]) -> Option<NoiseF
     let found = exponents.filter_map(|g| floor_with(spectrum, &free, g)).filter(|f| f.corner < 0.5 * highest);
     // an exponent at the end of the range, too, says that the spectrum falls all over
     let best = found.min_by(|a, b| a.chi2_ndf.total_cmp(&b.chi2_ndf)).filter(|best| best.exponent > SMALLEST_EXPONENT);
-    let better = |best: &NoiseFloor| (simple.chi2_ndf - best.chi2_ndf) * ndf > BETTER * best.chi2_ndf.max(1.0);
+    let worse =
+        |one: &NoiseFloor, best: &NoiseFloor| (one.chi2_ndf - best.chi2_ndf) * ndf > BETTER * best.chi2_ndf.max(1.0);
+    // a random walk has a cause; exponents near it only fit the chance in the lowest bins
+    let walk = floor_with(spectrum, &free, RANDOM_WALK);
     let best = match best {
-        Some(best) if better(&best) => best,
+        Some(best) if worse(&simple, &best) => walk.filter(|walk| !worse(walk, &best)).unwrap_or(best),
         _ if simple.chi2_ndf < UNFIT => simple,
         Some(best) => best,
         None => return plateau(spectrum, &free),

@@ -79,7 +79,7 @@ fn seed_panel(result: &CalibrationConstant, unit: &str) -> Panel {
                 seed.peaks.iter().map(|p| p.height.max(0.7)).collect::<Vec<_>>(),
             )
             .marker(Marker::open(Shape::Circle, Colour::BLACK).size(7.0))
-            .label("found peaks, with their prominence in standard deviations"),
+            .label("found peaks (prominence in σ)"),
         )
         .text(DataText::new(prominences).shift(12.0, 7.0).halo())
         .guide(Guide::vertical(seed.low).solid().label("ignoring pixels below"));
