@@ -130,6 +130,9 @@ fn read(
         let one = histogram::Histogram::window(&values, lo, hi, bins).map_err(|e| BenchError::Data(e.to_string()))?;
         counts.iter_mut().zip(one.contents()).for_each(|(sum, n)| *sum += n);
     }
+    if pixels == 0 {
+        return Err(BenchError::Data(format!("{label}: the mask leaves no pixel (--fullmask none takes all)")));
+    }
     Ok(Set { label, files: files.len(), pixels, counts, unit })
 }
 

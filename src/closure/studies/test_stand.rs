@@ -1,7 +1,7 @@
 //! All five processes of the test bench together, on raw images of gains from 1.3 to 43 ADU/e⁻ and single-sample noises
 //! from 2 to 6 e⁻: clean, with an interference line and 1/f noise, and with charge lost from skip to skip.
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::super::case::{Analysed, Case, Findings, Quantity, chain, merged};
 use super::super::{Extent, Study};
