@@ -14,10 +14,10 @@ use crate::stats::histogram;
 /// Options of `panaSKImg pcd`.
 #[derive(Debug, Clone, PartialEq, Args)]
 pub struct PcdArgs {
-    /// Data sets: one pattern (quoted) each
+    /// The same
     #[arg(short = 'd', long = "data", num_args = 1.., value_name = "PATTERN")]
     pub data: Vec<String>,
-    /// The same
+    /// Data sets: one pattern (quoted) each
     #[arg(value_name = "PATTERN")]
     pub patterns: Vec<String>,
     /// Extensions with data and mask, numbers or EXTNAMEs

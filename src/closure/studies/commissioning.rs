@@ -82,7 +82,7 @@ fn cases(extent: Extent) -> Vec<Case> {
     }
 
     // on a bin of the transform, and between two
-    let lines: &[f64] = if extent == Extent::Fast { &[8.0] } else { &[8.0, 8.37, 20.5] };
+    let lines: &[f64] = if extent == Extent::Fast { &[8.37] } else { &[8.0, 8.1, 8.25, 8.37, 8.5, 8.8, 20.1, 20.5] };
     for &bin in lines {
         let frequency = bin / (64.0 * SAMPLE);
         let noise = json!({"sigma1": 3.0, "lines": [{"freq": frequency, "amplitude": 1.0, "phase": "random"}]});
