@@ -47,13 +47,13 @@ const COLUMNS: [usize; 2] = [100, 144];
 
 fn cases(extent: Extent) -> Vec<Case> {
     // gain, noise of a sample and skips: 0.16 to 0.18 e⁻ after averaging
-    let stands: &[(f64, f64, usize)] = match extent {
-        Extent::Fast => &[(10.0, 2.0, 150)],
-        Extent::Full => &[(1.3, 2.0, 150), (5.0, 3.0, 300), (10.0, 4.0, 500), (43.0, 6.0, 1200)],
+    let (stands, rows): (&[(f64, f64, usize)], usize) = match extent {
+        Extent::Fast => (&[(10.0, 1.3, 60)], 20),
+        Extent::Full => (&[(1.3, 2.0, 150), (5.0, 3.0, 300), (10.0, 4.0, 500), (43.0, 6.0, 1200)], 40),
     };
     let mut cases = Vec::new();
     for &(gain, sigma1, skips) in stands {
-        let base = json!({"rows": 40, "active_cols": COLUMNS[0], "prescan_cols": 4, "overscan_cols": 40, "skips": skips,
+        let base = json!({"rows": rows, "active_cols": COLUMNS[0], "prescan_cols": 4, "overscan_cols": 40, "skips": skips,
             "t_skip": SAMPLE, "gain": gain, "adc_bits": 20, "noise": {"sigma1": sigma1}, "lambda_image": 0.7});
         let process = chain(&[
             ("CompressSkipperProcess", json!({})),
