@@ -175,7 +175,7 @@ fn raw_skips_are_drawn() {
 fn averaged_skips_have_no_transient() {
     let products = Products::new();
     let run = run_in(products.folder(), &["transient", &products.waders(), "-r", "3", "-c", "10", "--skips", "1"]);
-    assert_eq!((run.code, run.err.lines().count()), (1, 1), "{} {}", run.out, run.err);
+    assert_eq!((run.code, run.err.lines().count()), (2, 1), "{} {}", run.out, run.err);
     assert!(run.err.contains("averaged already"), "{}", run.err);
 }
 
