@@ -151,14 +151,12 @@ fn ranges(text: &str) -> Result<FitRanges, UsageError> {
 
 /// Id of a monitor element by any of its names.
 fn element(name: &str) -> Result<u16, UsageError> {
-    if let Some(description) = catalogue::find(name) {
+    let by_id = || name.parse().ok().and_then(catalogue::by_id);
+    if let Some(description) = catalogue::find(name).or_else(by_id) {
         return Ok(description.id);
     }
-    let near = catalogue::CATALOGUE
-        .iter()
-        .max_by(|a, b| strsim::jaro_winkler(name, a.name).total_cmp(&strsim::jaro_winkler(name, b.name)));
-    let hint = near.map(|d| format!("; did you mean {}?", d.name)).unwrap_or_default();
-    Err(UsageError::Other(format!("--trend-me {name}: there is no monitor element of this name{hint}")))
+    let hint = crate::dqm::elements::config::nearest(name);
+    Err(UsageError::Other(format!("--trend-me {name}: there is no monitor element of this name or id{hint}")))
 }
 
 /// Runs to be shaded, from a JSON list of [first, last, label].
@@ -193,6 +191,8 @@ mod tests {
     fn elements_are_known_by_all_their_names() {
         assert_eq!(element("MEPedestalMu").unwrap(), 30);
         let error = element("MEMeanDCperRows").unwrap_err().to_string();
-        assert!(error.contains("MEMeanDCperRow?"), "{error}");
+        assert!(error.contains("perhaps MEMeanDCperRow is meant"), "{error}");
+        assert!(element("MEFoo").unwrap_err().to_string().ends_with("or id"));
+        assert_eq!(element("33").unwrap(), 33);
     }
 }

@@ -212,7 +212,9 @@ fn decide(surroundings: &Surroundings<'_>, arguments: Arguments, lists: &[TakenL
         config.warnings.iter().for_each(|w| say("warning", w));
         return Ok(Command::Information(information::dump(&config)));
     }
-    if arguments.dqm.dqm {
+    // Trends and evolutions are of the monitor and of nothing else; images are for neither.
+    let is_trend = arguments.dqm.dqm_trend.is_some() || !arguments.dqm.dqm_evolution.is_empty();
+    if arguments.dqm.dqm || (is_trend && arguments.infiles.is_empty()) {
         if !surroundings.has_dqm {
             return Err(UsageError::Other("this version has no data-quality monitor (--dqm)".into()));
         }

@@ -8,9 +8,27 @@
 use std::ffi::{CStr, CString, c_char, c_int, c_void};
 use std::path::Path;
 use std::ptr;
-use std::sync::Arc;
+use std::sync::{Arc, Once};
 
 use fitsio_sys as ffi;
+
+unsafe extern "C" {
+    /// Fills cfitsio's table of random numbers for subtractive dithering (imcompress.c).
+    fn fits_init_randoms() -> c_int;
+}
+
+/// Makes cfitsio's table of dithers before any thread reads a pixel.
+///
+/// cfitsio makes it when the first dithered tile is read, but publishes the table before it is filled: a second thread
+/// that reads at the same time finds zeros in it, and its pixels are off by up to half a quantum.
+fn make_dithers() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        // SAFETY: the function takes no arguments and locks what it writes. A failure (no memory for the 40 kB) leaves
+        // the table empty; cfitsio tries again, and reports it, where it needs the table.
+        let _ = unsafe { fits_init_randoms() };
+    });
+}
 
 /// Status and text of a failed call.
 #[derive(Debug, Clone)]
@@ -81,6 +99,7 @@ impl Handle {
         if status != 0 || file.is_null() {
             return Err(error(status));
         }
+        make_dithers();
         Ok(Self { file, _memory: memory, hdu: 0 })
     }
 

@@ -4,7 +4,7 @@
 //! HDU with its `DATASUM` and `CHECKSUM`. NaN stands for missing pixels.
 
 use std::borrow::Cow;
-use std::io::Write;
+use std::io::{self, Write};
 use std::path::Path;
 
 use ndarray::Array2;
@@ -17,6 +17,9 @@ use crate::atomic_file::AtomicFile;
 
 /// FITS files consist of blocks of this many bytes.
 const BLOCK: usize = 2880;
+
+/// Pixels that are turned into bytes at a time: both copies fit the cache.
+const PIECE: usize = 1 << 16;
 
 /// A FITS file to be: images with their headers, in order.
 #[derive(Debug, Default)]
@@ -55,18 +58,12 @@ impl<'a> FitsWriter<'a> {
         self.hdus.push((header, Pixels::Bytes(pixels), None));
     }
 
-    /// The bytes of the HDUs, in order.
-    fn parts(&self) -> Vec<Vec<u8>> {
-        let extensions = self.hdus.len() > 1;
-        let numbered = self.hdus.par_iter().enumerate();
-        numbered
-            .map(|(position, (header, pixels, planes))| hdu_bytes(position, extensions, header, pixels, *planes))
-            .collect()
-    }
-
     /// The bytes of the file.
     pub fn to_bytes(&self) -> Vec<u8> {
-        self.parts().concat()
+        let mut bytes = Vec::new();
+        // Writing to memory does not fail.
+        let _ = self.write_to(&mut bytes);
+        bytes
     }
 
     /// Writes the file, bzip2-compressed if asked for. It appears complete or not at all.
@@ -75,46 +72,83 @@ impl<'a> FitsWriter<'a> {
     /// What the operating system says.
     pub fn write(&self, path: &Path, bzip2: bool) -> Result<(), FitsError> {
         let error = |source| FitsError::Io { action: "writing".to_owned(), source };
-        let parts = self.parts();
         let mut file = AtomicFile::create(path).map_err(error)?;
         if bzip2 {
             let mut encoder = bzip2::write::BzEncoder::new(file, bzip2::Compression::default());
-            parts.iter().try_for_each(|bytes| encoder.write_all(bytes)).map_err(error)?;
+            self.write_to(&mut encoder).map_err(error)?;
             file = encoder.finish().map_err(error)?;
         } else {
-            parts.iter().try_for_each(|bytes| file.write_all(bytes)).map_err(error)?;
+            self.write_to(&mut file).map_err(error)?;
         }
         file.commit().map_err(error)
     }
+
+    /// Writes the HDUs in order. The pixels are turned into bytes piece by piece: memory does not grow with the image.
+    fn write_to(&self, out: &mut (impl Write + Send)) -> io::Result<()> {
+        let several = self.hdus.len() > 1;
+        for (position, (header, pixels, planes)) in self.hdus.iter().enumerate() {
+            match pixels {
+                Pixels::Real(pixels) => {
+                    let (rows, cols) = pixels.dim();
+                    let pixels = pixels.as_standard_layout();
+                    let pixels = pixels.as_slice().unwrap_or_default();
+                    let sum = pixels.par_chunks(PIECE).map(sum_of_reals).reduce(|| 0, add);
+                    out.write_all(&header_bytes(position, several, header, (rows, cols), -64, *planes, sum))?;
+                    write_reals(pixels, out)?;
+                }
+                Pixels::Bytes(pixels) => {
+                    let mut data: Vec<u8> = pixels.iter().copied().collect();
+                    data.resize(data.len().next_multiple_of(BLOCK), 0);
+                    let sum = checksum(&data);
+                    out.write_all(&header_bytes(position, several, header, pixels.dim(), 8, *planes, sum))?;
+                    out.write_all(&data)?;
+                }
+            }
+        }
+        Ok(())
+    }
 }
 
-fn hdu_bytes(
-    position: usize,
-    extensions: bool,
-    header: &Header,
-    pixels: &Pixels<'_>,
-    planes: Option<usize>,
-) -> Vec<u8> {
-    let ((rows, cols), bitpix, data) = match pixels {
-        Pixels::Real(pixels) => {
-            let mut data = vec![0; (pixels.len() * 8).next_multiple_of(BLOCK)];
-            data.chunks_exact_mut(8).zip(pixels.iter()).for_each(|(bytes, x)| bytes.copy_from_slice(&x.to_be_bytes()));
-            (pixels.dim(), Card::new("BITPIX", -64, "64-bit floating point"), data)
-        }
-        Pixels::Bytes(pixels) => {
-            let mut data: Vec<u8> = pixels.iter().copied().collect();
-            data.resize(pixels.len().next_multiple_of(BLOCK), 0);
-            (pixels.dim(), Card::new("BITPIX", 8, "unsigned 8-bit integers"), data)
-        }
+/// Writes pixels as big-endian doubles, filled up to whole blocks; the next piece is encoded while one is written.
+fn write_reals(pixels: &[f64], out: &mut (impl Write + Send)) -> io::Result<()> {
+    let encode = |piece: &[f64], bytes: &mut Vec<u8>| {
+        bytes.resize(piece.len() * 8, 0);
+        bytes.chunks_exact_mut(8).zip(piece).for_each(|(bytes, x)| bytes.copy_from_slice(&x.to_be_bytes()));
     };
+    let (mut ready, mut next) = (Vec::new(), Vec::new());
+    for piece in pixels.chunks(PIECE) {
+        let (written, ()) = rayon::join(|| out.write_all(&ready), || encode(piece, &mut next));
+        written?;
+        std::mem::swap(&mut ready, &mut next);
+    }
+    out.write_all(&ready)?;
+    let length = pixels.len() * 8;
+    out.write_all(&vec![0; length.next_multiple_of(BLOCK) - length])
+}
 
+/// The checksum of pixels as they are stored.
+fn sum_of_reals(pixels: &[f64]) -> u32 {
+    let halves = pixels.iter().map(|x| x.to_bits()).map(|bits| (bits >> 32) + (bits & 0xffff_ffff));
+    fold(halves.sum())
+}
+
+/// The header of an HDU in whole blocks, with the checksums of its data and of all of it.
+fn header_bytes(
+    position: usize,
+    several: bool,
+    header: &Header,
+    (rows, cols): (usize, usize),
+    bitpix: i64,
+    planes: Option<usize>,
+    data_sum: u32,
+) -> Vec<u8> {
     let mut structural = vec![
         if position == 0 {
             Card::new("SIMPLE", true, "conforms to the FITS standard")
         } else {
             Card::new("XTENSION", "IMAGE", "image extension")
         },
-        bitpix,
+        Card::new("BITPIX", bitpix, if bitpix == 8 { "unsigned 8-bit integers" } else { "64-bit floating point" }),
         Card::new("NAXIS", if planes.is_some() { 3 } else { 2 }, "number of axes"),
         Card::new("NAXIS1", cols, "columns"),
         Card::new("NAXIS2", rows / planes.unwrap_or(1), "rows"),
@@ -123,12 +157,11 @@ fn hdu_bytes(
     if position > 0 {
         structural.push(Card::new("PCOUNT", 0, "no group parameters"));
         structural.push(Card::new("GCOUNT", 1, "one group"));
-    } else if extensions {
+    } else if several {
         structural.push(Card::new("EXTEND", true, "there are extensions"));
     }
     let mut bytes = Vec::new();
     structural.iter().chain(header.cards()).for_each(|card| format_card(card, &mut bytes));
-    let data_sum = checksum(&data);
     format_card(&Card::new("DATASUM", data_sum.to_string(), "checksum of the data"), &mut bytes);
     let place = bytes.len() + 11;
     format_card(&Card::new("CHECKSUM", "0000000000000000", "checksum of the HDU"), &mut bytes);
@@ -138,7 +171,6 @@ fn hdu_bytes(
     bytes.resize(bytes.len().next_multiple_of(BLOCK), b' ');
     let whole = add(checksum(&bytes), data_sum);
     bytes[place..place + 16].copy_from_slice(&encode_checksum(whole));
-    bytes.extend_from_slice(&data);
     bytes
 }
 
@@ -234,10 +266,27 @@ mod tests {
             let pixels = Array2::from_shape_fn((2, 3), |(r, c)| f64::from(seed) * 1.7 + (r * 7 + c) as f64);
             let flags = pixels.mapv(|x| x as u8);
             for pixels in [Pixels::Real(Cow::Borrowed(&pixels)), Pixels::Bytes(Cow::Borrowed(&flags))] {
-                let bytes = hdu_bytes(0, false, &header(), &pixels, None);
+                let bytes = FitsWriter { hdus: vec![(header(), pixels, None)] }.to_bytes();
                 assert_eq!(bytes.len() % BLOCK, 0);
                 assert_eq!(checksum(&bytes), u32::MAX, "FITS 4.0 appendix J: all ones");
             }
+        }
+    }
+
+    /// More pixels than one piece holds, rows that are not contiguous, and an empty image: bytes as written one by one.
+    #[test]
+    fn pieces_join_without_a_seam() {
+        let wide = Array2::from_shape_fn((257, 600), |(r, c)| (r * 1000 + c) as f64 - 0.25);
+        let turned = wide.clone().reversed_axes();
+        for pixels in [wide, turned, Array2::zeros((0, 5))] {
+            let mut writer = FitsWriter::new();
+            writer.push(header(), Cow::Borrowed(&pixels));
+            let bytes = writer.to_bytes();
+            let data: Vec<u8> = pixels.iter().flat_map(|x| x.to_be_bytes()).collect();
+            let start = bytes.len() - data.len().next_multiple_of(BLOCK);
+            assert_eq!(bytes[start..start + data.len()], data);
+            assert!(bytes[start + data.len()..].iter().all(|byte| *byte == 0));
+            assert_eq!((bytes.len() % BLOCK, checksum(&bytes)), (0, u32::MAX));
         }
     }
 }

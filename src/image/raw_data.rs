@@ -189,7 +189,8 @@ impl RawData {
         })
     }
 
-    /// The name under which an image is stored: resolves the old name `pedestal_subtracted`.
+    /// The name under which an image is stored: resolves the old name `pedestal_subtracted`, and `raw` of an image that
+    /// has one value per pixel: that is its `mean_compressed`, as long as nothing was added to it.
     pub fn resolve_image_name<'a>(&'a self, name: &'a str) -> &'a str {
         let name = name.strip_prefix("image_").unwrap_or(name);
         if name == "pedestal_subtracted" {
@@ -203,6 +204,10 @@ impl RawData {
                 .map(String::as_str)
                 .find(|n| n.ends_with("_compressed_pedestal_subtracted"))
                 .unwrap_or(usual);
+        }
+        if name == "raw" && self.cube.is_none() && !self.images.contains_key(name) {
+            let before_addition = "mean_compressed_woExtraDC";
+            return if self.images.contains_key(before_addition) { before_addition } else { "mean_compressed" };
         }
         name
     }

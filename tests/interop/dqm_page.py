@@ -269,9 +269,10 @@ def main():
                 browser.screenshot(shots / f"{name}_light.png")
                 check_sorting(browser, page, "#matrix", 3, "down")
                 rows = check_sorting(browser, page, "#matrix", 0, "up")
-                if browser.evaluate("document.querySelector('table.problems') !== null"):
-                    check_sorting(browser, page, "table.problems", 0, "down")
-                    check_sorting(browser, page, "table.problems", 5, "up")
+                for table in ("#grouped-problems", "#single-problems"):
+                    if browser.evaluate(f"document.querySelector('{table}') !== null"):
+                        check_sorting(browser, page, table, 0, "down")
+                        check_sorting(browser, page, table, 5, "up")
                 counts = check_filters(browser, page)
                 done.append(f"{rows} rows sort, filters leave {counts[0]}, {counts[1]}, {counts[2]}")
                 if check_viewer(browser, page):

@@ -35,7 +35,8 @@ const PARAMETERS: [(&[u16], &str); 19] = [
     (
         &[100],
         r#"{"n_mad": 3, "q_max_adu": 100, "hot_pixel_fraction": 0.4, "mask_hot_rows": true, "hot_rows_fraction": 0.2,
-            "mask_hot_cols": true, "hot_cols_fraction": 0.2}"#,
+            "mask_hot_cols": true, "hot_cols_fraction": 0.2,
+            "allow_for_chance": true}"#,
     ),
     (&[110], r#"{"partitions": 25, "allowed_sigma_deviation": 0.75}"#),
     (&[111], r#"{"cutoff_sigma": 4}"#),
@@ -43,14 +44,14 @@ const PARAMETERS: [(&[u16], &str); 19] = [
     (&[113], r#"{"minimum_cluster_size": 3, "allowed_sigma_deviation": 10}"#),
     (
         &[50, 51, 52, 53, 54, 55, 56, 57],
-        r#"{"n_peaks": 3, "calibration": 10, "binning_size": -1, "x_min": -15, "x_max": 60, "mu_min": -1, "mu_max": 1,
+        r#"{"n_peaks": null, "calibration": 10, "binning_size": -1, "x_min": -15, "x_max": 60, "mu_min": -1, "mu_max": 1,
             "sigma_min": 0.01, "sigma_max": 3, "dc_min": 0.0001, "dc_max": 50, "gain_min": 8, "gain_max": 15,
             "do_calibration": true, "mask_clusters": false, "rows_to_mask": [], "cols_to_mask": [], "fit_options": "QR S L EM",
             "n_sigma_fit": null, "max_img_pcd": null}"#,
     ),
     (
         &[60, 61, 62, 63, 64],
-        r#"{"n_peaks": 3, "calibration": 10, "binning_size": 0.5, "x_min": -20, "x_max": 60, "mu_min": -1, "mu_max": 1,
+        r#"{"n_peaks": null, "calibration": 10, "binning_size": 0.5, "x_min": -20, "x_max": 60, "mu_min": -1, "mu_max": 1,
             "sigma_min": 0.01, "sigma_max": 3, "dc_min": 0.001, "dc_max": 50, "gain_min": 8, "gain_max": 15,
             "do_calibration": true, "mask_clusters": false, "rows_to_mask": [], "cols_to_mask": [], "fit_options": "QR S L EM",
             "n_sigma_fit": null, "max_img_pcd": null}"#,
@@ -200,8 +201,8 @@ impl Elements {
     }
 }
 
-/// A hint at the nearest name.
-fn nearest(name: &str) -> String {
+/// A hint at the nearest name; empty if none is near.
+pub fn nearest(name: &str) -> String {
     CATALOGUE
         .iter()
         .flat_map(|d| std::iter::once(d.name).chain(d.aliases()))
@@ -313,6 +314,11 @@ impl ElementConfig {
     /// A number that may be null.
     pub fn optional(&self, key: &str, amplifier: &Amplifier) -> Option<f64> {
         self.value(key, Some(amplifier)).as_f64()
+    }
+
+    /// Whether a parameter has another value than its default, or a test setting was given.
+    pub fn is_given(&self, key: &str) -> bool {
+        self.as_given.contains_key(key) || self.parameters.get(key) != Self::of(self.description).parameters.get(key)
     }
 
     /// A number that is the same for all amplifiers.

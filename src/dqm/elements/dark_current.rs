@@ -59,7 +59,8 @@ fn settings(config: &ElementConfig, amplifier: &Amplifier) -> Result<DarkCurrent
     if !(window.0 < window.1) {
         return Err(format!("`x_min` is {} and `x_max` is {}; x_min < x_max is expected", window.0, window.1));
     }
-    let n_peaks = get("n_peaks")?;
+    let calibration = get("calibration")?;
+    let n_peaks = config.optional("n_peaks", amplifier).unwrap_or_else(|| peaks_in(window.1, calibration));
     if !(1.0..1000.0).contains(&n_peaks) {
         return Err(format!("`n_peaks` is {n_peaks}; at least 1 peak is needed"));
     }
@@ -68,7 +69,7 @@ fn settings(config: &ElementConfig, amplifier: &Amplifier) -> Result<DarkCurrent
         window,
         bin_width: BinWidth::from_size(get("binning_size")?),
         n_peaks: n_peaks as usize,
-        calibration: get("calibration")?,
+        calibration,
         free_gain: config.truth("do_calibration"),
         limits: ParameterLimits {
             mu0: limits("mu")?,
@@ -79,6 +80,14 @@ fn settings(config: &ElementConfig, amplifier: &Amplifier) -> Result<DarkCurrent
         start: StartHints::default(),
         ..DarkCurrentSettings::default()
     })
+}
+
+/// Peaks up to the end of the window, zero electrons included, at least three: pixels in the window that no peak of the
+/// model accounts for widen the others and pull the gain.
+fn peaks_in(end: f64, calibration: f64) -> f64 {
+    const MOST: f64 = 60.0;
+    let beyond = (end / calibration).floor() + 1.0;
+    if beyond.is_finite() { beyond.clamp(3.0, MOST) } else { 3.0 }
 }
 
 /// The pixels of an amplifier that may be fitted.
@@ -341,6 +350,14 @@ impl Slices {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn all_peaks_of_the_window_are_modelled() {
+        assert_eq!(peaks_in(60.0, 10.0), 7.0);
+        assert_eq!(peaks_in(15.0, 10.0), 3.0);
+        assert_eq!(peaks_in(1e9, 10.0), 60.0);
+        assert_eq!(peaks_in(60.0, 0.0), 3.0);
+    }
 
     #[test]
     fn blocks_are_cut_at_the_last_line() {

@@ -279,6 +279,11 @@ pub struct MaskCounts {
     pub apart: bool,
 }
 
+/// A list: an array would be a tuple in a pickle.
+fn as_list<S: serde::Serializer>(numbers: &[usize; 4], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(numbers)
+}
+
 /// Regions of an amplifier: [first row, end of rows, first column, end of columns], ends excluded, from 0.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MaskRegions {
@@ -287,7 +292,9 @@ pub struct MaskRegions {
     /// CCD number.
     pub ccd: i64,
     /// Everything it reads.
+    #[serde(serialize_with = "as_list")]
     pub full: [usize; 4],
     /// Active pixels.
+    #[serde(serialize_with = "as_list")]
     pub active: [usize; 4],
 }

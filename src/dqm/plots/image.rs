@@ -214,6 +214,9 @@ fn picture(raw: &RawData, config: &ElementConfig, record: &ImageRecord, run: i64
     limits.sort_unstable();
     limits.dedup();
     for at in limits {
+        // Red alone disappears on a red map.
+        let casing = Stroke::new(Colour::WHITE).width(2.6);
+        panel = panel.guide(Guide::vertical(at as f64 + 0.5).stroke(casing));
         panel = panel.guide(Guide::vertical(at as f64 + 0.5).colour(Colour::RED));
     }
     let direction = raw.metadata.get("ampdir").map_or_else(|| "–".to_owned(), crate::fits::CardValue::to_text);

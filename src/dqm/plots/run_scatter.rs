@@ -76,12 +76,17 @@ pub(super) fn all_images(me: &MonitorElement, theirs: Theirs<'_>, with_errors: b
     Some(titled(wide(&figure_name(me)), me).panel(panel))
 }
 
-/// Percentiles 1 and 99 if some values lie so far outside that the others cannot be seen.
+/// Where most values are, if some lie so far outside that the others cannot be seen: percentiles 1 and 99 (spec 06 §5.4),
+/// or three interquartile ranges around the quartiles when one image of a short run, which is more than 1 %, lies there.
 fn crowded(values: &[f64]) -> Option<(f64, f64)> {
     let (low, high) = robust::min_max(values)?;
-    let [p1, p99] = robust::percentiles(values, [1.0, 99.0]);
-    let width = p99 - p1;
-    (width > 0.0 && (high > p99 + 4.0 * width || low < p1 - 4.0 * width)).then_some((p1, p99))
+    let [p1, q1, q3, p99] = robust::percentiles(values, [1.0, 25.0, 75.0, 99.0]);
+    let beyond = |from: f64, to: f64, width: f64| width > 0.0 && (high > to + width || low < from - width);
+    if beyond(p1, p99, 4.0 * (p99 - p1)) {
+        return Some((p1, p99));
+    }
+    let range = q3 - q1;
+    beyond(q1, q3, 8.0 * range).then_some(((q1 - 3.0 * range).max(low), (q3 + 3.0 * range).min(high)))
 }
 
 /// Name of the figure: that of its file.
@@ -124,9 +129,26 @@ pub(super) fn medians(me: &MonitorElement) -> Option<Figure> {
             panel =
                 panel.line(straight(&fit, x).stroke(Stroke::new(style::FIT).width(3.0)).label(fit_label("fit", &fit)));
         }
+        if let Some((low, high)) = with_headroom(run) {
+            panel = panel.y_range(low, high);
+        }
         figure = figure.panel(panel.legend(Legend { columns: 1, ..Legend::default() }));
     }
     Some(figure)
+}
+
+/// Range of what is drawn with room above it for the legend, which would lie on the points otherwise.
+fn with_headroom(run: &RunEntry) -> Option<(f64, f64)> {
+    const LEGEND: f64 = 0.45;
+    let theirs = run.reference.as_ref().map(|r| r.median.as_slice()).unwrap_or_default();
+    let drawn: Vec<f64> = [run.p25.as_slice(), run.median.as_slice(), run.p75.as_slice(), theirs]
+        .concat()
+        .into_iter()
+        .filter(|y| y.is_finite())
+        .collect();
+    let (low, high) = robust::min_max(&drawn)?;
+    let width = high - low;
+    (width > 0.0).then_some((low - 0.05 * width, high + LEGEND * width))
 }
 
 fn straight(fit: &LineFit, x: &[f64]) -> Line {
@@ -149,6 +171,14 @@ pub(super) fn numbers(me: &MonitorElement, theirs: Theirs<'_>, ranges: Vec<(f64,
     }
     let mut panel = Panel::new().x(me.xlabel.clone()).y(me.ylabel.clone()).legend(Legend::outside());
     let dated = matches!(me.id, 32 | 33);
+    if let Some(highest) = match me.id {
+        111 | 114 => Some(1.0),
+        112 => Some(2.0),
+        _ => None,
+    } {
+        // flags: all of them 0 is no reason for an axis from −0.5
+        panel = panel.y_range(-0.1, highest + 0.1);
+    }
     if !dated && me.scope == Scope::S {
         panel = panel.integer_x();
     }

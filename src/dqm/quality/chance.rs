@@ -14,11 +14,8 @@ pub(super) const CHANCE: f64 = 1e-5;
 pub(super) const GROSS: f64 = 5.0;
 
 /// Whether `count` of `n` values beyond `n_std` standard deviations may be chance, if the fraction `usual` of the
-/// reference lies there. `gross`: one of them is so far away that it is none.
-pub(super) fn is_chance(count: usize, n: usize, usual: f64, n_std: f64, gross: bool) -> bool {
-    if gross {
-        return count == 0;
-    }
+/// reference lies there.
+pub(super) fn is_chance(count: usize, n: usize, usual: f64, n_std: f64) -> bool {
     let expected = n as f64 * usual.max(2.0 * normal_survival(n_std));
     let below: f64 = (0..count as u64).map(|k| poisson_probability(k, expected)).sum();
     1.0 - below > CHANCE
@@ -243,17 +240,17 @@ mod tests {
         assert!(largest >= 3 && is_chance_of_few(largest.min(10), n, 0.0, limit, nu), "{seen:?}");
         assert!(!is_chance_of_few(40, n, 0.0, limit, nu));
         // with a spread known well, it is the plain Poisson probability
-        assert_eq!(is_chance_of_few(3, 60, 0.0, 3.0, 1e5), is_chance(3, 60, 0.0, 3.0, false));
-        assert_eq!(is_chance_of_few(5, 60, 0.0, 3.0, 1e5), is_chance(5, 60, 0.0, 3.0, false));
+        assert_eq!(is_chance_of_few(3, 60, 0.0, 3.0, 1e5), is_chance(3, 60, 0.0, 3.0));
+        assert_eq!(is_chance_of_few(5, 60, 0.0, 3.0, 1e5), is_chance(5, 60, 0.0, 3.0));
     }
 
     #[test]
     fn chance_is_not_flagged_and_more_than_chance_is() {
         // two of twenty blocks just outside happen in two thousand vectors; three just outside of 6 do not
-        assert!(is_chance(2, 20, 0.0, 3.0, false) && is_chance(1, 6, 0.0, 3.0, false));
-        assert!(!is_chance(3, 6, 0.0, 3.0, false) && !is_chance(1, 6, 0.0, 3.0, true));
+        assert!(is_chance(2, 20, 0.0, 3.0) && is_chance(1, 6, 0.0, 3.0));
+        assert!(!is_chance(3, 6, 0.0, 3.0));
         // a reference with 4 % outside makes 11 of 200 ordinary, 40 not
-        assert!(is_chance(11, 200, 0.04, 3.0, false) && !is_chance(40, 200, 0.04, 3.0, false));
+        assert!(is_chance(11, 200, 0.04, 3.0) && !is_chance(40, 200, 0.04, 3.0));
         // χ²(18) > 52.4 with probability 3.4e-5, > 55.7 with 1e-5 (tables: 0.001 at 42.3)
         assert_eq!(chi2_cut(2.0, 198.0, None), 2.0);
         let cut = chi2_cut(2.0, 18.0, None);

@@ -4,6 +4,9 @@ use super::settings::Tests;
 use super::{not_applicable, short, verdict};
 use crate::dqm::model::{Flag, Pair, QualityTest};
 
+/// Default cut of χ²/ndf of a dark-current fit.
+pub const CHI2_CUT: f64 = 5.0;
+
 /// `QT:range`: the fraction of values outside of the allowed range, which must be 0.
 pub fn range(
     tests: &Tests,
@@ -45,13 +48,14 @@ pub fn chi2(tests: &Tests, chi2_ndf: f64) -> QualityTest {
     if !chi2_ndf.is_finite() {
         return not_applicable(name, None, "the fit has no χ²/ndf");
     }
-    let cut = settings.cut.unwrap_or(5.0);
+    let cut = settings.cut.unwrap_or(CHI2_CUT);
     let violated = !(0.0..=cut).contains(&chi2_ndf);
     let bad = chi2_ndf > 2.0 * cut || chi2_ndf < 0.0;
     let severity = settings.severity.unwrap_or(if bad { Flag::Fail } else { Flag::Warn });
     let mut test = verdict(name, violated, severity, chi2_ndf, cut);
     let relation = if violated { "not in" } else { "in" };
-    test.reason = format!("χ²/ndf = {} of the dark-current fit is {relation} 0…{}", short(chi2_ndf), short(cut));
+    let hint = if violated { ": particles, hot pixels, or charge beyond the last peak (`n_peaks`)?" } else { "" };
+    test.reason = format!("χ²/ndf = {} of the dark-current fit is {relation} 0…{}{hint}", short(chi2_ndf), short(cut));
     test
 }
 
@@ -89,6 +93,37 @@ pub fn row_fits(tests: &Tests, rows: &[f64], goodness: &[f64]) -> Option<Quality
         finite.len(),
         short(cut)
     );
+    Some(test)
+}
+
+/// Fits of blocks of rows or columns: warn if one of them has a χ²/ndf above the cut (its values are then compared with
+/// nothing). `None` if no block was fitted.
+pub fn block_fits(tests: &Tests, blocks: &[f64], goodness: &[f64]) -> Option<QualityTest> {
+    let settings = tests.get("QT:chi2");
+    let finite: Vec<usize> = (0..goodness.len()).filter(|&k| goodness[k].is_finite()).collect();
+    if finite.is_empty() || !settings.active {
+        return None;
+    }
+    let cut = settings.cut.unwrap_or(CHI2_CUT);
+    let worst = finite.iter().copied().max_by(|&a, &b| goodness[a].total_cmp(&goodness[b]))?;
+    let bad: Vec<usize> = finite.iter().copied().filter(|&k| !(goodness[k] <= cut)).collect();
+    let severity = settings.severity.unwrap_or(Flag::Warn);
+    let mut test = verdict("QT:chi2", !bad.is_empty(), severity, goodness[worst], cut);
+    test.x = bad.iter().map(|&k| blocks[k]).collect();
+    test.y = bad.iter().map(|&k| goodness[k]).collect();
+    test.reason = if bad.is_empty() {
+        format!("the largest χ²/ndf of {} blocks is {}, limit {}", finite.len(), short(goodness[worst]), short(cut))
+    } else {
+        format!(
+            "the fit does not describe {} of {} blocks (χ²/ndf up to {} around {}, limit {}): particles, hot pixels, \
+             or charge beyond the last peak (`n_peaks`)",
+            bad.len(),
+            finite.len(),
+            short(goodness[worst]),
+            short(blocks[worst]),
+            short(cut)
+        )
+    };
     Some(test)
 }
 

@@ -83,18 +83,16 @@ fn table(out: &mut dyn Write, runs: &[RunTrend], directory: &Path) -> io::Result
     for id in TRENDS {
         let d = catalogue::by_id(id);
         let (title, unit) = d.map_or(("", ""), |d| (d.title, d.unit));
-        writeln!(out, "<th>{} <small>[{}]</small></th>", escape::html(title), escape::html(unit))?;
+        writeln!(out, "<th data-type=\"number\">{} <small>[{}]</small></th>", escape::html(title), escape::html(unit))?;
     }
     writeln!(out, "</tr></thead><tbody>")?;
     // The latest run is what the shifter looks for.
     for run in runs.iter().rev() {
         let folder = run_directory(run.run);
         let page = format!("{folder}/{PAGE}");
-        let name = if directory.join(&page).is_file() {
-            format!("<a href=\"{}\">{}</a>", escape::url(&page), run.run)
-        } else {
-            run.run.to_string()
-        };
+        let is_there = directory.join(&page).is_file() && has_own_files(run, runs, directory);
+        let name =
+            if is_there { format!("<a href=\"{}\">{}</a>", escape::url(&page), run.run) } else { run.run.to_string() };
         write!(
             out,
             "<tr><th scope=\"row\" data-v=\"{}\">{name}</th><td>{}</td><td class=\"date\">{}</td><td data-v=\"{3}\">{3}</td>\
@@ -110,15 +108,37 @@ fn table(out: &mut dyn Write, runs: &[RunTrend], directory: &Path) -> io::Result
         let masked = run.n_masked.map_or(("-1".to_owned(), "–".to_owned()), |n| (n.to_string(), n.to_string()));
         write!(out, "<td data-v=\"{}\">{}</td>", masked.0, masked.1)?;
         for id in TRENDS {
-            let values = run.values.iter().filter(|((i, _), _)| *i == id);
+            // Sorted by the first amplifier; runs without a value come last.
+            let values: Vec<_> = run.values.iter().filter(|((i, _), _)| *i == id).collect();
+            let first = values.first().map(|(_, v)| v.median).filter(|v| v.is_finite()).unwrap_or(-1e300);
             let words: Vec<String> = values
-                .map(|((_, amplifier), v)| format!("{}&nbsp;{}", escape::html(amplifier), escape::number(v.median)))
+                .iter()
+                .map(|((_, amplifier), v)| {
+                    let name = escape::html(&label(amplifier)).replace(' ', "&nbsp;");
+                    format!("{name}&nbsp;{}", escape::number(v.median))
+                })
                 .collect();
-            write!(out, "<td>{}</td>", words.join("<br>"))?;
+            write!(out, "<td data-v=\"{first}\">{}</td>", words.join("<br>"))?;
         }
         writeln!(out, "</tr>")?;
     }
     writeln!(out, "</tbody></table></div>")
+}
+
+/// Whether the files of a run are its own: of several tags with one number, those of the last one that was processed lie
+/// in the directory.
+fn has_own_files(run: &RunTrend, runs: &[RunTrend], directory: &Path) -> bool {
+    if runs.iter().filter(|r| r.run == run.run).count() < 2 {
+        return true;
+    }
+    let (json, _) = crate::dqm::summary::file_names(run.run);
+    let path = directory.join(run_directory(run.run)).join("me").join(json);
+    crate::dqm::summary::read(&path).is_ok_and(|summary| summary.run.tag == run.tag)
+}
+
+/// What an amplifier is called: `CCD 1 L` where the number of the CCD is known.
+fn label(amplifier: &str) -> String {
+    if amplifier.contains(' ') { format!("CCD {amplifier}") } else { amplifier.to_owned() }
 }
 
 /// A key number against the run, one series per amplifier: median and quartiles over the images. Runs with a failure are
@@ -157,7 +177,7 @@ fn trend(runs: &[RunTrend], id: u16) -> Option<Figure> {
                 .y_errors_asymmetric(low, high)
                 .marker(marker)
                 .joined(Stroke { colour: colour.with_alpha(0.5), width: 0.8, dash: Dash::Solid })
-                .label(*amplifier),
+                .label(label(amplifier)),
         );
     }
     Some(Figure::new(description.title).size(10.0, 3.2).panel(panel))

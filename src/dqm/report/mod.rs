@@ -4,6 +4,7 @@
 //! merge. A plot that is missing is a sentence in its place.
 
 pub mod escape;
+mod groups;
 pub mod html;
 pub mod index;
 mod listener;
@@ -99,6 +100,17 @@ fn verdict(summary: &Summary) -> String {
         text.push_str(&format!(" {errors} of {images} images could not be processed."));
     }
     text
+}
+
+/// Masked pixels, with their share of the frame if all images have one shape.
+fn masked(n: u64, summary: &Summary) -> String {
+    let mut shapes: Vec<usize> =
+        summary.images.iter().filter(|i| i.error.is_none()).map(|i| i.nrows * i.ncols).filter(|n| *n > 0).collect();
+    shapes.dedup();
+    match shapes[..] {
+        [pixels] => format!("{n} ({} % of the frame)", escape::number(100.0 * n as f64 / pixels as f64)),
+        _ => n.to_string(),
+    }
 }
 
 /// `2022-05-10T00:00:00.000` as `2022-05-10 00:00:00`.

@@ -2,11 +2,12 @@
 
 use std::path::Path;
 
+use super::groups::groups;
 use super::pictures::{self, Pictures, Wanted};
-use super::{PRINTED_IMAGES, ReportError, date, escape, html, pdf_path, verdict};
+use super::{PRINTED_IMAGES, ReportError, date, escape, html, masked, pdf_path, verdict};
 use crate::atomic_file;
-use crate::dqm::model::{Entry, Flag, MonitorElement, QualityTest, Summary};
-use crate::plot::{Colour, Paragraph, ReportSection, render_report};
+use crate::dqm::model::{Entry, Flag, ImageRecord, MonitorElement, QualityTest, Summary};
+use crate::plot::{Colour, Paragraph, ReportSection, Reprint, render_report};
 
 /// Tests under a figure; what is beyond stands in the page of the run.
 const MOST_TESTS: usize = 12;
@@ -17,7 +18,7 @@ const MOST_TESTS: usize = 12;
 /// The file cannot be written.
 pub fn write_run(summary: &Summary, directory: &Path, pictures: &Pictures) -> Result<(), ReportError> {
     let path = directory.join(pdf_path(summary.run.number));
-    let mut sections = vec![front(summary), problems(summary)];
+    let mut sections = vec![front(summary), images(summary), problems(summary)];
     sections.retain(|s| !s.paragraphs.is_empty() || s.list);
     sections.push(ReportSection { heading: "List of figures".into(), list: true, follows: true, ..Default::default() });
     for (name, me) in &summary.mes {
@@ -56,24 +57,90 @@ fn front(summary: &Summary) -> ReportSection {
         fact("Gains of the run [ADU/e⁻]", &words.collect::<Vec<_>>().join(", "));
     }
     if let Some(n) = run.n_masked {
-        fact("Masked pixels", &n.to_string());
+        fact("Masked pixels", &masked(n, summary));
     }
     fact("Program", &summary.tool);
     ReportSection { heading: title(summary), paragraphs: lines, ..ReportSection::default() }
 }
 
-/// Images with an error, and what failed; warnings stay with their figures.
+/// What is to be said about each image that did not pass, in one line.
+fn images(summary: &Summary) -> ReportSection {
+    const MOST: usize = 40;
+    const NAMED: usize = 3;
+    let count = |flag: Flag| summary.images.iter().filter(|i| i.status == flag).count();
+    let counts = [
+        (Flag::Pass, "pass"),
+        (Flag::Warn, "with a warning"),
+        (Flag::Fail, "failed"),
+        (Flag::Error, "could not be processed"),
+        (Flag::None, "not tested"),
+    ];
+    let words: Vec<String> = counts
+        .iter()
+        .map(|(f, word)| (count(*f), word))
+        .filter(|(n, _)| *n > 0)
+        .map(|(n, w)| format!("{n} {w}"))
+        .collect();
+    let mut paragraphs: Vec<Paragraph> = vec![format!("{} images: {}.", summary.images.len(), words.join(", ")).into()];
+    let mut bad: Vec<&ImageRecord> = summary.images.iter().filter(|i| i.status >= Flag::Warn).collect();
+    bad.sort_by_key(|i| (std::cmp::Reverse(i.status), i.number));
+    let more = bad.len().saturating_sub(MOST);
+    for image in bad.into_iter().take(MOST) {
+        let mut elements: Vec<(Flag, u16, &str)> = summary
+            .mes
+            .iter()
+            .map(|(name, me)| {
+                let entries = me.entries.iter().filter(|e| e.file == image.file);
+                (Flag::worst(entries.map(|e| e.status)), me.id, name.as_str())
+            })
+            .filter(|(flag, ..)| *flag >= Flag::Warn)
+            .collect();
+        elements.sort_by_key(|(flag, id, _)| (std::cmp::Reverse(*flag), *id));
+        let named: Vec<String> =
+            elements.iter().take(NAMED).map(|(flag, _, name)| format!("{name} ({flag})")).collect();
+        let rest = if elements.len() > NAMED { format!(" and {} more", elements.len() - NAMED) } else { String::new() };
+        let what = match &image.error {
+            Some(error) => error.clone(),
+            None => format!("{}{rest}", named.join(", ")),
+        };
+        let text = literal(&format!("• {} image {}: {what}", image.status.word().to_uppercase(), image.number));
+        paragraphs.push(Paragraph { text, colour: Some(ink(image.status)) });
+    }
+    if more > 0 {
+        paragraphs.push(format!("and {more} more, see the page of the run").into());
+    }
+    ReportSection { heading: "Images".into(), paragraphs, follows: true, ..ReportSection::default() }
+}
+
+/// Images with an error, and what failed, one line for each test of an element; warnings stay with their figures.
 fn problems(summary: &Summary) -> ReportSection {
     const MOST: usize = 60;
+    const LISTED: usize = 12;
     let errors = summary.images.iter().filter_map(|i| {
         let error = i.error.as_ref()?;
         Some(Paragraph { text: literal(&format!("• ERROR {}: {error}", i.file)), colour: Some(ink(Flag::Error)) })
     });
-    let of_run = summary.run_tests().map(|(name, e, t)| (name, "run".to_owned(), e.amplifier.as_str(), t));
-    let of_images =
-        summary.image_tests().map(|(name, e, t)| (name, format!("image {}", e.image), e.amplifier.as_str(), t));
-    let failed = of_run.chain(of_images).filter(|(.., t)| t.flag >= Flag::Fail).map(|(name, place, amplifier, t)| {
-        let text = format!("• FAIL {name}, {place} {amplifier}: {}", test_text(t));
+    let failed = groups(summary, Flag::Fail).into_iter().map(|group| {
+        let numbers = group.images();
+        let listed: Vec<String> = numbers.iter().take(LISTED).map(i64::to_string).collect();
+        let rest = if numbers.len() > LISTED { format!(" and {} more", numbers.len() - LISTED) } else { String::new() };
+        let place = match numbers.len() {
+            0 => "run".to_owned(),
+            1 => format!("image {}", listed[0]),
+            _ => format!("images {}{rest}", listed.join(", ")),
+        };
+        let worst = group.worst();
+        let which = match (group.members.len(), worst.entry) {
+            (1, _) => String::new(),
+            (_, Some(entry)) => format!("worst, image {} {}: ", entry.image, worst.amplifier),
+            (_, None) => format!("worst, {}: ", worst.amplifier),
+        };
+        let text = format!(
+            "• FAIL {}, {place}, {}: {which}{}",
+            group.name,
+            group.amplifiers().join(" "),
+            test_text(worst.test)
+        );
         Paragraph { text, colour: Some(ink(Flag::Fail)) }
     });
     let mut paragraphs: Vec<Paragraph> = errors.chain(failed).collect();
@@ -111,31 +178,40 @@ fn of_run(sections: &mut Vec<ReportSection>, name: &str, me: &MonitorElement, pi
     }
 }
 
+/// The plots of single images of an element, small, and what their tests say.
 fn of_images(sections: &mut Vec<ReportSection>, name: &str, me: &MonitorElement, directory: &Path) {
     let mut done: Option<&str> = None;
-    let mut listed = false;
+    let (mut thumbnails, mut paragraphs): (Vec<(Reprint, String)>, Vec<Paragraph>) = Default::default();
     for entry in me.entries.iter().filter(|e| e.plot.is_some()) {
         let Some(path) = entry.plot.as_deref().filter(|p| done != Some(*p)) else { continue };
         done = Some(path);
         let sharing: Vec<&Entry> = me.entries.iter().filter(|e| e.plot.as_deref() == Some(path)).collect();
         let amplifiers: Vec<&str> = sharing.iter().map(|e| e.amplifier.as_str()).filter(|a| !a.is_empty()).collect();
         let place = format!("image {} {}", entry.image, amplifiers.join(" "));
-        let picture = pictures::read(directory, path, Wanted::Image);
-        let mut paragraphs: Vec<Paragraph> =
-            picture.as_ref().err().map(|r| format!("{r} ({path})").into()).into_iter().collect();
         let status = Flag::worst(sharing.iter().map(|e| e.status));
-        paragraphs.push(flagged(status, &literal(&format!("{name}, {}", entry.file))));
-        tests(&mut paragraphs, sharing.iter().flat_map(|e| e.tests.iter().map(|t| (e.amplifier.clone(), t))));
+        let word = if status == Flag::None { "" } else { status.word() };
+        match pictures::read(directory, path, Wanted::Image) {
+            Ok(picture) => thumbnails.push((picture, literal(&format!("{} {word}, {}", place.trim_end(), entry.file)))),
+            Err(reason) => paragraphs.push(format!("{place}: {reason} ({path})").into()),
+        }
+        if status >= Flag::Warn {
+            paragraphs.push(flagged(status, &literal(&format!("{}, {}", place.trim_end(), entry.file))));
+            let bad = |t: &&QualityTest| t.flag >= Flag::Warn;
+            tests(
+                &mut paragraphs,
+                sharing.iter().flat_map(|e| e.tests.iter().filter(bad).map(|t| (e.amplifier.clone(), t))),
+            );
+        }
+    }
+    if !thumbnails.is_empty() || !paragraphs.is_empty() {
         sections.push(ReportSection {
-            heading: format!("{:03} {}, {}", me.id, me.title, place.trim_end()),
-            // One line in the list for all images.
-            short: if listed { String::new() } else { format!("{:03} {name}, single images", me.id) },
-            pictures: picture.into_iter().collect(),
+            heading: format!("{:03} {}, single images", me.id, me.title),
+            short: format!("{:03} {name}, single images", me.id),
+            thumbnails,
             paragraphs,
             follows: true,
             ..ReportSection::default()
         });
-        listed = true;
     }
 }
 

@@ -3,7 +3,7 @@
 //! This is a pure function of the images' records and entries, of the counts of outlying pixels and of the reference:
 //! a run made in one piece and one merged from parts go through it with the same input, whence the same output.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use indexmap::IndexMap;
 
@@ -18,7 +18,7 @@ use crate::dqm::model::{
     DarkCurrent, Entry, Extra, Flag, ImageRecord, MonitorElement, NumberOrigin, Pair, ReferenceProfile, RunEntry,
     RunRecord, SCHEMA, Summary, VERSION, Values,
 };
-use crate::dqm::quality::fit_line;
+use crate::dqm::quality::{fit_line, short};
 use crate::stats::robust;
 
 /// The images of a run, or of a part of it.
@@ -77,14 +77,18 @@ pub fn assemble(
         images.push(record);
     }
     let mut mes = IndexMap::new();
+    let high_resolution: BTreeSet<&str> = images.iter().filter(|i| i.is_hr).map(|i| i.file.as_str()).collect();
+    let used = used_gains(&images);
     for config in elements.active() {
         let entries = by_element.remove(&config.description.id).unwrap_or_default();
-        let me = element(config, entries, &run, reference, mask.as_ref());
+        let around = Around { run: &run, gains: &used, high_resolution: &high_resolution, reference };
+        let me = element(config, entries, &around, mask.as_ref());
         mes.insert(config.description.name.to_owned(), me);
     }
     if let Some(reference) = reference {
         run.warnings.extend(other_positions(&mes, reference));
     }
+    run.warnings.extend(doubtful_gains(&used, &mes, reference));
     let dates = |pick: fn(&ImageRecord) -> Option<&String>| images.iter().filter_map(pick).cloned().collect::<Vec<_>>();
     run.start = dates(|i| i.start.as_ref()).into_iter().min();
     run.end = dates(|i| i.end.as_ref().or(i.start.as_ref())).into_iter().max();
@@ -125,19 +129,86 @@ fn other_positions(mes: &IndexMap<String, MonitorElement>, reference: &Reference
     })
 }
 
-fn element(
-    config: &ElementConfig,
-    entries: Vec<Entry>,
-    run: &RunRecord,
+/// The gain that made the electrons of each amplifier: median over the images, ADU/e⁻.
+fn used_gains(images: &[ImageRecord]) -> BTreeMap<String, f64> {
+    let mut by_amplifier: BTreeMap<&String, Vec<f64>> = BTreeMap::new();
+    for (amplifier, gain) in images.iter().flat_map(|i| &i.gains).filter(|(_, g)| g.value > 0.0) {
+        by_amplifier.entry(amplifier).or_default().push(gain.value);
+    }
+    by_amplifier.into_iter().map(|(a, values)| (a.clone(), robust::median(&values))).collect()
+}
+
+/// Gains differ if they do so by more than this fraction.
+const OTHER_GAIN: f64 = 0.03;
+
+/// Says that the gain that made the electrons is not the one that the images have, or not that of the reference: all
+/// elements in electrons are then wrong by the ratio.
+fn doubtful_gains(
+    used: &BTreeMap<String, f64>,
+    mes: &IndexMap<String, MonitorElement>,
     reference: Option<&ReferenceRun>,
-    mask: Option<&Mask>,
-) -> MonitorElement {
+) -> Vec<String> {
+    const SIGNIFICANT: f64 = 5.0;
+    let mut said = Vec::new();
+    for (amplifier, &gain) in used {
+        let good = |e: &&Entry| {
+            matches!(e.extra.get("fit_status"), Some(Extra::Integer(0)))
+                && e.goodness.scalar().is_some_and(|g| (0.0..=crate::dqm::quality::limits::CHI2_CUT).contains(&g))
+        };
+        let fits: Vec<&Entry> = mes
+            .values()
+            .filter(|me| me.id == 64)
+            .flat_map(|me| me.of_amplifier(amplifier))
+            .filter(|e| e.is_available())
+            .filter(good)
+            .collect();
+        let median = |pick: fn(&Entry) -> &Values| {
+            let values: Vec<f64> = fits.iter().filter_map(|e| pick(e).scalar()).filter(|v| v.is_finite()).collect();
+            if values.is_empty() { f64::NAN } else { robust::median(&values) }
+        };
+        let (fitted, error) = (median(|e| &e.y), median(|e| &e.yerr));
+        let distance = (fitted - gain).abs();
+        if distance > OTHER_GAIN * gain && distance > SIGNIFICANT * error {
+            said.push(format!(
+                "amplifier {amplifier}: electrons were made with a gain of {} ADU/e⁻, but the dark-current fits of {} \
+                 image(s) give {} ± {}; every element in e⁻ is off by the ratio (give --image-HR, or `gain` of \
+                 CalibrationProcess)",
+                short(gain),
+                fits.len(),
+                short(fitted),
+                short(error)
+            ));
+        }
+        let theirs = reference.and_then(|r| Some((r.record.run, *used_gains(&r.summary.images).get(amplifier)?)));
+        if let Some((run, theirs)) = theirs.filter(|(_, g)| (g - gain).abs() > OTHER_GAIN * gain) {
+            said.push(format!(
+                "amplifier {amplifier}: electrons were made with a gain of {} ADU/e⁻, those of run {run} with {}; elements \
+                 in e⁻ cannot be compared",
+                short(gain),
+                short(theirs)
+            ));
+        }
+    }
+    said
+}
+
+/// What an element is made in the light of.
+struct Around<'a> {
+    run: &'a RunRecord,
+    /// [`used_gains`].
+    gains: &'a BTreeMap<String, f64>,
+    /// Files of high-resolution images.
+    high_resolution: &'a BTreeSet<&'a str>,
+    reference: Option<&'a ReferenceRun>,
+}
+
+fn element(config: &ElementConfig, entries: Vec<Entry>, around: &Around<'_>, mask: Option<&Mask>) -> MonitorElement {
     let d = config.description;
     let mut me = MonitorElement {
         id: d.id,
         scope: d.scope,
         title: d.title.into(),
-        caption: captions::caption(config, run),
+        caption: captions::caption(config, around.run, around.gains),
         xlabel: d.x_label().into(),
         ylabel: d.y_label(),
         unit: d.unit.into(),
@@ -148,9 +219,9 @@ fn element(
         run: Vec::new(),
     };
     me.run = match d.scope {
-        Scope::M => mask.map(|mask| mask_entries(mask, config, reference)).unwrap_or_default(),
+        Scope::M => mask.map(|mask| mask_entries(mask, config, around.reference)).unwrap_or_default(),
         Scope::I => Vec::new(),
-        _ => run_entries(config, &me, reference),
+        _ => run_entries(config, &me, around),
     };
     me.status = Flag::worst(me.entries.iter().map(|e| e.status).chain(me.run.iter().map(|r| r.status)));
     me
@@ -165,9 +236,15 @@ fn groups(me: &MonitorElement) -> Vec<(i64, String)> {
     groups
 }
 
-fn run_entries(config: &ElementConfig, me: &MonitorElement, reference: Option<&ReferenceRun>) -> Vec<RunEntry> {
+/// The high-resolution image has another noise: it takes part only where there is no other image.
+fn run_entries(config: &ElementConfig, me: &MonitorElement, around: &Around<'_>) -> Vec<RunEntry> {
+    let reference = around.reference;
     let of = |ccd: i64, amplifier: String| {
-        let entries: Vec<&Entry> = me.of_amplifier(&amplifier).filter(|e| e.ccd == ccd).collect();
+        let all: Vec<&Entry> = me.of_amplifier(&amplifier).filter(|e| e.ccd == ccd).collect();
+        let is_hr = |e: &Entry| around.high_resolution.contains(e.file.as_str());
+        let ordinary: Vec<&Entry> = all.iter().copied().filter(|e| !is_hr(e)).collect();
+        let hr = !ordinary.iter().any(|e| e.is_available());
+        let entries = if hr { all } else { ordinary };
         let mut run = match config.description.scope {
             Scope::S => scalars(&entries),
             Scope::R | Scope::C | Scope::K => profiles(&entries),
@@ -176,9 +253,9 @@ fn run_entries(config: &ElementConfig, me: &MonitorElement, reference: Option<&R
         let chosen = if config.description.scope == Scope::S { entries.clone() } else { same_positions(&entries) };
         let vectors: Vec<(i64, Vec<f64>)> = chosen.iter().map(|e| (e.image, e.y.as_slice().to_vec())).collect();
         let x = run.x.as_slice().to_vec();
-        run.tests = testing::run_tests(config, ccd, &amplifier, &x, &vectors, reference);
+        run.tests = testing::run_tests(config, ccd, &amplifier, &x, &vectors, (reference, hr));
         run.status = Flag::worst(run.tests.iter().map(|t| t.flag));
-        run.reference = reference.and_then(|r| reference_profile(config, r, ccd, &amplifier));
+        run.reference = reference.and_then(|r| reference_profile(config, r, ccd, &amplifier, hr));
         run.ccd = ccd;
         run.amplifier = amplifier;
         run
@@ -247,11 +324,12 @@ fn reference_profile(
     reference: &ReferenceRun,
     ccd: i64,
     amplifier: &str,
+    hr: bool,
 ) -> Option<ReferenceProfile> {
     let d = config.description;
     let run = reference.record.run;
     if d.scope == Scope::S {
-        let y = reference.scalars(d.id, ccd, amplifier);
+        let y = reference.scalars(d.id, ccd, amplifier, hr);
         let x: Vec<f64> = (1..=y.len()).map(|k| k as f64).collect();
         return (!y.is_empty()).then(|| ReferenceProfile {
             run,
@@ -261,7 +339,7 @@ fn reference_profile(
             fit: fit_line(&x, &y, None),
         });
     }
-    let r = reference.vector(d.id, ccd, amplifier)?;
+    let r = reference.vector(d.id, ccd, amplifier, hr)?;
     Some(ReferenceProfile {
         run,
         n_images: r.images(),

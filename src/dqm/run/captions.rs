@@ -1,15 +1,20 @@
 //! Captions: what a plot shows, from which image and region, with which cuts and gain.
 
+use std::collections::BTreeMap;
+
 use crate::dqm::elements::config::ElementConfig;
 use crate::dqm::model::RunRecord;
 use crate::dqm::quality::short;
 
-/// The caption of a monitor element.
-pub(super) fn caption(config: &ElementConfig, run: &RunRecord) -> String {
+/// The caption of a monitor element; `used`: the gain that made the electrons, by amplifier.
+pub(super) fn caption(config: &ElementConfig, run: &RunRecord, used: &BTreeMap<String, f64>) -> String {
     let image = &config.image;
     let p = |key: &str| config.describe(key);
-    let gain = if run.gains.is_empty() {
+    let gain = if run.gains.is_empty() && used.is_empty() {
         "with the gain that the chain used for each image".to_owned()
+    } else if run.gains.is_empty() {
+        let gains: Vec<String> = used.iter().map(|(a, g)| format!("{a} {}", short(*g))).collect();
+        format!("with the gain that the chain used (median of the images: {} ADU/e⁻)", gains.join(", "))
     } else {
         let gains: Vec<String> = run.gains.iter().map(|(a, g)| format!("{a} {}", short(g.value))).collect();
         format!("with the gain of the high-resolution image ({} ADU/e⁻)", gains.join(", "))
@@ -17,15 +22,19 @@ pub(super) fn caption(config: &ElementConfig, run: &RunRecord) -> String {
     let electrons = if image.ends_with("_e") { gain.clone() } else { format!("divided by the gain ({gain})") };
     let fit = || {
         format!(
-            "dark-current fit with {} peaks, window {}…{} ADU, gain {}…{} ADU/e⁻",
-            p("n_peaks"),
+            "dark-current fit with {}, window {}…{} ADU, gain {}…{} ADU/e⁻",
+            if config.is_given("n_peaks") {
+                format!("{} peaks", p("n_peaks"))
+            } else {
+                "all peaks of the window".into()
+            },
             p("x_min"),
             p("x_max"),
             p("gain_min"),
             p("gain_max")
         )
     };
-    let masked = || if config.truth("mask_clusters") { ", clusters masked" } else { "" };
+    let masked = || if config.truth("mask_clusters") { ", without the clusters that the chain masked" } else { "" };
     match config.description.id {
         0 => format!(
             "Mean over the active pixels of the difference between skip {} and each {}th skip, divided by the median of \

@@ -135,7 +135,7 @@ impl Job<'_> {
         let facts = self.facts(&raw, result);
         let mut measured = elements::measure(&mut raw, &facts, &self.options.elements);
         measured.warnings.drain(..).for_each(|w| raw.report.warn(w));
-        self.test(&raw, &mut measured, result.record.ccd);
+        self.test(&raw, &mut measured, &result.record);
         result.record.status = measured.status();
         result.record.gains = measured.gains.clone();
         result.fitted_gains =
@@ -178,7 +178,7 @@ impl Job<'_> {
     }
 
     /// Tests of the image.
-    fn test(&self, raw: &RawData, measured: &mut Measured, ccd: i64) {
+    fn test(&self, raw: &RawData, measured: &mut Measured, record: &ImageRecord) {
         for (id, entry) in &mut measured.entries {
             let Some(config) = self.options.elements.get(*id).filter(|_| entry.is_available()) else { continue };
             let names: Vec<&str> = raw
@@ -186,7 +186,7 @@ impl Job<'_> {
                 .iter()
                 .find(|a| a.name == entry.amplifier)
                 .map_or_else(Vec::new, |a| a.names().collect());
-            super::testing::image_tests(config, entry, ccd, &names, raw, self.reference);
+            super::testing::image_tests(config, entry, record.ccd, &names, raw, (self.reference, record.is_hr));
             entry.update_status();
         }
     }

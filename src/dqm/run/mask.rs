@@ -207,6 +207,7 @@ pub(super) fn build(
         pixel: config.plain_number("hot_pixel_fraction"),
         row: config.truth("mask_hot_rows").then(|| config.plain_number("hot_rows_fraction")),
         col: config.truth("mask_hot_cols").then(|| config.plain_number("hot_cols_fraction")),
+        allow_for_chance: config.truth("allow_for_chance"),
     };
     let same: Vec<&Counted> = accumulator.shapes.iter().filter(|s| s.has_shape_of(counted)).collect();
     let mut counts = vec![0u32; counted.counts.len()];
@@ -216,7 +217,7 @@ pub(super) fn build(
     let images = same.iter().map(|s| s.files.len()).sum();
     if images == 1 {
         warnings.push("run mask: there is one image only; the mask holds only hot rows and columns".into());
-    } else if (limits.pixel * images as f64) < 1.0 {
+    } else if (limits.pixel * images as f64) < 1.0 && !limits.allow_for_chance {
         warnings.push(format!(
             "run mask: with {images} images a pixel that is outlying once is hot already (limit {}): most of these are chance",
             limits.pixel
@@ -231,6 +232,39 @@ struct Limits {
     pixel: f64,
     row: Option<f64>,
     col: Option<f64>,
+    /// Pixels and lines must also be outlying more often than chance makes them.
+    allow_for_chance: bool,
+}
+
+/// Probability below which a number of outlying pixels is not chance.
+const CHANCE: f64 = 1e-4;
+
+/// Ratio of odds, hot to usual, from which on something is more than a little brighter than the rest.
+const ODDS: f64 = 3.0;
+
+/// Smallest number of `n` trials that is hot: above `limit`·n and, if chance is allowed for, less likely than [`CHANCE`]
+/// with the probability `usual` of a trial, and with odds more than [`ODDS`] times those. More than `n`: none can be.
+///
+/// With a dark current of half an electron every second pixel lies above its overscan in any image: without the second
+/// condition the mask would be the whole active region.
+fn smallest_hot(n: usize, limit: f64, usual: f64, allow_for_chance: bool) -> usize {
+    let first = (0..=n).find(|&k| k as f64 / n.max(1) as f64 > limit).unwrap_or(n + 1);
+    if !allow_for_chance {
+        return first;
+    }
+    let is_brighter = |k: usize| k as f64 * (1.0 - usual) > ODDS * usual * (n - k) as f64;
+    (first..=n).find(|&k| is_brighter(k) && binomial_tail(k, n, usual) < CHANCE).unwrap_or(n + 1)
+}
+
+/// Probability of `k` or more successes of `n` with probability `p` each: I_p(k, n − k + 1).
+fn binomial_tail(k: usize, n: usize, p: f64) -> f64 {
+    if k == 0 || p >= 1.0 {
+        return 1.0;
+    }
+    if p <= 0.0 || k > n {
+        return 0.0;
+    }
+    statrs::function::beta::checked_beta_reg(k as f64, (n - k + 1) as f64, p).unwrap_or(1.0)
 }
 
 fn hot(rows: usize, cols: usize, counts: &[u32], images: usize, regions: &[MaskRegions], limits: &Limits) -> Mask {
@@ -245,20 +279,31 @@ fn hot(rows: usize, cols: usize, counts: &[u32], images: usize, regions: &[MaskR
             (clip(region.active[0], region.active[1], rows), clip(region.active[2], region.active[3], cols));
         let (full_rows, full_cols) =
             (clip(region.full[0], region.full[1], rows), clip(region.full[2], region.full[3], cols));
-        let is_hot = |r: usize, c: usize| fraction[[r, c]] > limits.pixel;
-        let share = |count: usize, of: usize| count as f64 / of.max(1) as f64;
+        let count_of = |r: usize, c: usize| counts.get(r * cols + c).map_or(0, |n| *n as usize);
+        let active = || active_rows.clone().flat_map(|r| active_cols.clone().map(move |c| (r, c)));
+        // How often a pixel of this amplifier is outlying, and how often it is so in too many images.
+        let pixels = (active_rows.len() * active_cols.len()).max(1) as f64;
+        let mean = active().map(|(r, c)| count_of(r, c)).sum::<usize>() as f64 / (pixels * images.max(1) as f64);
+        let pixel_from = smallest_hot(images, limits.pixel, mean, limits.allow_for_chance);
+        let often_from = smallest_hot(images, limits.pixel, mean, false);
+        let often_share = binomial_tail(often_from, images, mean);
+        let line_from = |limit: Option<f64>, length: usize| {
+            limit.map(|limit| smallest_hot(length, limit, often_share, limits.allow_for_chance))
+        };
+        let (row_from, col_from) = (line_from(limits.row, active_cols.len()), line_from(limits.col, active_rows.len()));
+        let is_often = |r: usize, c: usize| count_of(r, c) >= often_from;
         let hot_rows: Vec<usize> = active_rows
             .clone()
             .filter(|r| {
-                let count = active_cols.clone().filter(|c| is_hot(*r, *c)).count();
-                limits.row.is_some_and(|limit| share(count, active_cols.len()) > limit)
+                let count = active_cols.clone().filter(|c| is_often(*r, *c)).count();
+                row_from.is_some_and(|from| count >= from)
             })
             .collect();
         let hot_cols: Vec<usize> = active_cols
             .clone()
             .filter(|c| {
-                let count = active_rows.clone().filter(|r| is_hot(*r, *c)).count();
-                limits.col.is_some_and(|limit| share(count, active_rows.len()) > limit)
+                let count = active_rows.clone().filter(|r| is_often(*r, *c)).count();
+                col_from.is_some_and(|from| count >= from)
             })
             .collect();
         let mut hot_pixels = 0;
@@ -266,7 +311,7 @@ fn hot(rows: usize, cols: usize, counts: &[u32], images: usize, regions: &[MaskR
         if images > 1 {
             for r in active_rows.clone() {
                 for c in active_cols.clone() {
-                    if is_hot(r, c) {
+                    if count_of(r, c) >= pixel_from {
                         bits[[r, c]] |= HOT_PIXEL;
                         hot_pixels += 1;
                     }
@@ -341,7 +386,7 @@ mod tests {
     #[test]
     fn example_of_the_specification() {
         let counts = [0, 2, 0, 3, 0, 0, 0, 0, 3, 0, 2, 0, 0, 0, 0, 0, 0, 0, 3, 1];
-        let limits = Limits { pixel: 0.5, row: Some(0.3), col: Some(0.3) };
+        let limits = Limits { pixel: 0.5, row: Some(0.3), col: Some(0.3), allow_for_chance: false };
         let mask = hot(4, 5, &counts, 3, &regions(), &limits);
         let rows: Vec<String> =
             mask.bits.rows().into_iter().map(|r| r.iter().map(|b| if *b != 0 { '1' } else { '0' }).collect()).collect();
@@ -376,12 +421,60 @@ mod tests {
         assert!(MaskAccumulator::default().add_record(&damaged).is_err());
     }
 
+    /// A dark current that puts 45 % of all pixels above their overscan is no defect; a hot column, a hot pixel and a hot
+    /// row above it are.
+    #[test]
+    fn what_chance_makes_of_a_dark_current_is_not_masked() {
+        let mut random = crate::stats::random::Stream::from_seed(5);
+        let (rows, cols) = (60, 90);
+        let regions = vec![MaskRegions { name: "L".into(), ccd: 1, full: [0, 60, 0, 90], active: [0, 60, 0, 90] }];
+        let counts_of = |images: u32, usual: f64, random: &mut crate::stats::random::Stream| -> Vec<u32> {
+            let mut counts: Vec<u32> =
+                (0..rows * cols).map(|_| (0..images).filter(|_| random.uniform() < usual).count() as u32).collect();
+            (0..rows).for_each(|r| counts[r * cols + 30] = images);
+            (0..cols).for_each(|c| counts[7 * cols + c] = images);
+            counts[50 * cols + 70] = images;
+            counts
+        };
+        let limits = |allow_for_chance| Limits { pixel: 0.4, row: Some(0.2), col: Some(0.2), allow_for_chance };
+        for (images, usual) in [(10, 0.3), (60, 0.3), (60, 0.45), (3, 0.03)] {
+            let counts = counts_of(images, usual, &mut random);
+            let found = hot(rows, cols, &counts, images as usize, &regions, &limits(true));
+            let a = &found.amplifiers[0];
+            assert_eq!((a.hot_rows.clone(), a.hot_cols.clone()), (vec![7], vec![30]), "{images} {usual}");
+            if images == 3 {
+                // three of three is no evidence for a single pixel, but for a line
+                continue;
+            }
+            assert!(found.bits[[50, 70]] & HOT_PIXEL != 0, "{images} {usual}");
+            // of 5400 pixels with a probability of 1e-4: 0.54, 5 standard deviations
+            assert!((a.hot_pixels as i64 - 150).abs() <= 5, "{images} {usual}: {}", a.hot_pixels);
+        }
+        let counts = counts_of(60, 0.45, &mut random);
+        let bare = hot(rows, cols, &counts, 60, &regions, &limits(false));
+        assert!(bare.amplifiers[0].hot_rows.len() == 60, "without the allowance everything is masked");
+    }
+
+    #[test]
+    fn binomial_tails_are_sums() {
+        for (n, p) in [(3usize, 0.2333), (20, 0.05), (60, 0.4)] {
+            let term = |k: usize| {
+                let ways: f64 = (0..k).map(|i| (n - i) as f64 / (i + 1) as f64).product();
+                ways * f64::powi(p, k as i32) * f64::powi(1.0 - p, (n - k) as i32)
+            };
+            for k in 0..=n {
+                let sum: f64 = (k..=n).map(term).sum();
+                assert!((binomial_tail(k, n, p) - sum).abs() < 1e-12, "{k} {n} {p}");
+            }
+        }
+    }
+
     #[test]
     fn a_single_image_masks_rows_and_columns_only() {
         let mut counts = [0u32; 20];
         counts[3] = 1;
         (5..10).for_each(|k| counts[k] = 1);
-        let limits = Limits { pixel: 0.5, row: Some(0.5), col: Some(0.6) };
+        let limits = Limits { pixel: 0.5, row: Some(0.5), col: Some(0.6), allow_for_chance: false };
         let mask = hot(4, 5, &counts, 1, &regions(), &limits);
         assert_eq!(mask.masked, 5);
         assert!(mask.bits.row(1).iter().all(|b| *b == HOT_ROW));

@@ -143,6 +143,21 @@ pub fn run(
         .build()
         .map_err(|e| RunError::Threads(e.to_string()))?;
 
+    let (json, _) = summary::file_names(options.run);
+    if let Ok(before) = summary::read(&tree.at(&format!("me/{json}")))
+        && before.run.tag != options.tag
+    {
+        journal.say(
+            Level::Warning,
+            format!(
+                "{} holds the files of run {} with the tag `{}`; those of the tag `{}` take their place",
+                tree.root.display(),
+                options.run,
+                before.run.tag,
+                options.tag
+            ),
+        );
+    }
     let chain = Chain::new(options.config.clone())?;
     let mut parts = Parts::default();
     let mut state = State { failed: 0, listeners_failed: false, first_header: None };

@@ -11,14 +11,14 @@ use crate::process::analysis::products::{Axis, Pedestal};
 /// Vectors that are compared with the reference.
 const COMPARED: [u16; 18] = [1, 5, 8, 9, 10, 11, 20, 21, 30, 31, 50, 51, 52, 53, 54, 55, 56, 57];
 
-/// Adds the tests of an entry of an image.
+/// Adds the tests of an entry of an image; `hr`: of the high-resolution image.
 pub(super) fn image_tests(
     config: &ElementConfig,
     entry: &mut Entry,
     ccd: i64,
     names: &[&str],
     raw: &RawData,
-    reference: Option<&ReferenceRun>,
+    (reference, hr): (Option<&ReferenceRun>, bool),
 ) {
     let d = config.description;
     let tests = &config.tests;
@@ -32,13 +32,24 @@ pub(super) fn image_tests(
             made.push(limits::chi2_from_fit(tests, goodness));
         }
     }
+    // A fit that its residuals contradict says nothing about what it is compared with.
+    let cut = tests.get("QT:chi2").cut.unwrap_or(limits::CHI2_CUT);
+    let contradicted = |goodness: f64| goodness.is_finite() && !(0.0..=cut).contains(&goodness);
     if matches!(d.id, 30 | 31) {
         made.extend(limits::row_fits(tests, entry.x.as_slice(), entry.goodness.as_slice()));
     }
+    if matches!(d.id, 50..=57) {
+        made.extend(limits::block_fits(tests, entry.x.as_slice(), entry.goodness.as_slice()));
+    }
     if d.scope == Scope::S
         && tests.get("QT:range").active
-        && let Some(range) = tests.range(ccd, names.iter().copied())
+        && let Some(mut range) = tests.range(ccd, names.iter().copied())
     {
+        if d.id == 61 && !config.is_given("qt_valid_range") {
+            // The default says where the peak is, not how well few pixels tell it.
+            let error = 3.0 * entry.yerr.scalar().filter(|e| e.is_finite()).unwrap_or(0.0);
+            range = (range.0 - error, range.1 + error);
+        }
         let severity = if d.id == 61 { Flag::Warn } else { Flag::Fail };
         let (x, values) = match d.id {
             32 | 33 => rows_of_pedestal(raw, &entry.amplifier, d.id == 32),
@@ -49,17 +60,31 @@ pub(super) fn image_tests(
     if let Some(reference) = reference {
         if d.scope == Scope::S && d.id < 110 {
             let y = entry.y.scalar().unwrap_or(f64::NAN);
-            if tests.get("QTresiduals").active {
-                let values = reference.scalars(d.id, ccd, &entry.amplifier);
-                made.push(scalar::image(tests, y, &values, reference.record.run, d.unit));
+            let run_ref = reference.record.run;
+            if matches!(d.id, 61..=64) && contradicted(goodness) {
+                made.push(not_applicable("QTresiduals", Some(run_ref), "the fit is contradicted by its own residuals"));
+            } else if tests.get("QTresiduals").active {
+                let values = reference.scalars(d.id, ccd, &entry.amplifier, hr);
+                made.push(scalar::image(tests, y, &values, run_ref, d.unit));
             }
         } else if COMPARED.contains(&d.id) {
-            match reference.vector(d.id, ccd, &entry.amplifier) {
-                Some(r) => made.extend(vector::image(tests, d, entry.x.as_slice(), entry.y.as_slice(), r)),
-                None => made.push(crate::dqm::quality::not_applicable(
+            let mut y = entry.y.as_slice().to_vec();
+            let mut errors: &[f64] = &[];
+            if matches!(d.id, 50..=57) {
+                errors = entry.yerr.as_slice();
+                let bad = y.iter_mut().zip(entry.goodness.as_slice()).filter(|(_, g)| contradicted(**g));
+                bad.for_each(|(y, _)| *y = f64::NAN);
+            }
+            match reference.vector(d.id, ccd, &entry.amplifier, hr) {
+                Some(r) => made.extend(vector::image(tests, d, entry.x.as_slice(), (&y, errors), r)),
+                None => made.push(not_applicable(
                     "QTresiduals",
                     Some(reference.record.run),
-                    format!("run {} has no such monitor element", reference.record.run),
+                    format!(
+                        "run {} has no such monitor element of {} image",
+                        reference.record.run,
+                        if hr { "a high-resolution" } else { "an ordinary" }
+                    ),
                 )),
             }
         }
@@ -74,14 +99,20 @@ pub(super) fn run_tests(
     amplifier: &str,
     x: &[f64],
     vectors: &[(i64, Vec<f64>)],
-    reference: Option<&ReferenceRun>,
+    (reference, hr): (Option<&ReferenceRun>, bool),
 ) -> Vec<QualityTest> {
     let (Some(reference), d) = (reference, config.description) else { return Vec::new() };
     if d.scope == Scope::S && d.id < 110 {
         let y: Vec<(i64, f64)> = vectors.iter().flat_map(|(image, v)| v.iter().map(|y| (*image, *y))).collect();
-        return scalar::run(&config.tests, &y, &reference.scalars(d.id, ccd, amplifier), reference.record.run, d.unit);
+        return scalar::run(
+            &config.tests,
+            &y,
+            &reference.scalars(d.id, ccd, amplifier, hr),
+            reference.record.run,
+            d.unit,
+        );
     }
-    match reference.vector(d.id, ccd, amplifier) {
+    match reference.vector(d.id, ccd, amplifier, hr) {
         Some(r) if COMPARED.contains(&d.id) => vector::run(&config.tests, d, x, vectors, r),
         _ => Vec::new(),
     }

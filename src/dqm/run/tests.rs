@@ -50,13 +50,17 @@ fn make(directory: &Path, run: u32, images: u64, seed: u64, changes: serde_json:
 }
 
 fn options(data: &Path, output: &Path, run: i64, setup: &Setup) -> RunOptions {
+    options_with_gains(data, output, run, setup, GAIN)
+}
+
+fn options_with_gains(data: &Path, output: &Path, run: i64, setup: &Setup, gains: [f64; 2]) -> RunOptions {
     let config = json!({
         "input": analysis_input(setup),
         "process": {
             "sequence": "CompressSkipperProcess,PedestalSubtractionProcess,CalibrationProcess",
             "CompressSkipperProcess": {"func_to_compress": ["mean", "std"]},
             "PedestalSubtractionProcess": {"method": "mean", "in_overscan": true, "axis": "row", "use_mad": false},
-            "CalibrationProcess": {"gain": {"L": GAIN[0], "U": GAIN[1]}},
+            "CalibrationProcess": {"gain": {"L": gains[0], "U": gains[1]}},
         }
     });
     let config =
@@ -418,6 +422,62 @@ fn the_high_resolution_image_gives_the_gains_of_the_run() {
     assert_eq!((dc.gain, dc.lambda.value), (summary.run.gains["L"], lambda));
 }
 
+/// The high-resolution image has less noise than the others: it is neither compared with them nor part of what they are
+/// compared with. A clean run against a clean run passes.
+#[test]
+fn a_high_resolution_image_is_compared_with_its_like_only() {
+    let folder = tempfile::tempdir().unwrap();
+    let monitored = |run: u32, seed: u64, reference: Option<PathBuf>| {
+        let data = folder.path().join(format!("data{run}"));
+        std::fs::create_dir(&data).unwrap();
+        make(&data, run, 1, seed + 50, json!({"skips": 16 * SKIPS}));
+        let hr = data.join(format!("Image_Source_{run}_skip_2000_99.fits"));
+        std::fs::rename(data.join(format!("Image_Source_{run}_1.fits")), &hr).unwrap();
+        let setup = make(&data, run, 8, seed, json!({}));
+        let mut options = options(&data, folder.path(), i64::from(run), &setup);
+        (options.image_hr, options.reference) = (Some(hr), reference);
+        monitor(&options).summary.unwrap()
+    };
+    let reference = monitored(30, 3000, None);
+    let noise = |s: &Summary, hr: bool| {
+        let of = |e: &&Entry| s.image(&e.file).is_some_and(|i| i.is_hr) == hr;
+        s.element(33).unwrap().entries.iter().filter(of).map(|e| e.y.scalar().unwrap()).fold(0.0, f64::max)
+    };
+    assert!(noise(&reference, true) < 0.5 * noise(&reference, false));
+    let summary = monitored(31, 4000, Some(folder.path().join("run030/me/me_summary_run030.json")));
+    for run in &summary.element(33).unwrap().run {
+        assert_eq!((run.n_images, run.reference.as_ref().unwrap().n_images), (8, 8), "without the high resolution");
+    }
+    let failed: Vec<String> = summary
+        .image_tests()
+        .map(|(name, e, t)| (name, e.file.clone(), t))
+        .chain(summary.run_tests().map(|(name, _, t)| (name, "run".to_owned(), t)))
+        .filter(|(_, _, t)| t.flag >= Flag::Fail)
+        .map(|(name, place, t)| format!("{name} {place} {}: {}", t.name, t.reason))
+        .collect();
+    assert!(failed.is_empty(), "{failed:#?}");
+    let hr = summary.images.iter().find(|i| i.is_hr).unwrap();
+    let one = summary.element(33).unwrap().entries.iter().find(|e| e.file == hr.file).unwrap();
+    let residuals = one.tests.iter().find(|t| t.name == "QTresiduals").unwrap();
+    assert_eq!(residuals.flag, Flag::None, "one image of its kind is no scatter: {}", residuals.reason);
+}
+
+/// Electrons made with a gain that the images contradict: every element in electrons is wrong, and somebody must say so.
+#[test]
+fn a_gain_that_the_fits_contradict_is_a_warning_of_the_run() {
+    let output = tempfile::tempdir().unwrap();
+    let said = |gains: [f64; 2]| -> Vec<String> {
+        let mut options = options_with_gains(WORLD.data.path(), output.path(), 30, &WORLD.setup, gains);
+        options.inputs.truncate(2);
+        let summary = monitor(&options).summary.unwrap();
+        summary.run.warnings.into_iter().filter(|w| w.contains("gain")).collect()
+    };
+    assert_eq!(said(GAIN), Vec::<String>::new());
+    let warnings = said([5.3, 5.3]);
+    assert_eq!(warnings.len(), 2, "{warnings:?}");
+    assert!(warnings[0].contains("amplifier L") && warnings[0].contains("5.3"), "{warnings:?}");
+}
+
 /// Check values of spec 06 §19 on the recorded image of four extensions.
 #[test]
 fn check_values_of_the_specification_on_the_real_image() {
@@ -470,7 +530,9 @@ fn check_values_of_the_specification_on_the_real_image() {
     let summary = monitor(&options).summary.unwrap();
     assert_eq!(summary.images[0].amplifiers, ["EXT1", "EXT2", "EXT3", "EXT4"]);
     // id 9; error of id 6 (10⁻³); error of id 7. The other values of §19 depend on the pedestals of rows that hold several
-    // electron peaks, where the minimum of the fit depends on the path and is no acceptance test (spec 02 §3.2).
+    // electron peaks, where the minimum of the fit depends on the path and is no acceptance test (spec 02 §3.2): the same
+    // chain with the fits of ROOT 6.40 (Minuit, Minuit2) gives medians of id 1 of 0.334, 0.323, 0.334, 0.369, with those
+    // of scipy 0.50, 0.55, 0.54, 0.58, where §19 states 0.357, 0.349, 0.339, 0.397.
     let expected =
         [[0.82922, 0.4105, 0.0358], [0.84784, 0.4201, 0.0424], [0.85368, 0.4043, 0.0356], [0.82473, 0.3966, 0.0342]];
     for (k, values) in expected.iter().enumerate() {

@@ -131,10 +131,15 @@ fn list(value: &Value) -> Option<Vec<Value>> {
     }
 }
 
-/// A list of numbers; what is no number in it is missing.
+/// A list of numbers, `None` standing for a missing one. Anything else, such as the inner parts of an array of a package
+/// that is not there, makes it no list of numbers.
 fn numbers(value: &Value) -> Option<Vec<f64>> {
-    let items = list(value)?;
-    let numbers: Vec<f64> = items.iter().map(|v| number(v).unwrap_or(f64::NAN)).collect();
+    let of = |v: &Value| if matches!(v, Value::None) { Some(f64::NAN) } else { number(v) };
+    let numbers: Vec<f64> = match value {
+        Value::List(items) => items.iter().map(of).collect::<Option<_>>()?,
+        Value::Tuple(items) => items.iter().map(of).collect::<Option<_>>()?,
+        _ => return None,
+    };
     numbers.iter().any(|x| x.is_finite()).then_some(numbers)
 }
 
@@ -153,10 +158,13 @@ mod tests {
     fn a_pickle_of_the_older_tool_is_read_as_far_as_it_is_plain() {
         let script = r#"
 import pickle, sys, datetime, collections
+class Array(list):
+    def __reduce__(self): return (Array, (), tuple(self))
 d = {"run": 30, "me_dc_gain": [10.1, 0.07], "me_dc_lambda": [3.2, 0.1], "me_dc_sigma": [0.15, 0.01], "me_dc_mu0": [0.0, 0.001],
  "MEMeanPixelChargePerRow": {"x": [[321,322,323],[321,322,323]], "y": [[.1,.2,.3],[.1,.2,None]], "amplifier": ["EXT2","EXT2"],
    "fit_model": [0.1, 0.0], "when": datetime.datetime(2022,5,10), "xlabel": "row"},
  "MEOVSPedestalMu": {"x": [datetime.datetime(2022,5,10), datetime.datetime(2022,5,11)], "y": [1158.1, 1158.4], "amplifier": ["L","L"]},
+ "MEImageMedianperCol": {"x": [Array([1, (3,), None, 0, None])], "y": [Array([1, (3,), None, 0, None])], "amplifier": ["L"]},
  "MEBroken": {"x": [collections.Counter()], "y": [1]}}
 pickle.dump(d, open(sys.argv[1], "wb"), protocol=int(sys.argv[2]))
 "#;
@@ -171,6 +179,7 @@ pickle.dump(d, open(sys.argv[1], "wb"), protocol=int(sys.argv[2]))
             };
             assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
             let summary = read(&path).unwrap();
+            assert!(summary.element(10).is_none_or(|me| me.entries.is_empty()), "an array of a package is no list");
             assert_eq!((summary.run.number, summary.images.len()), (30, 2));
             let me = summary.element(1).unwrap();
             assert_eq!(me.entries[0].x.as_slice(), [1.0, 2.0, 3.0], "rows of a stacked extension begin at 1");

@@ -106,6 +106,27 @@ impl<'a> Block<'a> {
     }
 }
 
+impl Block<'_> {
+    /// Sample `skip` of each pixel, in the order of the pixels; NaN if there are fewer skips.
+    fn copy_skip(&self, skip: usize, out: &mut [f64]) {
+        if skip >= self.skips {
+            out.fill(f64::NAN);
+            return;
+        }
+        match self.samples {
+            Samples::Int(all) => {
+                let samples = all.iter().skip(skip).step_by(self.skips);
+                out.iter_mut().zip(samples).for_each(|(q, &sample)| *q = f64::from(sample));
+            }
+            Samples::Real(all) if self.skips == 1 => out.copy_from_slice(all),
+            Samples::Real(all) => {
+                let samples = all.iter().skip(skip).step_by(self.skips);
+                out.iter_mut().zip(samples).for_each(|(q, &sample)| *q = sample);
+            }
+        }
+    }
+}
+
 /// Something that looks at every block; several of them share one pass over the file ([`SkipCube::stream`]).
 pub trait Consumer: Sync {
     /// Looks at a block; called in parallel.
@@ -378,23 +399,24 @@ impl SkipCube {
     /// # Errors
     /// If the samples cannot be read.
     pub fn skip_images(&self, skips: &[usize]) -> Result<Vec<Array2<f64>>, FitsError> {
-        let parts = self.for_each_block(|block| {
-            let mut images = vec![Vec::with_capacity(block.rows.len() * block.cols.len()); skips.len()];
-            for (_, _, samples) in block.pixels() {
-                for (image, &k) in images.iter_mut().zip(skips) {
-                    image.push(if k < samples.len() { samples.get(k) } else { f64::NAN });
-                }
-            }
-            images
-        })?;
-        let mut flat = vec![Vec::with_capacity(self.rows * self.cols); skips.len()];
-        for part in parts {
-            for (image, piece) in flat.iter_mut().zip(part) {
-                image.extend(piece);
-            }
+        let step = self.rows_per_block().max(1);
+        let mut images: Vec<_> = skips.iter().map(|_| vec![0.0; self.rows * self.cols]).collect();
+        // Each block fills its own part of the images: nothing is held twice.
+        let mut places: Vec<Vec<&mut [f64]>> = (0..self.rows.div_ceil(step)).map(|_| Vec::new()).collect();
+        for image in &mut images {
+            let parts = image.chunks_mut((step * self.cols).max(1));
+            places.iter_mut().zip(parts).for_each(|(place, part)| place.push(part));
         }
+        let places: Vec<Mutex<Vec<&mut [f64]>>> = places.into_iter().map(Mutex::new).collect();
+        self.for_each_block_of(0..self.rows, Some(step), |block| {
+            let mut place = places[block.rows.start / step].lock().unwrap_or_else(PoisonError::into_inner);
+            for (part, &k) in place.iter_mut().zip(skips) {
+                block.copy_skip(k, part);
+            }
+        })?;
+        drop(places);
         let shape = (self.rows, self.cols);
-        Ok(flat.into_iter().map(|pixels| Array2::from_shape_vec(shape, pixels).unwrap_or_default()).collect())
+        Ok(images.into_iter().map(|pixels| Array2::from_shape_vec(shape, pixels).unwrap_or_default()).collect())
     }
 
     /// Works through blocks in parallel. `complete`: they are the whole image, so that saturation can be counted.

@@ -9,7 +9,8 @@ use crate::image::cube::{CubeLayout, SaturationLimit};
 use crate::image::error::ImageError;
 use crate::image::{Amplifier, RawData, SkipCube};
 
-/// Opens the cube; an image with one value per pixel is read and stored as `raw` and `mean_compressed`.
+/// Opens the cube; an image with one value per pixel is read and stored as `mean_compressed`
+/// (`raw` is another name of it).
 pub(super) fn load(
     raw: &mut RawData,
     planes: Vec<Plane>,
@@ -42,7 +43,6 @@ pub(super) fn load(
     }
     cube.contradicted_sums()?.into_iter().for_each(|text| raw.report.warn(text));
     require_finite(&image, &raw.amplifiers)?;
-    raw.images.insert("raw".into(), image.clone());
     raw.images.insert("mean_compressed".into(), image);
     Ok(())
 }

@@ -24,7 +24,7 @@ fn the_real_image_loads_with_the_default_configuration() {
     assert_eq!(raw.amplifiers[0].active.len(), 320 * 640);
     assert!(raw.amplifiers[0].overscan.is_empty());
     assert_eq!(raw.images["mean_compressed"][[0, 0]], -36.22634451614114);
-    assert_eq!(raw.images["raw"], raw.images["mean_compressed"]);
+    assert_eq!(raw.image("raw").unwrap(), &raw.images["mean_compressed"]);
     assert_eq!(raw.numbers, super::super::raw_data::Numbers { run: 0, image: 15, ccd: 109 });
     // spec 01 §4.11
     let times = raw.times;

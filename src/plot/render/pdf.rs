@@ -5,7 +5,7 @@ use std::io::Write;
 
 use flate2::Compression;
 use flate2::write::ZlibEncoder;
-use pdf_writer::types::{CidFontType, FontFlags, SystemInfo, UnicodeCmap};
+use pdf_writer::types::{ActionType, AnnotationType, CidFontType, FontFlags, SystemInfo, UnicodeCmap};
 use pdf_writer::{Filter, Finish, Name, Pdf, Ref, Str, TextStr};
 
 use super::RenderError;
@@ -38,13 +38,15 @@ impl Ids {
 
 /// The drawings as the pages of one PDF file.
 pub(crate) fn write(drawings: &[Drawing]) -> Result<Vec<u8>, RenderError> {
-    write_with_bookmarks(drawings, &[])
+    write_with_bookmarks(drawings, &[], &[])
 }
 
-/// The drawings as pages, with bookmarks: (text, page from 0).
+/// The drawings as pages, with bookmarks (text, page from 0) and links (page, place on it in points from the upper left
+/// corner, page it leads to).
 pub(crate) fn write_with_bookmarks(
     drawings: &[Drawing],
     bookmarks: &[(String, usize)],
+    links: &[(usize, Rect, usize)],
 ) -> Result<Vec<u8>, RenderError> {
     let mut pdf = Pdf::new();
     let mut ids = Ids(0);
@@ -64,7 +66,7 @@ pub(crate) fn write_with_bookmarks(
         .creator(TextStr(concat!("panaSKImg ", env!("CARGO_PKG_VERSION"))));
     let subset = Subset::of(drawings)?;
     let font = subset.as_ref().map(|subset| write_font(&mut pdf, &mut ids, subset));
-    for (drawing, page_id) in drawings.iter().zip(pages) {
+    for (number, (drawing, &page_id)) in drawings.iter().zip(&pages).enumerate() {
         let mut page = Page {
             out: Vec::with_capacity(32 * 1024),
             height: drawing.height,
@@ -77,7 +79,10 @@ pub(crate) fn write_with_bookmarks(
         for mark in &drawing.marks {
             page.mark(mark);
         }
-        write_page(&mut pdf, &mut ids, page_id, tree, drawing, page, font);
+        let own = links.iter().filter(|(page, ..)| *page == number);
+        let targets: Vec<(Rect, Ref)> =
+            own.filter_map(|(_, place, target)| Some((*place, *pages.get(*target)?))).collect();
+        write_page(&mut pdf, &mut ids, (page_id, tree), drawing, page, (font, &targets));
     }
     Ok(pdf.finish())
 }
@@ -107,19 +112,22 @@ fn write_bookmarks(pdf: &mut Pdf, ids: &mut Ids, pages: &[Ref], bookmarks: &[(St
 fn write_page(
     pdf: &mut Pdf,
     ids: &mut Ids,
-    page_id: Ref,
-    tree: Ref,
+    (page_id, tree): (Ref, Ref),
     drawing: &Drawing,
     content: Page,
-    font: Option<Ref>,
+    (font, links): (Option<Ref>, &[(Rect, Ref)]),
 ) {
     let content_id = ids.next();
     let states: BTreeMap<u8, Ref> = content.alphas.iter().map(|a| (*a, ids.next())).collect();
     let forms: Vec<Ref> = content.forms.iter().map(|_| ids.next()).collect();
     let images: Vec<Ref> = content.images.iter().map(|_| ids.next()).collect();
+    let annotations: Vec<Ref> = links.iter().map(|_| ids.next()).collect();
     let size = pdf_writer::Rect::new(0.0, 0.0, drawing.width as f32, drawing.height as f32);
     let mut page = pdf.page(page_id);
     page.parent(tree).media_box(size).contents(content_id);
+    if !annotations.is_empty() {
+        page.annotations(annotations.iter().copied());
+    }
     let mut resources = page.resources();
     if let Some(font) = font {
         resources.fonts().pair(Name(b"F"), font);
@@ -139,6 +147,14 @@ fn write_page(
     objects.finish();
     resources.finish();
     page.finish();
+    for ((place, target), id) in links.iter().zip(annotations) {
+        let up = |y: f64| (drawing.height - y) as f32;
+        let mut link = pdf.annotation(id);
+        link.subtype(AnnotationType::Link);
+        link.rect(pdf_writer::Rect::new(place.x0 as f32, up(place.y1), place.x1 as f32, up(place.y0)));
+        link.border(0.0, 0.0, 0.0, None);
+        link.action().action_type(ActionType::GoTo).destination().page(*target).fit();
+    }
     pdf.stream(content_id, &deflate(&content.out, TEXT_LEVEL)).filter(Filter::FlateDecode);
     for (alpha, id) in &states {
         let opacity = f32::from(*alpha) / 255.0;

@@ -53,6 +53,8 @@ pub struct ReportSection {
     pub figure: Option<Figure>,
     /// Pictures below the figure, in the same way.
     pub pictures: Vec<Reprint>,
+    /// Small pictures with a line of text under each, two side by side, below the others.
+    pub thumbnails: Vec<(Reprint, String)>,
     /// Text below the figures.
     pub paragraphs: Vec<Paragraph>,
     /// List of all sections that have a short name, with their pages, below the text.
@@ -88,7 +90,9 @@ pub fn render_report(title: &str, sections: &[ReportSection]) -> Result<Vec<u8>,
     if writer.pages.is_empty() {
         writer.new_page();
     }
+    let mut links = Vec::with_capacity(lines.len());
     for (page, y, number) in lines {
+        links.push((page, Rect::new(MARGIN, y, PAGE.0 - MARGIN, y + LINE_SKIP * BODY), begins[number]));
         listed(&mut writer.pages[page], y, &sections[number].short, begins[number] + 1);
     }
     let count = writer.pages.len();
@@ -99,7 +103,7 @@ pub fn render_report(title: &str, sections: &[ReportSection]) -> Result<Vec<u8>,
     }
     let named = sections.iter().zip(&begins).filter(|(s, _)| !s.short.is_empty());
     let bookmarks: Vec<(String, usize)> = named.map(|(s, page)| (s.short.clone(), *page)).collect();
-    pdf::write_with_bookmarks(&writer.pages, &bookmarks)
+    pdf::write_with_bookmarks(&writer.pages, &bookmarks, &links)
 }
 
 /// A line of the list of figures: name, dots, page number.
@@ -148,6 +152,9 @@ impl Writer {
         }
         for picture in &section.pictures {
             self.picture(picture);
+        }
+        for pair in section.thumbnails.chunks(2) {
+            self.thumbnails(pair);
         }
         for paragraph in &section.paragraphs {
             let indent = if paragraph.text.starts_with("• ") { 12.0 } else { 0.0 };
@@ -208,6 +215,33 @@ impl Writer {
         let rect = Rect::new(x, self.y, x + across * scale, self.y + down * scale);
         self.push(Mark::Image { raster: Arc::clone(&picture.raster), rect, clip: rect });
         self.y += down * scale + 8.0;
+    }
+}
+
+impl Writer {
+    /// Up to two pictures side by side, each with a line of text.
+    fn thumbnails(&mut self, pair: &[(Reprint, String)]) {
+        const GAP: f64 = 12.0;
+        const CAPTION: f64 = 8.0;
+        let width = (PAGE.0 - 2.0 * MARGIN - GAP) / 2.0;
+        let scale = |p: &Reprint| {
+            let (across, down) = (p.width() as f64, p.height() as f64);
+            if across < 1.0 || down < 1.0 { 0.0 } else { (width / across).min(width / down) }
+        };
+        let height = pair.iter().map(|(p, _)| p.height() as f64 * scale(p)).fold(0.0, f64::max);
+        self.reserve(height + LINE_SKIP * CAPTION + 8.0);
+        for (k, (picture, caption)) in pair.iter().enumerate() {
+            let x = MARGIN + k as f64 * (width + GAP);
+            let scale = scale(picture);
+            let rect =
+                Rect::new(x, self.y, x + picture.width() as f64 * scale, self.y + picture.height() as f64 * scale);
+            self.push(Mark::Image { raster: Arc::clone(&picture.raster), rect, clip: rect });
+            if let Some(line) = font::fit(caption, CAPTION, width, 0.6).into_iter().next() {
+                let at = pt(x, self.y + height + ASCENT * CAPTION + 2.0);
+                self.push(Mark::Text { glyphs: line.glyphs, at, upwards: false, colour: INK });
+            }
+        }
+        self.y += height + LINE_SKIP * CAPTION + 8.0;
     }
 }
 

@@ -3,7 +3,7 @@
 //! Each pixel is divided by the gain (ADU per electron) of the amplifier that reads it; pixels that no amplifier reads
 //! become 0. Spec 02 §6.
 
-use ndarray::Array2;
+use ndarray::{Array2, Zip};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -64,7 +64,7 @@ impl SKImageProcess for CalibrationProcess {
                 )));
             }
             let adu = amplifier.full.view(raw.image(&name)?);
-            amplifier.full.view_mut(&mut electrons).zip_mut_with(&adu, |e, q| *e = q / gain);
+            Zip::from(amplifier.full.view_mut(&mut electrons)).and(&adu).par_for_each(|e, q| *e = q / gain);
             raw.products.set_for(&amplifier.name, Gain { adu_per_electron: gain });
 
             let fit_error = raw.products.get_for::<DarkCurrentFit>(&amplifier.name).map(|f| f.gain_error());

@@ -127,11 +127,13 @@ impl ModelGrid {
         self.n_peaks
     }
 
+    #[inline(always)]
     fn centre(&self, bin: usize) -> f64 {
         self.lo + (bin as f64 + 0.5) * self.width
     }
 
     /// Fills [`ModelGrid::values`] and [`ModelGrid::derivatives`] at `p`. Needs σ > 0 and g > 0.
+    #[inline(always)]
     pub fn evaluate(&mut self, p: &Parameters) {
         self.values.fill(0.0);
         for column in &mut self.derivatives {
@@ -168,6 +170,7 @@ impl ModelGrid {
     }
 
     /// Bins whose `position` (centre or edge) lies within [`REACH`] σ of the peak.
+    #[inline(always)]
     fn reach(&self, centre: f64, sigma: f64, margin: f64) -> (usize, usize) {
         let clamp = |x: f64| {
             if x > 0.0 { (x as usize).min(self.n_bins) } else { 0 }
@@ -178,6 +181,7 @@ impl ModelGrid {
     }
 
     /// exp(−t²/2) at the centres of the bins `first`…`last` (exclusive).
+    #[inline(always)]
     fn fill_gaussian(&mut self, centre: f64, sigma: f64, first: usize, last: usize) {
         let step = self.width / sigma;
         let t_of = |bin: usize| (self.lo + (bin as f64 + 0.5) * self.width - centre) / sigma;
@@ -211,6 +215,7 @@ impl ModelGrid {
         }
     }
 
+    #[inline(always)]
     fn add_peak_at_centres(&mut self, peak: &Peak, p: &Parameters) {
         let [norm, _, sigma, lambda, gain, crx, cr0] = *p;
         let (first, last) = self.reach(peak.centre, sigma, 0.0);

@@ -109,6 +109,7 @@ impl BinnedObjective {
     }
 
     /// Evaluates the model and turns its derivatives into those with respect to the parameters of the fit.
+    #[inline(always)]
     fn evaluate(&mut self, p: &Parameters) {
         let model = self.model_parameters(p);
         self.grid.evaluate(&model);
@@ -126,6 +127,7 @@ impl BinnedObjective {
 
     /// Value of the objective; fills ∂F/∂f and ∂²F/∂f² per bin. For the likelihood the derivatives of the model are
     /// divided by f first (∂ ln f), so that bins with a vanishing expectation stay finite.
+    #[inline(always)]
     fn weigh(&mut self) -> f64 {
         let f = &self.grid.values;
         let h = &self.counts;
@@ -187,6 +189,7 @@ impl BinnedObjective {
 }
 
 /// Σ a·b with eight partial sums.
+#[inline(always)]
 fn dot(a: &[f64], b: &[f64]) -> f64 {
     let mut lanes = [0.0; 8];
     let (a_blocks, a_rest) = a.as_chunks::<8>();
@@ -206,6 +209,54 @@ impl Objective<N_PARAMETERS> for BinnedObjective {
         if !Self::in_domain(p) {
             return e;
         }
+        pulp::Arch::new().dispatch(Expand { objective: self, at: p, into: &mut e });
+        e
+    }
+
+    fn gradient(&mut self, p: &Parameters) -> Parameters {
+        let mut gradient = [f64::NAN; N_PARAMETERS];
+        if Self::in_domain(p) {
+            pulp::Arch::new().dispatch(Gradient { objective: self, at: p, into: &mut gradient });
+        }
+        gradient
+    }
+}
+
+/// Work that `pulp` compiles for the widest instructions of the machine. (A closure would not be: it is not inlined.)
+struct Expand<'a> {
+    objective: &'a mut BinnedObjective,
+    at: &'a Parameters,
+    into: &'a mut Expansion<N_PARAMETERS>,
+}
+
+impl pulp::NullaryFnOnce for Expand<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn call(self) {
+        self.objective.expand_into(self.at, self.into);
+    }
+}
+
+/// As [`Expand`].
+struct Gradient<'a> {
+    objective: &'a mut BinnedObjective,
+    at: &'a Parameters,
+    into: &'a mut Parameters,
+}
+
+impl pulp::NullaryFnOnce for Gradient<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn call(self) {
+        self.objective.gradient_into(self.at, self.into);
+    }
+}
+
+impl BinnedObjective {
+    #[inline(always)]
+    fn expand_into(&mut self, p: &Parameters, e: &mut Expansion<N_PARAMETERS>) {
         self.evaluate(p);
         e.value = self.weigh();
         for row in (0..N_PARAMETERS).filter(|&k| self.free[k]) {
@@ -220,19 +271,15 @@ impl Objective<N_PARAMETERS> for BinnedObjective {
                 e.curvature[col][row] = element;
             }
         }
-        e
     }
 
-    fn gradient(&mut self, p: &Parameters) -> Parameters {
-        let mut gradient = [f64::NAN; N_PARAMETERS];
-        if Self::in_domain(p) {
-            self.evaluate(p);
-            self.weigh();
-            for (g, column) in gradient.iter_mut().zip(&self.grid.derivatives) {
-                *g = dot(&self.slope[..column.len()], column);
-            }
+    #[inline(always)]
+    fn gradient_into(&mut self, p: &Parameters, gradient: &mut Parameters) {
+        self.evaluate(p);
+        self.weigh();
+        for (g, column) in gradient.iter_mut().zip(&self.grid.derivatives) {
+            *g = dot(&self.slope[..column.len()], column);
         }
-        gradient
     }
 }
 

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::path::Path;
 
-use super::super::{date, escape, pdf_path, verdict};
+use super::super::groups::{Group, groups};
+use super::super::{date, escape, masked, pdf_path, verdict};
 use super::flag;
 use crate::dqm::catalogue::Scope;
 use crate::dqm::model::{Entry, Flag, ImageRecord, MonitorElement, Pair, QualityTest, Summary};
@@ -38,7 +39,7 @@ pub fn run(out: &mut dyn Write, summary: &Summary, directory: &Path) -> io::Resu
     }
     if let Some(n) = run.n_masked {
         let file = run.mask.as_deref().map(|m| format!(" (<a href=\"{}\">{}</a>)", escape::url(m), escape::html(m)));
-        facts.push(("Masked pixels", format!("{n}{}", file.unwrap_or_default())));
+        facts.push(("Masked pixels", format!("{}{}", escape::html(&masked(n, summary)), file.unwrap_or_default())));
     }
     let (json, pickle) = crate::dqm::summary::file_names(run.number);
     let files = [
@@ -291,11 +292,14 @@ pub fn problems(out: &mut dyn Write, summary: &Summary) -> io::Result<()> {
     if all.is_empty() {
         return writeln!(out, "<p>No test failed or gave a warning.</p></section>");
     }
+    grouped(out, &groups(summary, Flag::Warn), &position)?;
     writeln!(
         out,
-        "<div class=\"scroll\"><table class=\"sortable problems\"><thead><tr><th data-type=\"number\">Flag</th>\
+        "<details><summary>All {} of them one by one</summary>\n\
+         <div class=\"scroll\"><table class=\"sortable problems\" id=\"single-problems\"><thead><tr><th data-type=\"number\">Flag</th>\
          <th data-type=\"number\">Image</th><th data-type=\"number\">Element</th><th>Amplifier</th><th>Test</th>\
-         <th data-type=\"number\">Value</th><th>Limit</th><th>What</th></tr></thead><tbody>"
+         <th data-type=\"number\">Value</th><th>Limit</th><th>What</th></tr></thead><tbody>",
+        all.len()
     )?;
     for (entry, name, amplifier, test) in all {
         let id = summary.mes.get(name).map_or(0, |me| me.id);
@@ -326,7 +330,55 @@ pub fn problems(out: &mut dyn Write, summary: &Summary) -> io::Result<()> {
             escape::html(&test.reason)
         )?;
     }
-    writeln!(out, "</tbody></table></div></section>")
+    writeln!(out, "</tbody></table></div></details></section>")
+}
+
+/// One row for each test of an element and flag, with the images where it was violated and the worst of them in words.
+fn grouped(out: &mut dyn Write, groups: &[Group<'_>], position: &BTreeMap<&str, usize>) -> io::Result<()> {
+    const LISTED: usize = 20;
+    writeln!(
+        out,
+        "<div class=\"scroll\"><table class=\"sortable problems\" id=\"grouped-problems\"><thead><tr><th data-type=\"number\">Flag</th>\
+         <th data-type=\"number\">Images</th><th data-type=\"number\">Element</th><th>Amplifiers</th><th>Test</th>\
+         <th data-type=\"number\">Worst value</th><th>Limit</th><th>Worst</th></tr></thead><tbody>"
+    )?;
+    for group in groups {
+        let (worst, images) = (group.worst(), group.images());
+        let link = |image: i64| {
+            let entry = group.members.iter().filter_map(|m| m.entry).find(|e| e.image == image);
+            let place = entry.and_then(|e| position.get(e.file.as_str())).copied().unwrap_or(0);
+            format!("<a href=\"#me-{}-{place}\">{image}</a>", group.id)
+        };
+        let mut listed: Vec<String> = images.iter().take(LISTED).map(|i| link(*i)).collect();
+        if images.len() > LISTED {
+            listed.push(format!("and {} more", images.len() - LISTED));
+        }
+        let place = if images.is_empty() { "run".to_owned() } else { listed.join(", ") };
+        let amplifier = if worst.amplifier.is_empty() { "frame" } else { worst.amplifier };
+        let which = match (group.members.len(), worst.entry) {
+            (1, _) => String::new(),
+            (_, Some(entry)) => format!("image {} {amplifier}: ", entry.image),
+            (_, None) => format!("{amplifier}: "),
+        };
+        writeln!(
+            out,
+            "<tr data-worst=\"{0}\"><td data-v=\"{0}\">{1}</td><td data-v=\"{2}\">{place}</td>\
+             <td data-v=\"{3}\"><a href=\"#me-{3}\">{3:03} {4}</a></td><td>{5}</td><td>{6}</td>\
+             <td data-v=\"{7}\">{8}</td><td>{9}</td><td>{10}</td></tr>",
+            rank(group.flag),
+            flag(group.flag),
+            images.len(),
+            group.id,
+            escape::html(group.name),
+            escape::html(&group.amplifiers().join(", ")),
+            escape::html(group.test),
+            if worst.test.value.is_finite() { worst.test.value } else { -1e300 },
+            escape::number(worst.test.value),
+            escape::html(&limit(worst.test)),
+            escape::html(&format!("{which}{}", worst.test.reason))
+        )?;
+    }
+    writeln!(out, "</tbody></table></div>")
 }
 
 /// The limit of a test in words: its range, or the cut with its direction as far as the test has one.
