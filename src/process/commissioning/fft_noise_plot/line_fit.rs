@@ -183,6 +183,14 @@ pub(super) fn measure_lines(spectrum: &Spectrum, peaks: &[usize]) -> Vec<FittedL
     lines
 }
 
+/// Power density of a sine of this frequency and amplitude at a bin, averaged over its phase.
+pub(super) fn power_of_sine(spectrum: &Spectrum, frequency: f64, amplitude: f64, bin: usize) -> f64 {
+    let position = frequency / spectrum.resolution();
+    let response = Response { length: spectrum.length as f64, position, doubled: Complex::default() };
+    let half = if is_nyquist(spectrum, bin) { 0.5 } else { 1.0 };
+    half * 0.5 * amplitude * amplitude / spectrum.resolution() * response.power(bin)
+}
+
 fn is_nyquist(spectrum: &Spectrum, bin: usize) -> bool {
     2 * (bin + 1) == spectrum.length
 }

@@ -4,11 +4,11 @@
 //!   makes none; in the first two and the last two bins it is too narrow to see a line that fills two bins). Their
 //!   frequencies, between the bins, and their amplitudes are fitted in `line_fit`.
 //! * **White and 1/f noise**: P(f) = W + K/f^γ, least squares weighted with the statistical errors of the bins, lines left
-//!   out; γ = 1 unless the data contradict it. Both parts are equal at the corner frequency (K/W)^{1/γ}. γ = 2 is that of
+//!   out; γ = 1 or 2, whichever fits better, unless the data contradict both. Both parts are equal at the corner frequency (K/W)^{1/γ}. γ = 2 is that of
 //!   steps between the samples, as electrons lost from skip to skip make them: a random walk, whose samples have
 //!   K (πΔt/sin πfΔt)², which is K/f² at low frequency.
 
-use super::line_fit::measure_lines;
+use super::line_fit::{measure_lines, power_of_sine};
 use super::spectrum::Spectrum;
 use crate::stats::robust::{self, MAD_TO_SIGMA};
 
@@ -138,10 +138,10 @@ const RANDOM_WALK: f64 = 2.0;
 const SMALLEST_EXPONENT: f64 = 0.5;
 /// Steps of the exponents that are tried.
 const EXPONENT_STEP: f64 = 0.05;
-/// Excess of χ² of γ = 1, in its standard deviations, and improvement of χ² by another γ that make the other one better.
+/// Excess of χ² of γ = 1 or 2, in its standard deviations, and improvement of χ² by another γ that make the other one better.
 const CONTRADICTED: f64 = 3.0;
 const BETTER: f64 = 9.0;
-/// χ²/ndf above which a fit with γ = 1 is none.
+/// χ²/ndf above which a fit with γ = 1 or 2 is none.
 const UNFIT: f64 = 3.0;
 
 /// Fits P(f) = W + K/f^γ to the bins that hold no line. `None` with fewer than four of them.
@@ -150,8 +150,12 @@ pub fn noise_floor(spectrum: &Spectrum, lines: &[SpectralLine]) -> Option<NoiseF
     if free.len() < 4 {
         return None;
     }
+    let spectrum = &without_lines(spectrum, lines);
+    // 1/f, or a random walk where that fits better: a 1/f part reaches far up and would draw from the white noise
+    let walk = floor_with(spectrum, &free, RANDOM_WALK);
     let simple = floor_with(spectrum, &free, 1.0)?;
     let ndf = (free.len() - 2) as f64;
+    let simple = walk.map_or(simple, |walk| likelier(simple, walk, ndf));
     if simple.chi2_ndf < 1.0 + CONTRADICTED * (2.0 / ndf).sqrt() {
         return Some(simple);
     }
@@ -164,7 +168,6 @@ pub fn noise_floor(spectrum: &Spectrum, lines: &[SpectralLine]) -> Option<NoiseF
     let worse =
         |one: &NoiseFloor, best: &NoiseFloor| (one.chi2_ndf - best.chi2_ndf) * ndf > BETTER * best.chi2_ndf.max(1.0);
     // a random walk has a cause; exponents near it only fit the chance in the lowest bins
-    let walk = floor_with(spectrum, &free, RANDOM_WALK);
     let best = match best {
         Some(best) if worse(&simple, &best) => walk.filter(|walk| !worse(walk, &best)).unwrap_or(best),
         _ if simple.chi2_ndf < UNFIT => simple,
@@ -179,6 +182,28 @@ pub fn noise_floor(spectrum: &Spectrum, lines: &[SpectralLine]) -> Option<NoiseF
         corner_error: best.corner_error * scale,
         ..best
     })
+}
+
+/// The fit of less χ². As long as the data do not decide, the level of the white noise is the mean of both, weighted with
+/// their likelihoods, and its error holds their difference.
+fn likelier(one: NoiseFloor, other: NoiseFloor, ndf: f64) -> NoiseFloor {
+    let (best, next) = if other.chi2_ndf < one.chi2_ndf { (other, one) } else { (one, other) };
+    let odds = (-0.5 * (next.chi2_ndf - best.chi2_ndf) * ndf).exp();
+    let share = odds / (1.0 + odds);
+    let white = best.white + share * (next.white - best.white);
+    let variance = |fit: &NoiseFloor| fit.white_error.powi(2) + (fit.white - white).powi(2);
+    let white_error = ((1.0 - share) * variance(&best) + share * variance(&next)).sqrt();
+    NoiseFloor { white, white_error, ..best }
+}
+
+/// The spectrum without what the lines leak into the bins around them.
+fn without_lines(spectrum: &Spectrum, lines: &[SpectralLine]) -> Spectrum {
+    let mut rest = spectrum.clone();
+    for (i, psd) in rest.psd.iter_mut().enumerate() {
+        let leaked: f64 = lines.iter().map(|l| power_of_sine(spectrum, l.frequency, l.amplitude, i)).sum();
+        *psd = (*psd - leaked).max(0.1 * *psd);
+    }
+    rest
 }
 
 /// The level of the upper quarter of the frequencies, with the scatter of its bins as error.
