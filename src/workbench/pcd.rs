@@ -14,10 +14,10 @@ use crate::stats::histogram;
 /// Options of `panaSKImg pcd`.
 #[derive(Debug, Clone, PartialEq, Args)]
 pub struct PcdArgs {
-    /// Data sets: one pattern (quoted) each
+    /// The same
     #[arg(short = 'd', long = "data", num_args = 1.., value_name = "PATTERN")]
     pub data: Vec<String>,
-    /// The same
+    /// Data sets: one pattern (quoted) each
     #[arg(value_name = "PATTERN")]
     pub patterns: Vec<String>,
     /// Extensions with data and mask, numbers or EXTNAMEs
@@ -129,6 +129,9 @@ fn read(
         pixels += values.len() as u64;
         let one = histogram::Histogram::window(&values, lo, hi, bins).map_err(|e| BenchError::Data(e.to_string()))?;
         counts.iter_mut().zip(one.contents()).for_each(|(sum, n)| *sum += n);
+    }
+    if pixels == 0 {
+        return Err(BenchError::Data(format!("{label}: the mask leaves no pixel (--fullmask none takes all)")));
     }
     Ok(Set { label, files: files.len(), pixels, counts, unit })
 }

@@ -42,5 +42,6 @@ macro_rules! closes {
 
 closes! {
     compress pedestal gaussian_fit dark_current calibration lines slices two_amplifiers column_transient clusters transfer halo
-    cross_talk crosstalk_matrix correlated_noise absolute_charge add_background commissioning physics
+    cross_talk crosstalk_matrix correlated_noise absolute_charge add_background commissioning
+    test_stand physics
 }

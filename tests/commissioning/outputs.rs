@@ -76,6 +76,10 @@ fn figures_tables_images_and_cards_are_written() {
         "sim_ChargeLossSkewnessProcess_L.pdf",
         "sim_FitCalibrationConstant_lineality_from_single_electron_peaks_U.pdf",
         "sim_FitCalibrationConstant_PCD_low_and_high_EnergyRange_AMPLIFIER_L.pdf",
+        "sim_FitCalibrationConstant_PCD_low_and_high_EnergyRange_AMPLIFIER_L.csv",
+        "sim_FitCalibrationConstant_calibration_guess_U.csv",
+        "sim_FitCalibrationConstant_fit_peaks_U.csv",
+        "sim_NoiseVSSkipPlot_all.csv",
     ] {
         assert!(folder.path().join("out").join(name).is_file(), "{name} is missing\n{said}");
     }

@@ -172,6 +172,68 @@ fn raw_skips_are_drawn() {
 }
 
 #[test]
+fn averaged_skips_have_no_transient() {
+    let products = Products::new();
+    let run = run_in(products.folder(), &["transient", &products.waders(), "-r", "3", "-c", "10", "--skips", "1"]);
+    assert_eq!((run.code, run.err.lines().count()), (2, 1), "{} {}", run.out, run.err);
+    assert!(run.err.contains("averaged already"), "{}", run.err);
+}
+
+/// 200 peaks of a simulated cube whose columns hold more and more charge, response 6 Q (1 − 4·10⁻⁵ Q) ADU: gain,
+/// non-linearity and residuals come out of the whole chain.
+#[test]
+fn the_linearity_of_a_simulated_cube_is_measured_to_hundreds_of_electrons() {
+    let folder = tempfile::tempdir().unwrap();
+    let (k, q) = (6.0, -4e-5);
+    let hot: Vec<_> =
+        (0..200).map(|c| serde_json::json!({"col": 4 + c, "width": 1, "lambda": 1.5 * f64::from(c)})).collect();
+    let simulation = serde_json::json!({"simulate": {"rows": 300, "active_cols": 200, "prescan_cols": 4, "overscan_cols": 60,
+        "skips": 64, "gain": k, "quadratic": q, "noise": {"sigma1": 1.2}, "dark_current": 0.0, "lambda_image": 0.02,
+        "hot_cols": hot}});
+    std::fs::write(folder.path().join("simulation.json"), simulation.to_string()).unwrap();
+    let made = run_in(folder.path(), &["simulate", "-j", "simulation.json", "-o", "cube.fits", "--seed", "8"]);
+    assert_eq!(made.code, 0, "{}", made.err);
+    let chain = run_in(
+        folder.path(),
+        &[
+            "cube.fits",
+            "-j",
+            "cube_panaSKImg.json",
+            "-s",
+            "CompressSkipperProcess,PedestalSubtractionProcess",
+            "-o",
+            ".",
+        ],
+    );
+    assert_eq!(chain.code, 0, "{}", chain.err);
+    let run = run_in(
+        folder.path(),
+        &["linearity", "cube_EXT0_waders.fits", "--ext", "PEDSUBTRACTED", "-k", "6", "-o", "cube"],
+    );
+    assert_eq!(run.code, 0, "{}", run.err);
+    let (scalars, rows) = csv(&folder.path().join("cube_linearity.csv"));
+    let last = rows[rows.len() - 1][0];
+    assert!(last > 280.0 && rows.len() as f64 > last - 5.0, "peaks up to {last}: {}", run.out);
+    let agrees = |key: &str, error: &str, truth: f64, extra: f64| {
+        let (value, error) = (number(&scalars, key), number(&scalars, error));
+        assert!((value - truth).abs() < 4.0 * error + extra, "{key}: {value} ± {error}, put in {truth}");
+    };
+    agrees("gain_at_zero", "gain_at_zero_err", k, 0.0);
+    agrees("nonlinearity_per_e", "nonlinearity_err", q, 0.0);
+    agrees("integral_nonlinearity_e", "integral_nonlinearity_err", -0.25 * q * last * last, 0.0);
+    // residuals: r(m) − ½ (r(m − d) + r(m + d)) = −q d², whatever the line is; 20 peaks of 0.01 e- each
+    let around = |n: f64| {
+        let near: Vec<f64> = rows.iter().filter(|r| (r[0] - n).abs() < 10.0).map(|r| r[8]).collect();
+        near.iter().sum::<f64>() / near.len() as f64
+    };
+    let bend = around(140.0) - 0.5 * (around(20.0) + around(260.0));
+    assert!((bend + q * 120.0 * 120.0).abs() < 0.02, "{bend}");
+    // noise of 64 samples, and a little of the pedestals of the rows, each from 60 pixels
+    let noise = number(&scalars, "sigma") / k;
+    assert!((0.150..0.150 * 1.07).contains(&noise), "{noise}");
+}
+
+#[test]
 fn joined_images_are_analysed_as_one() {
     let folder = tempfile::tempdir().unwrap();
     for (name, day) in [("b", 1), ("a", 2)] {

@@ -6,14 +6,14 @@ use serde_json::{Value, json};
 use super::super::case::{Analysed, Case, Findings, Quantity, chain, merged};
 use super::super::{Extent, Study};
 
-const GAIN: &str = "gain of the comb";
-const SLOPE: &str = "noise slope";
-const AVERAGED: &str = "noise of all skips";
-const SINGLE: &str = "noise of one sample";
-const WHITE: &str = "white noise of the spectrum";
-const FREQUENCY: &str = "frequency of a line";
-const AMPLITUDE: &str = "amplitude of a line";
-const LOSS: &str = "charge loss per transfer";
+pub(super) const GAIN: &str = "gain of the comb";
+pub(super) const SLOPE: &str = "noise slope";
+pub(super) const AVERAGED: &str = "noise of all skips";
+pub(super) const SINGLE: &str = "noise of one sample";
+pub(super) const WHITE: &str = "white noise of the spectrum";
+pub(super) const FREQUENCY: &str = "frequency of a line";
+pub(super) const AMPLITUDE: &str = "amplitude of a line";
+pub(super) const LOSS: &str = "charge loss per transfer";
 
 pub(super) const STUDY: Study = Study {
     name: "commissioning",
@@ -82,7 +82,7 @@ fn cases(extent: Extent) -> Vec<Case> {
     }
 
     // on a bin of the transform, and between two
-    let lines: &[f64] = if extent == Extent::Fast { &[8.0] } else { &[8.0, 8.37, 20.5] };
+    let lines: &[f64] = if extent == Extent::Fast { &[8.37] } else { &[8.0, 8.1, 8.25, 8.37, 8.5, 8.8, 20.1, 20.5] };
     for &bin in lines {
         let frequency = bin / (64.0 * SAMPLE);
         let noise = json!({"sigma1": 3.0, "lines": [{"freq": frequency, "amplitude": 1.0, "phase": "random"}]});
@@ -107,8 +107,8 @@ fn cases(extent: Extent) -> Vec<Case> {
     cases
 }
 
-/// A measurement against its truth.
-fn compare(
+/// A measurement of the first amplifier against its truth.
+pub(super) fn compare(
     image: &Analysed,
     findings: &mut Findings,
     quantity: &'static str,
@@ -122,7 +122,8 @@ fn compare(
     Ok(())
 }
 
-fn noise(image: &Analysed, findings: &mut Findings) -> Result<(), String> {
+/// Noise curve and spectrum of an image of white noise.
+pub(super) fn noise(image: &Analysed, findings: &mut Findings) -> Result<(), String> {
     let averaged = image.sigma_average(0);
     let single = averaged * (image.setup.geometry.skips as f64).sqrt();
     compare(image, findings, SLOPE, "noise_slope", -0.5)?;
@@ -131,7 +132,8 @@ fn noise(image: &Analysed, findings: &mut Findings) -> Result<(), String> {
     compare(image, findings, WHITE, "fft_skips_white_sigma", single)
 }
 
-fn line(image: &Analysed, findings: &mut Findings) -> Result<(), String> {
+/// The line that the spectrum along the skips shows most clearly.
+pub(super) fn line(image: &Analysed, findings: &mut Findings) -> Result<(), String> {
     let line: Value = serde_json::to_value(&image.setup.config.noise.lines[0]).map_err(|e| e.to_string())?;
     let number = |key: &str| line[key].as_f64().unwrap_or(f64::NAN);
     // the first measurement is that of the most significant line

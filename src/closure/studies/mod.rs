@@ -17,6 +17,7 @@ mod lines;
 mod pedestal;
 mod physics;
 mod slices;
+mod test_stand;
 mod transfer;
 mod two_amplifiers;
 
@@ -42,6 +43,7 @@ pub static STUDIES: &[Study] = &[
     absolute_charge::STUDY,
     add_background::STUDY,
     commissioning::STUDY,
+    test_stand::STUDY,
     physics::STUDY,
 ];
 

@@ -30,6 +30,14 @@ const LARGEST_WIDTH: f64 = 0.45;
 const LARGEST_WIDTH_RATIO: f64 = 1.7;
 const SIGNIFICANT: f64 = 2.0;
 
+/// Peaks around the tallest whose values are judged together: over more of them a bent response puts them out of step.
+const JUDGED_PEAKS: usize = 12;
+/// Smallest share of the expected periodicity that the values of a comb show.
+const SMALLEST_PERIODICITY: f64 = 0.6;
+/// Smallest periodicity n R² of n values. Values without a period exceed it by chance with a probability of exp(−25);
+/// a search looks at some thousand places and spacings.
+const PERIODIC: f64 = 25.0;
+
 /// What is looked for.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct CombOptions {
@@ -299,7 +307,46 @@ fn fit_from_seed(values: &[f64], options: &CombOptions) -> Result<CombFit, NotRe
             fit.gain()
         )));
     }
+    check_periodicity(&fit, values)?;
     Ok(with_warnings(fit, values))
+}
+
+/// Whether the values repeat with the period of the comb. Values at multiples of k with Gaussian noise σ have
+///
+/// ```text
+/// R = |⟨exp(2πi x/k)⟩| = exp(−2π² σ²/k²),
+/// ```
+///
+/// whatever the weights of the peaks are. A mixture that follows a distribution of another shape, with the right sum of
+/// peaks that are none, has less; one that follows chance in a single broad peak no more than n R² of a few (Rayleigh's
+/// test: P(n R² > z) = exp(−z)).
+fn check_periodicity(fit: &CombFit, values: &[f64]) -> Result<(), NotResolved> {
+    use std::f64::consts::PI;
+    let (k, sigma) = (fit.gain(), fit.noise.0);
+    let tallest = fit.tallest();
+    let first = tallest.saturating_sub(JUDGED_PEAKS / 2);
+    let last = (first + JUDGED_PEAKS).min(fit.peaks.len()) - 1;
+    let range = fit.peaks[first].mu - 0.5 * k..fit.peaks[last].mu + 0.5 * k;
+    let (mut n, mut re, mut im) = (0.0, 0.0, 0.0);
+    for x in values.iter().filter(|x| range.contains(*x)) {
+        let (sin, cos) = (2.0 * PI * (x - fit.offset()) / k).sin_cos();
+        (n, re, im) = (n + 1.0, re + cos, im + sin);
+    }
+    let found = re.hypot(im) / n;
+    let expected = (-2.0 * (PI * sigma / k).powi(2)).exp();
+    if !(n * found * found > PERIODIC) {
+        return Err(NotResolved::because(format!(
+            "{n:.0} pixels show no period of {k:.4} beyond chance, with peaks of a width of {sigma:.4}"
+        )));
+    }
+    if !(found > SMALLEST_PERIODICITY * expected - 3.0 / (2.0 * n).sqrt()) {
+        return Err(NotResolved::because(format!(
+            "the pixels do not repeat with the spacing {k:.4} of the fitted peaks: {:.0} % of what peaks of a width of \
+             {sigma:.4} show",
+            100.0 * found / expected
+        )));
+    }
+    Ok(())
 }
 
 /// The lines through the positions.

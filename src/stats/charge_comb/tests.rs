@@ -125,13 +125,27 @@ fn exposed(sigma: f64, lambda: f64, seed: u64) -> Vec<f64> {
     (0..40_000).map(&mut pixel).collect()
 }
 
-/// Peaks that overlap below the overscan's and a bright bulk may be taken for others. Then the widths do not agree, and
-/// there is no gain; two of sixty may escape that.
+/// Peaks that overlap below the overscan's and a bright bulk may be taken for others, and so may the noise of the bins in
+/// a broad peak. Such combs have no common width or no period; then there is no gain, and never a wrong one.
 #[test]
 fn a_comb_that_is_not_resolved_gives_no_gain() {
-    let wrong = (0..60).filter_map(|seed| fit(&exposed(0.3, 4.0, 1000 + seed), 5, Some(10.0)).ok());
-    let wrong: Vec<f64> = wrong.map(|found| found.gain()).filter(|gain| (gain - 10.0).abs() > 0.5).collect();
-    assert!(wrong.len() <= 2, "{wrong:?}");
+    for (sigma, lambda, n_peaks, start) in [
+        (0.3, 4.0, 5, Some(10.0)),
+        (0.3, 4.0, 100, None),
+        (0.3, 4.0, 5, Some(15.0)),
+        (0.33, 4.0, 8, Some(10.0)),
+        (0.35, 0.5, 10, Some(10.0)),
+        (0.35, 2.0, 100, None),
+        (0.4, 3.0, 100, Some(10.0)),
+    ] {
+        let found: Vec<f64> = (0..30)
+            .filter_map(|seed| fit(&exposed(sigma, lambda, 1000 + seed), n_peaks, start).ok())
+            .map(|found| found.gain())
+            .collect();
+        let wrong: Vec<_> = found.iter().filter(|gain| (**gain - 10.0).abs() > 0.5).collect();
+        println!("σ {sigma} λ {lambda}, {n_peaks} peaks, start {start:?}: {} of 30 resolved", found.len());
+        assert!(wrong.is_empty(), "σ {sigma} λ {lambda}: {wrong:?}");
+    }
 }
 
 /// Closure: pulls of gain and positions over simulated samples of 40 000 pixels, a fifth of them empty, at noises where

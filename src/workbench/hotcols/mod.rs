@@ -240,6 +240,12 @@ fn count(args: &HotcolsArgs, files: &[std::path::PathBuf]) -> BenchResult<Vec<Li
         totals.resize(across.len(), (0, 0));
         add(args, &image, mask.as_ref(), rows, cols, &mut totals);
     }
+    if totals.iter().all(|(_, total)| *total == 0) {
+        return Err(BenchError::Data(format!(
+            "the mask {} leaves no pixel of the range (--mask none takes all)",
+            args.mask
+        )));
+    }
     let grouped = totals.chunks(args.rebin).enumerate();
     Ok(grouped
         .map(|(k, group)| Line {

@@ -112,6 +112,13 @@ impl Linearity {
         Some((fit.coefficients[2] / fit.coefficients[1], scale * fit.error(2) / fit.coefficients[1].abs()))
     }
 
+    /// Gain of a pixel without charge, k of μ = b + k n (1 + q n), with its error, larger by √(χ²/ndf) where the parabola
+    /// does not fit; unit per electron.
+    pub fn gain_at_zero(&self) -> Option<(f64, f64)> {
+        let fit = self.parabola.as_ref()?;
+        Some((fit.coefficients[1], fit.chi2_per_ndf().max(1.0).sqrt() * fit.error(1)))
+    }
+
     /// Mean residuals of groups of peaks: electron number, residual, error, both in e⁻.
     pub fn grouped(&self) -> Vec<(f64, f64, f64)> {
         let k = self.gain();
@@ -309,8 +316,12 @@ fn report(args: &LinearityArgs, found: &Linearity, results: &mut Results) {
     if let Some(calibrated) = args.gain.filter(|_| unit == "e-") {
         results.line(format!("gain of the pixels {} ADU/e-", plus_minus(k * calibrated, error * calibrated)));
     }
-    if let Some((q, error)) = found.nonlinearity() {
-        results.line(format!("non-linearity {} per e- (μ = b + k n (1 + q n))", plus_minus(q, error)));
+    if let (Some((q, error)), Some((k, k_error))) = (found.nonlinearity(), found.gain_at_zero()) {
+        results.line(format!(
+            "non-linearity {} per e-, gain at 0 e- {} {unit}/e- (μ = b + k n (1 + q n))",
+            plus_minus(q, error),
+            plus_minus(k, k_error)
+        ));
     }
     if let Some((inl, error)) = found.integral_nonlinearity() {
         results.line(format!(
@@ -373,6 +384,7 @@ fn table(name: &str, args: &LinearityArgs, found: &Linearity, results: &mut Resu
         })
         .collect();
     let (q, q_error) = found.nonlinearity().unwrap_or((f64::NAN, f64::NAN));
+    let (k_zero, k_zero_error) = found.gain_at_zero().unwrap_or((f64::NAN, f64::NAN));
     let (inl, inl_error) = found.integral_nonlinearity().unwrap_or((f64::NAN, f64::NAN));
     let (sigma, sigma_error) = found.noise;
     let line = &found.line;
@@ -385,6 +397,8 @@ fn table(name: &str, args: &LinearityArgs, found: &Linearity, results: &mut Resu
         ("offset_err", line.error(0).to_string()),
         ("chi2", line.chi2.to_string()),
         ("ndf", line.ndf.to_string()),
+        ("gain_at_zero", k_zero.to_string()),
+        ("gain_at_zero_err", k_zero_error.to_string()),
         ("nonlinearity_per_e", q.to_string()),
         ("nonlinearity_err", q_error.to_string()),
         ("integral_nonlinearity_e", inl.to_string()),

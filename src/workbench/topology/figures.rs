@@ -8,6 +8,16 @@ use crate::plot::{ColourRange, DataText, Figure, ImagePlot, Panel};
 /// Cells with numbers in them at most; more would not be readable.
 const MOST_NUMBERS: usize = 400;
 
+/// Energy and spreads; a spread that was not fitted is left out.
+fn title(cluster: &Cluster) -> String {
+    let (both, x, y) = cluster.spread;
+    let spreads = [("xy", both), ("x", x), ("y", y)].into_iter().filter(|(_, value)| value.is_finite());
+    let spreads: Vec<String> = spreads.map(|(name, value)| format!("σ_{{{name}}} = {value:.2}")).collect();
+    let unit = if spreads.is_empty() { "" } else { " pixels" };
+    let energy = format!("E = {:.3} keV", cluster.energy);
+    std::iter::once(energy).chain(spreads).collect::<Vec<_>>().join(", ") + unit
+}
+
 /// Map of a cluster; `others`: clusters whose pixels in the window are drawn too.
 pub fn cluster(args: &TopologyArgs, stem: &str, cluster: &Cluster, others: &[&Cluster]) -> Figure {
     let span = |v: &[i64], pad: i64| {
@@ -50,10 +60,7 @@ pub fn cluster(args: &TopologyArgs, stem: &str, cluster: &Cluster, others: &[&Cl
     let width = 6.5;
     let height = (width * rows as f64 / cols as f64).clamp(3.0, 10.0);
     Figure::new(format!("{stem}_evt{}_cls{}", cluster.entry, cluster.id))
-        .title(format!(
-            "E = {:.3} keV, σ_{{xy}} = {:.2}, σ_{{x}} = {:.2}, σ_{{y}} = {:.2} pixels",
-            cluster.energy, cluster.spread.0, cluster.spread.1, cluster.spread.2
-        ))
+        .title(title(cluster))
         .title(format!("entry {}, cluster {}", cluster.entry, cluster.id))
         .size(width + 1.4, height + 1.2)
         .panel(panel)

@@ -96,13 +96,19 @@ pub fn run(args: &TransientArgs, base: &Path) -> BenchResult<Results> {
             })? as usize
         }
     };
+    if skips == 1 {
+        return Err(BenchError::Data(format!(
+            "{}: the image has one sample per pixel, its skips are averaged already; a raw image is needed",
+            path.display()
+        )));
+    }
     let amplifiers = cards.text("AMPL").map_or(1, |text| text.trim().chars().count().clamp(1, 2));
     let unreadable = |e: crate::fits::FitsError| BenchError::Unreadable { path: path.clone(), reason: e.to_string() };
     let plane = file.input.plane(hdu).map_err(unreadable)?;
     let (rows, samples) = plane.shape();
     if skips == 0 || samples % skips != 0 {
         return Err(BenchError::Data(format!(
-            "{}: {samples} samples per row cannot be divided into pixels of {skips} skips",
+            "{}: {samples} samples per row cannot be divided into pixels of {skips} skips; are they averaged already?",
             path.display()
         )));
     }

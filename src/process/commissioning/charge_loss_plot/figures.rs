@@ -42,12 +42,13 @@ pub(super) fn draw(
             let size = if y.len() > 200 { 2.2 } else { 4.0 };
             let mut points =
                 Points::indexed(y).colour(colour).size(size).joined(Stroke::new(colour.with_alpha(0.6)).width(0.6));
-            if several && number == 0 {
+            if several {
                 points = points.label(curve.amplifier.clone().unwrap_or_default());
             }
             panel = panel.points(points);
         }
-        panels.push(panel);
+        // the first skips are low, the baseline is often the last one: neither reaches the middle of the lower edge
+        panels.push(panel.legend_at(Anchor::Bottom));
     }
     if let Some(image) = raw.images.get("mean_compressed") {
         let values: Vec<f64> = raw

@@ -1,8 +1,8 @@
 //! ChargeLossPlot: is charge conserved from skip to skip?
 //!
 //! Images of single skips, of a baseline skip and of the differences to it: ghosts around tracks reveal loss or gain of
-//! charge. Mean, spread and mean difference of every skip show how many skips the electronics needs to settle. Spec 04
-//! §5.
+//! charge. Mean, spread and mean difference of every skip show how many skips the electronics needs to settle; the slope
+//! of the mean from there on is what all pixels together lose or gain from skip to skip. Spec 04 §5.
 
 mod figures;
 mod survey;
@@ -20,11 +20,16 @@ use super::survey::{BookedSurvey, finished};
 use crate::fits::Card;
 use crate::image::RawData;
 use crate::image::report::{ImageFile, Table, TableHead};
+use crate::plot::value_with_error;
 use crate::process::{Context, Measurement, ProcessError, SKImageProcess};
+use crate::stats::polynomial::{PolynomialFit, fit_polynomial};
 use crate::stats::robust::{self, MAD_TO_SIGMA};
 
-/// A skip has settled when its mean differs from the baseline by less than this many times the scatter of the late skips.
+/// A skip has settled when its mean differs from the line through the late skips by less than this many times their
+/// scatter.
 const SETTLED: f64 = 5.0;
+/// Skips that a slope needs.
+const SLOPE_SKIPS: usize = 4;
 
 /// Parameters of ChargeLossPlot.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -96,12 +101,36 @@ impl SkipCurves {
         }
     }
 
-    /// First skip from which on all means agree with the median of the later half.
+    /// First skip from which on all means agree with the straight line through the later half: what leaks away evenly
+    /// does not settle any more.
     pub fn settled_from(&self) -> usize {
-        let late = &self.mean[self.mean.len() / 2..];
-        let (level, mad) = robust::median_and_mad(late);
-        let limit = SETTLED * MAD_TO_SIGMA * mad;
-        self.mean.iter().rposition(|m| (m - level).abs() > limit).map_or(0, |last| last + 1)
+        let from = self.mean.len() / 2;
+        let late = self.line(from).filter(|line| line.coefficients.iter().all(|c| c.is_finite()));
+        let level = |k: usize| match &late {
+            Some(line) => line.at(k as f64),
+            None => robust::median(&self.mean[from..]),
+        };
+        let rest: Vec<f64> = self.mean.iter().enumerate().map(|(k, m)| m - level(k)).collect();
+        let limit = SETTLED * MAD_TO_SIGMA * robust::mad(&rest[from..]);
+        rest.iter().rposition(|r| r.abs() > limit).map_or(0, |last| last + 1)
+    }
+
+    /// Straight line through the means of the skips from `from` on, with the scatter about it as their error. `None` for
+    /// fewer than four skips.
+    fn line(&self, from: usize) -> Option<PolynomialFit> {
+        let mean = self.mean.get(from..).filter(|mean| mean.len() >= SLOPE_SKIPS)?;
+        let x: Vec<f64> = (from..self.mean.len()).map(|k| k as f64).collect();
+        let line = fit_polynomial(&x, mean, &vec![1.0; x.len()], 1).ok()?;
+        let scatter = (line.chi2 / line.ndf as f64).sqrt();
+        fit_polynomial(&x, mean, &vec![scatter; x.len()], 1).ok()
+    }
+
+    /// Slope of the mean of the settled skips and its error, ADU per skip: lost charge makes it negative, and so does a
+    /// pedestal that falls.
+    pub fn slope(&self) -> Option<(f64, f64)> {
+        let line = self.line(self.settled_from())?;
+        let (slope, error) = (line.coefficients[1], line.error(1));
+        (slope.is_finite() && error.is_finite()).then_some((slope, error))
     }
 }
 
@@ -233,6 +262,15 @@ impl ChargeLossPlot {
             ));
             raw.report.measure(Measurement::integer("settled_from_skip", settled as i64).amplifier(&name));
             raw.report.measure(Measurement::new("largest_mean_difference", largest, "ADU").amplifier(&name));
+            if let Some((slope, error)) = curves.slope() {
+                raw.report.result(format!(
+                    "amplifier {name}: the mean changes by {} ADU per skip{}",
+                    value_with_error(slope, error),
+                    if slope.abs() > 3.0 * error { ": loss or gain of charge, or drift of the pedestal" } else { "" }
+                ));
+                raw.report
+                    .measure(Measurement::new("mean_change_per_skip", slope, "ADU").error(error).amplifier(&name));
+            }
             if settled > last / 2 {
                 raw.report.warn(format!("amplifier {name}: the mean of the skips does not settle"));
             }
@@ -248,7 +286,15 @@ impl ChargeLossPlot {
         let columns = ["skip", "mean", "std", "mean_minus_baseline"].map(str::to_owned).to_vec();
         let head = TableHead { row_labels: Some(("amp".to_owned(), labels)), ..TableHead::default() };
         let shown_skips = shown.skips.iter().map(usize::to_string).collect::<Vec<_>>().join(" ");
-        let head = head.scalar("baseline_skip", shown.baseline).scalar("shown_skips", shown_skips);
+        let mut head = head.scalar("baseline_skip", shown.baseline).scalar("shown_skips", shown_skips);
+        for curves in single {
+            let name = curves.amplifier.clone().unwrap_or_default();
+            head = head.scalar(format!("settled_from_skip_{name}"), curves.settled_from());
+            if let Some((slope, error)) = curves.slope() {
+                head = head.scalar(format!("mean_change_per_skip_ADU_{name}"), slope);
+                head = head.scalar(format!("mean_change_per_skip_error_{name}"), error);
+            }
+        }
         raw.report.table_with(Table { name: "ChargeLossPlot".into(), columns, rows }, head);
     }
 }

@@ -89,6 +89,25 @@ fn the_settling_of_the_first_skips_is_found() {
     assert!(settled.iter().all(|m| m.value == 5.0), "{settled:?}");
 }
 
+/// 12 ADU of noise in 384 pixels: the slope over 64 skips is known to 12/√384/√(64³/12) = 0.0041 ADU.
+#[test]
+fn the_slope_of_a_leaking_image_is_found_and_does_not_count_as_settling() {
+    let mut cube = skip_cube();
+    for k in 0..64 {
+        cube.index_axis_mut(Axis(2), k).mapv_inplace(|x| x - 0.3 * k as f64);
+    }
+    let raw = run(&ChargeLossPlot::default(), &CommonParameters::default(), cube).unwrap();
+    let all = |name: &str| raw.report.measurements.iter().filter(|m| m.name == name).cloned().collect::<Vec<_>>();
+    for slope in all("mean_change_per_skip") {
+        let error = slope.error.unwrap();
+        assert!((slope.value + 0.3).abs() < 4.0 * error, "{slope:?}");
+        // the scatter of 64 means is known to 9 %
+        assert!((error / 0.0041 - 1.0).abs() < 0.4, "{slope:?}");
+    }
+    assert!(all("settled_from_skip").iter().all(|m| m.value == 0.0));
+    assert_eq!(all("mean_change_per_skip").len(), 2);
+}
+
 #[test]
 fn equalisation_of_the_example() {
     let values: Vec<f64> = (0..15).map(f64::from).chain([100.0]).collect();

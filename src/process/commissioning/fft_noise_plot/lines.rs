@@ -1,26 +1,23 @@
 //! What a noise spectrum is made of: pick-up lines, 1/f noise, white noise.
 //!
 //! * **Lines** stand above the running median of their neighbourhood (51 bins, symmetric, so that a falling spectrum
-//!   makes none). Their frequency lies between the bins: a sine at bin k + δ shows amplitudes in the ratio δ : (1 − δ) in
-//!   the bins k + 1 and k, and A N/2 · sinc δ in bin k; its amplitude follows from the power in both.
+//!   makes none; in the first two and the last two bins it is too narrow to see a line that fills two bins). Their
+//!   frequencies, between the bins, and their amplitudes are fitted in `line_fit`.
 //! * **White and 1/f noise**: P(f) = W + K/f^γ, least squares weighted with the statistical errors of the bins, lines left
-//!   out; γ = 1 unless the data contradict it. Both parts are equal at the corner frequency (K/W)^{1/γ}.
+//!   out; γ = 1 or 2, whichever fits better, unless the data contradict both. Both parts are equal at the corner frequency (K/W)^{1/γ}. γ = 2 is that of
+//!   steps between the samples, as electrons lost from skip to skip make them: a random walk, whose samples have
+//!   K (πΔt/sin πfΔt)², which is K/f² at low frequency.
 
+use super::line_fit::{measure_lines, power_of_sine};
 use super::spectrum::Spectrum;
 use crate::stats::robust::{self, MAD_TO_SIGMA};
 
 /// Bins of the running median.
-const WINDOW: usize = 51;
+pub(super) const WINDOW: usize = 51;
 /// Standard deviations above the neighbourhood that make a line.
-const THRESHOLD: f64 = 5.0;
+pub(super) const THRESHOLD: f64 = 5.0;
 /// Relative scatter of |X| of noise, √(4/π − 1).
 const RAYLEIGH_SCATTER: f64 = 0.522_723;
-/// Standard deviations up to which the power in the bin beside a line is taken for noise.
-const CHANCE: f64 = 3.0;
-/// Distance from half a bin up to which a line has the same phase, or the opposite one, in records that follow each other.
-const LOCKED: f64 = 0.01;
-/// How often the level under the lines is corrected for what they leak.
-const REFINEMENTS: usize = 3;
 /// Lines that are reported at most.
 const MAX_LINES: usize = 20;
 
@@ -46,7 +43,7 @@ pub fn baseline(magnitude: &[f64]) -> Vec<f64> {
     running_median(magnitude, WINDOW / 2)
 }
 
-fn running_median(values: &[f64], half: usize) -> Vec<f64> {
+pub(super) fn running_median(values: &[f64], half: usize) -> Vec<f64> {
     let n = values.len();
     (0..n)
         .map(|i| {
@@ -70,94 +67,23 @@ pub fn find_lines(spectrum: &Spectrum) -> Vec<SpectralLine> {
     let peaks: Vec<usize> = (0..n)
         .filter(|&i| significance[i] > THRESHOLD && (i == 0 || m[i] > m[i - 1]) && (i + 1 == n || m[i] >= m[i + 1]))
         .collect();
-    let mut lines = measure(spectrum, &peaks, &significance, &running_median(&spectrum.psd, WINDOW / 2));
-    // A line between two bins leaks into all of them, which lifts the level that it is measured against.
-    for _ in 0..REFINEMENTS {
-        let without = |(i, p): (usize, &f64)| (p - leakage(spectrum, &lines, i)).max(0.0);
-        let level: Vec<f64> = spectrum.psd.iter().enumerate().map(without).collect();
-        lines = measure(spectrum, &peaks, &significance, &running_median(&level, WINDOW / 2));
-    }
+    let mut lines: Vec<SpectralLine> = measure_lines(spectrum, &peaks)
+        .into_iter()
+        .map(|line| {
+            let (df, amplitude) = (spectrum.resolution(), line.amplitude(spectrum));
+            SpectralLine {
+                bin: line.bin,
+                frequency: line.position * df,
+                frequency_error: line.position_error * df,
+                amplitude,
+                amplitude_error: 0.5 * amplitude * line.strength_error / line.strength,
+                significance: significance[line.bin],
+            }
+        })
+        .collect();
     lines.sort_by(|a, b| b.significance.total_cmp(&a.significance));
     lines.truncate(MAX_LINES);
     lines
-}
-
-/// Power density that lines add in bin `i`, beyond the two bins that a line is measured in: A²/2 of the sine, with the
-/// Dirichlet kernel of the record.
-fn leakage(spectrum: &Spectrum, lines: &[SpectralLine], i: usize) -> f64 {
-    let (n, df) = (spectrum.length as f64, spectrum.resolution());
-    let of = |line: &SpectralLine| {
-        let d = std::f64::consts::PI * (spectrum.frequency[i] - line.frequency) / df;
-        let kernel = d.sin() / (n * (d / n).sin());
-        if kernel.is_finite() { 0.5 * line.amplitude.powi(2) * kernel * kernel / df } else { 0.0 }
-    };
-    lines.iter().filter(|line| line.bin.abs_diff(i) > 1).map(of).sum()
-}
-
-/// Frequencies and amplitudes of the lines with these peaks, above a level of power.
-fn measure(spectrum: &Spectrum, peaks: &[usize], significance: &[f64], power_level: &[f64]) -> Vec<SpectralLine> {
-    let n = spectrum.psd.len();
-    let excess = |i: usize| spectrum.psd[i] - power_level[i];
-    peaks
-        .iter()
-        .map(|&i| {
-            let (df, error) = (spectrum.resolution(), spectrum.relative_error(i));
-            let e = excess(i);
-            // noise and the beat of line and noise
-            let error_of = |i: usize| (power_level[i] * (power_level[i] + 2.0 * excess(i).max(0.0))).sqrt() * error;
-            let power_error = error_of(i);
-            let is_nyquist = |i: usize| 2 * (i + 1) == spectrum.length;
-            let neighbour = [i.checked_sub(1), (i + 1 < n).then_some(i + 1)]
-                .into_iter()
-                .flatten()
-                .max_by(|a, b| excess(*a).total_cmp(&excess(*b)));
-            let (shift, shift_error, beside) = neighbour.map_or((0.0, 0.5, None), |j| {
-                let share = (excess(j).max(0.0) / e).min(1.0);
-                let chance = power_level[j] * error / e;
-                // what the neighbour shows by chance is no shift: the line lies in the middle, give or take
-                if share < CHANCE * chance {
-                    return (0.0, chance.sqrt().min(0.5), None);
-                }
-                let root = share.sqrt();
-                let shift = root / (1.0 + root);
-                // the noise in both bins, which beats with the line in both; so does the line at −f, which leaks there
-                // with another phase in every record, unless the record holds half a cycle more than a whole number
-                let same_phase = if (shift - 0.5).abs() < LOCKED { 1.0 } else { error };
-                let image = |k: usize, d: f64| d / (2.0 * (k as f64 + 1.0)) * std::f64::consts::SQRT_2 * same_phase;
-                let mirrored = image(i, shift).hypot(image(j, 1.0 - shift));
-                let share_error = (error_of(j).hypot(share * power_error) / e).hypot(share * mirrored);
-                let side = if j > i { 1.0 } else { -1.0 };
-                let shift_error = share_error / (2.0 * root * (1.0 + root) * (1.0 + root));
-                (side * shift, shift_error.min(0.5), (!is_nyquist(i) && !is_nyquist(j)).then_some(j))
-            });
-            // The variance of a sine is A²/2; sampled at Nyquist with random phase it is also A²/2. Between two bins, what
-            // both hold together hardly depends on where the line is.
-            let held = |d: f64| match beside {
-                Some(_) => sinc(d).powi(2) + sinc(1.0 - d.abs()).powi(2),
-                None if is_nyquist(i) => 1.0,
-                None => sinc(d).powi(2),
-            };
-            let power = e.max(0.0) + beside.map_or(0.0, |j| excess(j).max(0.0));
-            let power_error = beside.map_or(power_error, |j| power_error.hypot(error_of(j)));
-            let amplitude = (2.0 * power * df / held(shift)).sqrt();
-            // −d ln √held/dδ
-            let slope = 0.5 * (held(shift.abs() - 0.01) - held(shift.abs() + 0.01)).abs() / (0.02 * held(shift));
-            SpectralLine {
-                bin: i,
-                frequency: spectrum.frequency[i] + shift * df,
-                frequency_error: shift_error * df,
-                amplitude,
-                amplitude_error: amplitude
-                    * (0.5 * power_error / power.max(f64::MIN_POSITIVE)).hypot(slope * shift_error),
-                significance: significance[i],
-            }
-        })
-        .collect()
-}
-
-fn sinc(x: f64) -> f64 {
-    let t = std::f64::consts::PI * x;
-    if t.abs() < 1e-9 { 1.0 } else { t.sin() / t }
 }
 
 /// White and 1/f noise.
@@ -179,12 +105,14 @@ pub struct NoiseFloor {
     pub corner_error: f64,
     /// Mean square of the pulls of the bins.
     pub chi2_ndf: f64,
+    /// Time between samples, s; 1 if unknown.
+    step: f64,
 }
 
 impl NoiseFloor {
     /// P at a frequency.
     pub fn at(&self, f: f64) -> f64 {
-        self.white + self.flicker / f.powf(self.exponent)
+        self.white + self.flicker * slope_at(f, self.exponent, self.step)
     }
 
     /// Standard deviation of one sample of the white noise alone, ADU: P = 2 σ² Δt.
@@ -194,10 +122,27 @@ impl NoiseFloor {
     }
 }
 
+/// The 1/f^γ of samples a time `step` apart.
+fn slope_at(f: f64, exponent: f64, step: f64) -> f64 {
+    if exponent == RANDOM_WALK {
+        let turn = std::f64::consts::PI * step;
+        (turn / (turn * f).sin()).powi(2)
+    } else {
+        f.powf(-exponent)
+    }
+}
+
+/// Exponent of a random walk.
+const RANDOM_WALK: f64 = 2.0;
 /// Smallest exponent of the 1/f part that is tried.
 const SMALLEST_EXPONENT: f64 = 0.5;
-/// χ²/ndf above which γ = 1 is given up.
+/// Steps of the exponents that are tried.
+const EXPONENT_STEP: f64 = 0.05;
+/// Excess of χ² of γ = 1 or 2, in its standard deviations, and improvement of χ² by another γ that make the other one better.
 const CONTRADICTED: f64 = 3.0;
+const BETTER: f64 = 9.0;
+/// χ²/ndf above which a fit with γ = 1 or 2 is none.
+const UNFIT: f64 = 3.0;
 
 /// Fits P(f) = W + K/f^γ to the bins that hold no line. `None` with fewer than four of them.
 pub fn noise_floor(spectrum: &Spectrum, lines: &[SpectralLine]) -> Option<NoiseFloor> {
@@ -205,18 +150,29 @@ pub fn noise_floor(spectrum: &Spectrum, lines: &[SpectralLine]) -> Option<NoiseF
     if free.len() < 4 {
         return None;
     }
+    let spectrum = &without_lines(spectrum, lines);
+    // 1/f, or a random walk where that fits better: a 1/f part reaches far up and would draw from the white noise
+    let walk = floor_with(spectrum, &free, RANDOM_WALK);
     let simple = floor_with(spectrum, &free, 1.0)?;
-    if simple.chi2_ndf < CONTRADICTED {
+    let ndf = (free.len() - 2) as f64;
+    let simple = walk.map_or(simple, |walk| likelier(simple, walk, ndf));
+    if simple.chi2_ndf < 1.0 + CONTRADICTED * (2.0 / ndf).sqrt() {
         return Some(simple);
     }
     // where the 1/f part reaches over half of the spectrum, the white level cannot be told from it
     let highest = spectrum.frequency.last().copied().unwrap_or(0.0);
-    let exponents = (0..=50).map(|i| SMALLEST_EXPONENT + 0.05 * f64::from(i));
+    let exponents = (0..=50).map(|i| (SMALLEST_EXPONENT / EXPONENT_STEP + f64::from(i)).round() * EXPONENT_STEP);
     let found = exponents.filter_map(|g| floor_with(spectrum, &free, g)).filter(|f| f.corner < 0.5 * highest);
     // an exponent at the end of the range, too, says that the spectrum falls all over
     let best = found.min_by(|a, b| a.chi2_ndf.total_cmp(&b.chi2_ndf)).filter(|best| best.exponent > SMALLEST_EXPONENT);
-    let Some(best) = best else {
-        return plateau(spectrum, &free);
+    let worse =
+        |one: &NoiseFloor, best: &NoiseFloor| (one.chi2_ndf - best.chi2_ndf) * ndf > BETTER * best.chi2_ndf.max(1.0);
+    // a random walk has a cause; exponents near it only fit the chance in the lowest bins
+    let best = match best {
+        Some(best) if worse(&simple, &best) => walk.filter(|walk| !worse(walk, &best)).unwrap_or(best),
+        _ if simple.chi2_ndf < UNFIT => simple,
+        Some(best) => best,
+        None => return plateau(spectrum, &free),
     };
     // a model that does not fit within the errors is known no better than its residuals
     let scale = best.chi2_ndf.max(1.0).sqrt();
@@ -226,6 +182,28 @@ pub fn noise_floor(spectrum: &Spectrum, lines: &[SpectralLine]) -> Option<NoiseF
         corner_error: best.corner_error * scale,
         ..best
     })
+}
+
+/// The fit of less χ². As long as the data do not decide, the level of the white noise is the mean of both, weighted with
+/// their likelihoods, and its error holds their difference.
+fn likelier(one: NoiseFloor, other: NoiseFloor, ndf: f64) -> NoiseFloor {
+    let (best, next) = if other.chi2_ndf < one.chi2_ndf { (other, one) } else { (one, other) };
+    let odds = (-0.5 * (next.chi2_ndf - best.chi2_ndf) * ndf).exp();
+    let share = odds / (1.0 + odds);
+    let white = best.white + share * (next.white - best.white);
+    let variance = |fit: &NoiseFloor| fit.white_error.powi(2) + (fit.white - white).powi(2);
+    let white_error = ((1.0 - share) * variance(&best) + share * variance(&next)).sqrt();
+    NoiseFloor { white, white_error, ..best }
+}
+
+/// The spectrum without what the lines leak into the bins around them.
+fn without_lines(spectrum: &Spectrum, lines: &[SpectralLine]) -> Spectrum {
+    let mut rest = spectrum.clone();
+    for (i, psd) in rest.psd.iter_mut().enumerate() {
+        let leaked: f64 = lines.iter().map(|l| power_of_sine(spectrum, l.frequency, l.amplitude, i)).sum();
+        *psd = (*psd - leaked).max(0.1 * *psd);
+    }
+    rest
 }
 
 /// The level of the upper quarter of the frequencies, with the scatter of its bins as error.
@@ -247,6 +225,7 @@ fn plateau(spectrum: &Spectrum, free: &[usize]) -> Option<NoiseFloor> {
         corner: 0.0,
         corner_error: 0.0,
         chi2_ndf: f64::NAN,
+        step: spectrum.step,
     })
     .filter(|f| f.white > 0.0)
 }
@@ -255,7 +234,7 @@ fn plateau(spectrum: &Spectrum, free: &[usize]) -> Option<NoiseFloor> {
 fn floor_with(spectrum: &Spectrum, free: &[usize], exponent: f64) -> Option<NoiseFloor> {
     // at Nyquist the one-sided density is half as large
     let half = |i: usize| if 2 * (i + 1) == spectrum.length { 0.5 } else { 1.0 };
-    let x: Vec<f64> = spectrum.frequency.iter().map(|f| f.powf(-exponent)).collect();
+    let x: Vec<f64> = spectrum.frequency.iter().map(|f| slope_at(*f, exponent, spectrum.step)).collect();
     let lowest = spectrum.psd.iter().copied().fold(f64::INFINITY, f64::min).max(f64::MIN_POSITIVE);
     let mut model: Vec<f64> = running_median(&spectrum.psd, WINDOW / 2);
     let mut result = None;
@@ -298,6 +277,7 @@ fn floor_with(spectrum: &Spectrum, free: &[usize], exponent: f64) -> Option<Nois
                 ratio_variance.sqrt()
             },
             chi2_ndf: chi2 / (free.len() - 2) as f64,
+            step: spectrum.step,
         });
     }
     result.filter(|r| r.white > 0.0)
@@ -307,6 +287,7 @@ fn floor_with(spectrum: &Spectrum, free: &[usize], exponent: f64) -> Option<Nois
 mod tests {
     use super::*;
     use crate::process::commissioning::fft_noise_plot::spectrum::Transform;
+    use crate::stats::random::Stream;
     use crate::stats::test_data::SplitMix64;
     use std::f64::consts::PI;
 
@@ -332,11 +313,71 @@ mod tests {
             assert_eq!(found.len(), 1, "{cycles}: {found:?}");
             let line = found[0];
             let df = 1.0 / (256.0 * 4e-5);
-            assert!((line.amplitude - 1.0).abs() < 4.0 * line.amplitude_error + 0.02, "{cycles}: {line:?}");
+            assert!((line.amplitude - 1.0).abs() < 4.0 * line.amplitude_error, "{cycles}: {line:?}");
             assert!(line.amplitude_error < 0.05);
-            // besides the statistics: leakage of the image of the line at negative frequency, below 3 % of a bin
-            assert!(((line.frequency - cycles * df) / df).abs() < 4.0 * line.frequency_error / df + 0.03, "{line:?}");
-            assert!(line.significance > 5.0);
+            assert!((line.frequency - cycles * df).abs() < 4.0 * line.frequency_error, "{line:?}");
+            assert!(line.frequency_error < 0.05 * df && line.significance > 5.0);
+        }
+    }
+
+    /// Records of 64 samples that follow each other without a gap, as the skips of the pixels of an image do: at a whole
+    /// number or half of one of cycles the phase repeats.
+    fn continuous(cycles: &[(f64, f64)], noise: f64, records: usize, stream: &mut Stream) -> Spectrum {
+        const LENGTH: usize = 64;
+        let transform = Transform::new(LENGTH);
+        let (mut workspace, mut sums) = (transform.workspace(), transform.sums());
+        let start: Vec<f64> = cycles.iter().map(|_| 2.0 * PI * stream.uniform()).collect();
+        for record in 0..records {
+            for (j, x) in workspace.input.iter_mut().enumerate() {
+                let time = record as f64 + j as f64 / LENGTH as f64;
+                let sines = cycles.iter().zip(&start).map(|((f, a), phase)| a * (2.0 * PI * f * time + phase).sin());
+                *x = noise * stream.normal() + sines.sum::<f64>();
+            }
+            transform.add(&mut workspace, &mut sums);
+        }
+        Spectrum::new(&sums, LENGTH, Some(4e-5)).unwrap()
+    }
+
+    /// Closure: pulls of frequency and amplitude over 300 lines at each place between the bins, weak lines and strong ones.
+    #[test]
+    fn errors_of_lines_are_those_of_repeated_measurements() {
+        const LINES: usize = 300;
+        let mut stream = Stream::from_seed(17);
+        for (amplitude, records, bin) in [(20.0, 150, 8.0), (200.0, 60, 20.0)] {
+            for fraction in [0.0, 0.1, 0.25, 0.37, 0.5, 0.8] {
+                let cycles = bin + fraction;
+                let (mut frequencies, mut amplitudes) = (Vec::new(), Vec::new());
+                for _ in 0..LINES {
+                    let spectrum = continuous(&[(cycles, amplitude)], 30.0, records, &mut stream);
+                    let line = find_lines(&spectrum)[0];
+                    let truth = cycles * spectrum.resolution();
+                    frequencies.push((line.frequency - truth) / line.frequency_error);
+                    amplitudes.push((line.amplitude - amplitude) / line.amplitude_error);
+                }
+                for (what, pulls) in [("frequency", &frequencies), ("amplitude", &amplitudes)] {
+                    let (mean, width) = robust::mean_and_std(pulls, robust::Ddof::Sample);
+                    println!("{amplitude} ADU, {cycles} cycles, {what}: mean {mean:.3}, width {width:.3}");
+                    // four standard errors of 300 pulls; 0.05 for what is of second order in the errors
+                    let error = 1.0 / (LINES as f64).sqrt();
+                    assert!(mean.abs() < 4.0 * error + 0.05, "{cycles} {what}: mean {mean}");
+                    assert!((width - 1.0).abs() < 4.0 * error / 2f64.sqrt() + 0.05, "{cycles} {what}: width {width}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn lines_beside_each_other_are_told_apart() {
+        let mut stream = Stream::from_seed(18);
+        let truth = [(10.3, 200.0), (13.8, 60.0), (25.5, 40.0)];
+        let spectrum = continuous(&truth, 30.0, 400, &mut stream);
+        let mut found = find_lines(&spectrum);
+        found.sort_by(|a, b| a.frequency.total_cmp(&b.frequency));
+        assert_eq!(found.len(), 3, "{found:?}");
+        for (line, (cycles, amplitude)) in found.iter().zip(truth) {
+            let error = (line.frequency - cycles * spectrum.resolution()) / line.frequency_error;
+            assert!(error.abs() < 4.0, "{line:?}");
+            assert!((line.amplitude - amplitude).abs() < 4.0 * line.amplitude_error, "{line:?}");
         }
     }
 
@@ -348,6 +389,29 @@ mod tests {
         assert!((sigma - 5.0).abs() < 4.0 * error && error < 0.02, "{sigma} ± {error}");
         assert!(floor.flicker.abs() < 4.0 * floor.flicker_error);
         assert!((floor.chi2_ndf - 1.0).abs() < 0.5);
+    }
+
+    /// Electrons lost from skip to skip: the level of the white noise stays that of the samples.
+    #[test]
+    fn steps_between_the_samples_leave_the_white_noise_as_it_is() {
+        let mut stream = Stream::from_seed(19);
+        let transform = Transform::new(64);
+        let (mut workspace, mut sums) = (transform.workspace(), transform.sums());
+        for _ in 0..20_000 {
+            let mut level = 0.0;
+            for x in &mut workspace.input {
+                *x = level + 5.0 * stream.normal();
+                // 30 electrons of 2.5 ADU, of which each is lost with a probability of 1e-3
+                level -= if stream.uniform() < 0.03 { 2.5 } else { 0.0 };
+            }
+            transform.add(&mut workspace, &mut sums);
+        }
+        let floor = noise_floor(&Spectrum::new(&sums, 64, Some(4e-5)).unwrap(), &[]).unwrap();
+        let (sigma, error) = floor.white_sigma(4e-5);
+        assert!((sigma - 5.0).abs() < 4.0 * error && error < 0.01, "{sigma} ± {error}");
+        assert_eq!(floor.exponent, 2.0);
+        assert!((floor.chi2_ndf - 1.0).abs() < 1.0, "{floor:?}");
+        assert!((floor.at(5000.0) / (floor.white + floor.flicker / 2.5e7) - 1.0).abs() < 0.1);
     }
 
     #[test]

@@ -5,6 +5,7 @@
 //! in [`lines`].
 
 mod figures;
+mod line_fit;
 pub mod lines;
 pub mod spectrum;
 #[cfg(test)]

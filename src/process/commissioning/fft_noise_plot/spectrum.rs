@@ -27,6 +27,10 @@ pub struct SpectrumSums {
     pub power: Vec<f64>,
     /// Σ X_f.
     pub sum: Vec<Complex<f64>>,
+    /// Σ X_f².
+    pub square: Vec<Complex<f64>>,
+    /// Σ X_f X*_{f+1}, f = 1 … ⌊N/2⌋ − 1.
+    pub cross: Vec<Complex<f64>>,
 }
 
 impl SpectrumSums {
@@ -40,7 +44,12 @@ impl SpectrumSums {
         let add = |mine: &mut [f64], theirs: &[f64]| mine.iter_mut().zip(theirs).for_each(|(a, b)| *a += b);
         add(&mut self.magnitude, &other.magnitude);
         add(&mut self.power, &other.power);
-        self.sum.iter_mut().zip(&other.sum).for_each(|(a, b)| *a += b);
+        let add = |mine: &mut [Complex<f64>], theirs: &[Complex<f64>]| {
+            mine.iter_mut().zip(theirs).for_each(|(a, b)| *a += b);
+        };
+        add(&mut self.sum, &other.sum);
+        add(&mut self.square, &other.square);
+        add(&mut self.cross, &other.cross);
     }
 }
 
@@ -90,6 +99,8 @@ impl Transform {
             magnitude: vec![0.0; bins],
             power: vec![0.0; bins],
             sum: vec![Complex::default(); bins],
+            square: vec![Complex::default(); bins],
+            cross: vec![Complex::default(); bins.saturating_sub(1)],
         }
     }
 
@@ -101,13 +112,16 @@ impl Transform {
             return;
         }
         sums.series += 1;
-        let lanes = sums.magnitude.iter_mut().zip(&mut sums.power).zip(&mut sums.sum).zip(&output[1..]);
-        for (((magnitude, power), sum), x) in lanes {
+        let output = &output[1..];
+        let lanes = sums.magnitude.iter_mut().zip(&mut sums.power).zip(&mut sums.sum).zip(&mut sums.square).zip(output);
+        for ((((magnitude, power), sum), square), x) in lanes {
             *sum += x;
-            let square = x.norm_sqr();
-            *power += square;
-            *magnitude += square.sqrt();
+            *square += x * x;
+            let norm = x.norm_sqr();
+            *power += norm;
+            *magnitude += norm.sqrt();
         }
+        sums.cross.iter_mut().zip(output.windows(2)).for_each(|(cross, x)| *cross += x[0] * x[1].conj());
     }
 }
 
@@ -128,6 +142,11 @@ pub struct Spectrum {
     pub magnitude: Vec<f64>,
     /// P_f, ADU²/Hz (ADU² per cycle/sample).
     pub psd: Vec<f64>,
+    /// 2 ⟨X_f²⟩ Δt/N, unit of `psd`: noise of no preferred phase has none.
+    pub square: Vec<Complex<f64>>,
+    /// 2 Re ⟨X_f X*_{f+1} exp(−iπ (N−1)/N)⟩ Δt/N, unit of `psd`: what a bin shares with the next one. White noise shares
+    /// nothing; a sine between both bins shares √(P_f P_{f+1}), with the opposite sign if both lie on one side of it.
+    pub shared: Vec<f64>,
     /// Median over f of the share of the power that is the same in all series: offsets of single samples, not noise.
     pub common_share: f64,
 }
@@ -142,6 +161,8 @@ impl Spectrum {
         let dt = step.unwrap_or(1.0);
         let bins = sums.magnitude.len();
         let one_sided = |i: usize| if 2 * (i + 1) == length { 1.0 } else { 2.0 };
+        let scale = 2.0 * dt / (n * count);
+        let turn = Complex::from_polar(1.0, -std::f64::consts::PI * (n - 1.0) / n);
         Some(Self {
             length,
             series: sums.series,
@@ -156,6 +177,8 @@ impl Spectrum {
                 if shares.is_empty() { 0.0 } else { robust::median(&shares).max(0.0) }
             },
             psd: sums.power.iter().enumerate().map(|(i, p)| one_sided(i) * p / count * dt / n).collect(),
+            square: sums.square.iter().map(|x| x * scale).collect(),
+            shared: sums.cross.iter().map(|x| (x * turn).re * scale).collect(),
         })
     }
 

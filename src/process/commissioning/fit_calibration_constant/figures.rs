@@ -2,6 +2,7 @@
 
 use super::{CalibrationConstant, FitCalibrationConstant};
 use crate::image::RawData;
+use crate::image::report::{Table, TableHead};
 use crate::plot::{
     Anchor, Axis, Colour, DataText, Guide, Histogram, Line, Marker, Note, Panel, Points, SecondAxis, Shape, Stroke,
     value_with_error,
@@ -29,8 +30,10 @@ pub(super) fn draw(
         .size(9.0, 5.6)
         .panel(seed_panel(result, unit));
     raw.report.figure(seed);
+    seed_table(raw, name("calibration_guess"), result, unit);
     if process.show_fit {
-        let (spectrum, pulls) = fit_panels(result, values, unit);
+        let (spectrum, pulls, rows) = fit_panels(result, values, unit);
+        table(raw, name("fit_peaks"), &["charge_e", "counts", "model", "pull"], rows);
         let peaks = figure(raw, context, name("fit_peaks"), &format!("Single-electron peaks [amplifier {amplifier}]"))
             .size(10.0, 7.0)
             .with_residuals(spectrum, pulls);
@@ -43,7 +46,8 @@ pub(super) fn draw(
         linearity = linearity.panel(panel);
     }
     raw.report.figure(linearity);
-    let panels = charge_panels(process, result, values);
+    let (panels, rows): (Vec<Panel>, Vec<_>) = charge_panels(process, result, values).into_iter().unzip();
+    table(raw, name("PCD_low_and_high_EnergyRange_AMPLIFIER"), &["from_e", "to_e", "counts"], rows.concat());
     let width = 7.0 * panels.len() as f64;
     let mut charge = figure(
         raw,
@@ -57,6 +61,28 @@ pub(super) fn draw(
         charge = charge.panel(panel);
     }
     raw.report.figure(charge);
+}
+
+/// A table beside the figure of the same name.
+fn table(raw: &mut RawData, name: String, columns: &[&str], rows: Vec<Vec<f64>>) {
+    raw.report.table(Table { name, columns: columns.iter().map(|c| (*c).to_owned()).collect(), rows });
+}
+
+/// The histogram of the search, and the peaks that it found.
+fn seed_table(raw: &mut RawData, name: String, result: &CalibrationConstant, unit: &str) {
+    let seed = &result.fit.seed;
+    let mut head = TableHead::default()
+        .scalar("bin_width", seed.width)
+        .scalar("ignored_below", seed.low)
+        .scalar("spacing", seed.spacing)
+        .scalar("start_value_used", seed.guided);
+    for (i, peak) in seed.peaks.iter().enumerate() {
+        head = head.scalar(format!("peak_{}", i + 1), format!("{} prominence {}", peak.at, peak.prominence));
+    }
+    let unit = if unit == "ADU" { "ADU" } else { "e" };
+    let rows = seed.counts.iter().enumerate().map(|(i, n)| vec![seed.low + (i as f64 + 0.5) * seed.width, *n]);
+    let columns = vec![format!("charge_{unit}"), "counts".to_owned()];
+    raw.report.table_with(Table { name, columns, rows: rows.collect() }, head);
 }
 
 fn seed_panel(result: &CalibrationConstant, unit: &str) -> Panel {
@@ -79,7 +105,7 @@ fn seed_panel(result: &CalibrationConstant, unit: &str) -> Panel {
                 seed.peaks.iter().map(|p| p.height.max(0.7)).collect::<Vec<_>>(),
             )
             .marker(Marker::open(Shape::Circle, Colour::BLACK).size(7.0))
-            .label("found peaks, with their prominence in standard deviations"),
+            .label("found peaks (prominence in σ)"),
         )
         .text(DataText::new(prominences).shift(12.0, 7.0).halo())
         .guide(Guide::vertical(seed.low).solid().label("ignoring pixels below"));
@@ -102,7 +128,8 @@ fn seed_panel(result: &CalibrationConstant, unit: &str) -> Panel {
         .legend_at(Anchor::TopRight)
 }
 
-fn fit_panels(result: &CalibrationConstant, values: &[f64], unit: &str) -> (Panel, Panel) {
+/// Spectrum and pulls; charge, counts, model and pull of every bin.
+fn fit_panels(result: &CalibrationConstant, values: &[f64], unit: &str) -> (Panel, Panel, Vec<Vec<f64>>) {
     let fit = &result.fit;
     let shown = fit.peaks.len().min(SHOWN_PEAKS);
     let (first, last) = (result.electrons(0), result.electrons(shown - 1));
@@ -170,7 +197,8 @@ fn fit_panels(result: &CalibrationConstant, values: &[f64], unit: &str) -> (Pane
         .x_range(low, high)
         .guide(Guide::horizontal(0.0).solid().colour(Colour::GREY))
         .points(Points::new(&centres, &pulls).marker(Marker::filled(Shape::Circle, Colour::BLACK).size(2.0)));
-    (panel, below)
+    let rows = centres.iter().zip(&counts).zip(&pulls).map(|((n, y), pull)| vec![*n, *y, model(*n, None), *pull]);
+    (panel, below, rows.collect())
 }
 
 fn linearity_panels(result: &CalibrationConstant, unit: &str) -> [Panel; 4] {
@@ -241,8 +269,12 @@ fn linearity_panels(result: &CalibrationConstant, unit: &str) -> [Panel; 4] {
     [charge, difference, residual, sigma]
 }
 
-/// The calibrated spectrum: few electrons, and up to 200 if there are data.
-fn charge_panels(process: &FitCalibrationConstant, result: &CalibrationConstant, values: &[f64]) -> Vec<Panel> {
+/// The calibrated spectrum: few electrons, and up to 200 if there are data; with ends and contents of the bins.
+fn charge_panels(
+    process: &FitCalibrationConstant,
+    result: &CalibrationConstant,
+    values: &[f64],
+) -> Vec<(Panel, Vec<Vec<f64>>)> {
     let charges: Vec<f64> = values.iter().map(|x| result.charge(*x)).collect();
     let first = result.first_electron as f64;
     let top = first + process.n_peaks.min(30) as f64;
@@ -261,10 +293,13 @@ fn charge_panels(process: &FitCalibrationConstant, result: &CalibrationConstant,
                 panel = panel.guide(Guide::vertical(n as f64).stroke(Stroke::new(Colour::PALE_GREY).width(0.6)));
             }
         }
-        Some(panel.histogram(Histogram::uniform(low, high, counts.contents()).colour(Colour::BLUE)))
+        let at = |i: usize| low + (high - low) * i as f64 / bins as f64;
+        let rows = counts.contents().iter().enumerate().map(|(i, n)| vec![at(i), at(i + 1), *n]).collect();
+        Some((panel.histogram(Histogram::uniform(low, high, counts.contents()).colour(Colour::BLUE)), rows))
     };
     let many = charges.iter().any(|q| *q > first + 30.0 && *q < 200.0) && process.n_peaks > 2;
-    let mut panels: Vec<Panel> = panel(first - 2.0, top, process.pcd_bin_width, true).into_iter().collect();
+    let mut panels: Vec<(Panel, Vec<Vec<f64>>)> =
+        panel(first - 2.0, top, process.pcd_bin_width, true).into_iter().collect();
     if many {
         // so far up there are a few pixels per peak: one bin each
         panels.extend(panel(first + 29.5, first + 200.5, process.pcd_bin_width.max(1.0), false));

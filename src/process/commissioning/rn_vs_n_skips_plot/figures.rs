@@ -2,6 +2,7 @@
 
 use super::NoiseVsSkips;
 use crate::image::RawData;
+use crate::image::report::{Table, TableHead};
 use crate::plot::{Anchor, Axis, Colour, Guide, Line, Marker, Panel, Points, Shape, Stroke, value_with_error};
 use crate::process::Context;
 use crate::process::commissioning::{electrons, figure};
@@ -24,7 +25,24 @@ pub(super) fn draw(raw: &mut RawData, context: &Context<'_>) {
         let panel = all(raw);
         let figure = figure(raw, context, "NoiseVSSkipPlot_all".into(), "All amplifiers").size(8.0, 6.0).panel(panel);
         raw.report.figure(figure);
+        all_table(raw);
     }
+}
+
+/// The curves of all amplifiers in one table.
+fn all_table(raw: &mut RawData) {
+    let (mut labels, mut rows) = (Vec::new(), Vec::new());
+    for amplifier in &raw.amplifiers {
+        let Some(result) = raw.products.get_for::<NoiseVsSkips>(&amplifier.name) else { continue };
+        let curve = &result.curve;
+        for ((n, noise), error) in curve.n_skips.iter().zip(&curve.noise).zip(&curve.error) {
+            labels.push(amplifier.name.clone());
+            rows.push(vec![*n as f64, *noise, *error]);
+        }
+    }
+    let columns = ["n_skips", "noise_ADU", "noise_error"].map(str::to_owned).to_vec();
+    let head = TableHead { row_labels: Some(("amp".to_owned(), labels)), ..TableHead::default() };
+    raw.report.table_with(Table { name: "NoiseVSSkipPlot_all".into(), columns, rows }, head);
 }
 
 fn panels(result: &NoiseVsSkips) -> (Panel, Panel) {
