@@ -94,7 +94,7 @@ fn cases(extent: Extent) -> Vec<Case> {
             let label = format!("{gain} ADU/e⁻, {sigma1} e⁻, 64 skips, 30 e⁻/pix, loss {loss}");
             let mut case = Case::new(label, leaking, process.clone(), leak);
             if loss > 0.0 {
-                case = case.by_design(ByDesign::new(CHANGE, [-0.2, 0.2], [0.9, 2.0], WALK));
+                case = case.by_design(ByDesign::new(CHANGE, [-0.3, 0.3], [0.9, 2.6], WALK));
             }
             cases.push(case);
         }
