@@ -29,7 +29,7 @@ fn the_report_has_a_table_and_plots() {
     let one = run("1", "a");
     assert!(one == run("2", "b"), "results depend on the number of threads");
     let table = std::fs::read_to_string(dir.path().join("a/closure.md")).unwrap();
-    assert!(table.contains("| amplitude | 8 ADU, τ 6 columns |"), "{table}");
+    assert!(table.contains("| amplitude | 8 ADU, τ 6 columns, "), "{table}");
     for name in ["closure_column_transient_overview.png", "closure_column_transient_pulls_1.png"] {
         assert!(table.contains(name) && dir.path().join("a").join(name).exists(), "{name}");
     }
