@@ -46,14 +46,14 @@ const PARAMETERS: [(&[u16], &str); 19] = [
         &[50, 51, 52, 53, 54, 55, 56, 57],
         r#"{"n_peaks": null, "calibration": 10, "binning_size": -1, "x_min": -15, "x_max": 60, "mu_min": -1, "mu_max": 1,
             "sigma_min": 0.01, "sigma_max": 3, "dc_min": 0.0001, "dc_max": 50, "gain_min": 8, "gain_max": 15,
-            "do_calibration": true, "mask_clusters": false, "rows_to_mask": [], "cols_to_mask": [], "fit_options": "QR S L EM",
+            "do_calibration": true, "mask_clusters": true, "rows_to_mask": [], "cols_to_mask": [], "fit_options": "QR S L EM",
             "n_sigma_fit": null, "max_img_pcd": null}"#,
     ),
     (
         &[60, 61, 62, 63, 64],
         r#"{"n_peaks": null, "calibration": 10, "binning_size": 0.5, "x_min": -20, "x_max": 60, "mu_min": -1, "mu_max": 1,
             "sigma_min": 0.01, "sigma_max": 3, "dc_min": 0.001, "dc_max": 50, "gain_min": 8, "gain_max": 15,
-            "do_calibration": true, "mask_clusters": false, "rows_to_mask": [], "cols_to_mask": [], "fit_options": "QR S L EM",
+            "do_calibration": true, "mask_clusters": true, "rows_to_mask": [], "cols_to_mask": [], "fit_options": "QR S L EM",
             "n_sigma_fit": null, "max_img_pcd": null}"#,
     ),
 ];

@@ -90,6 +90,13 @@ fn peaks_in(end: f64, calibration: f64) -> f64 {
     if beyond.is_finite() { beyond.clamp(3.0, MOST) } else { 3.0 }
 }
 
+/// Whether a mask of clusters leaves at least half of the active pixels: one that takes more was made with thresholds or
+/// a gain that do not fit the image, and is no mask of particles.
+fn leaves_enough(mask: &ndarray::Array2<bool>, active: &Region) -> bool {
+    let masked = active.view(mask).iter().filter(|m| **m).count();
+    2 * masked <= active.len()
+}
+
 /// The pixels of an amplifier that may be fitted.
 struct Selection<'a> {
     raw: &'a RawData,
@@ -104,8 +111,10 @@ impl<'a> Selection<'a> {
     fn new(raw: &'a RawData, amplifier: &Amplifier, config: &ElementConfig) -> Result<Self, Reason> {
         let image = raw.image(&config.image).map_err(|e| e.to_string())?;
         let clusters = if config.truth("mask_clusters") {
-            let mask = raw.masks.get("mask_clusters");
-            Some(&mask.ok_or("`mask_clusters` is set but the chain made no mask of clusters")?.pixels)
+            raw.masks
+                .get("mask_clusters")
+                .map(|mask| &mask.pixels)
+                .filter(|mask| leaves_enough(mask, &amplifier.active))
         } else {
             None
         };

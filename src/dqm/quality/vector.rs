@@ -485,7 +485,10 @@ fn positions(
             let share = |count: usize| 100.0 * count as f64 / used.len() as f64;
             let differs =
                 images > 1 || !allow || is_unusual(share(rest), &r.usual_percentages(&expected, centre, limit));
-            share(far) > cut || (differs && !is_chance(rest, used.len(), usual, settings.n_std))
+            // A track lies in neighbouring positions: chance is asked for stretches of them, not for each one.
+            let near: Vec<bool> = pulls.iter().map(|z| z.abs() > settings.n_std && z.abs() <= far_limit).collect();
+            let counted = if images == 1 && allow { stretches(&near) } else { rest };
+            share(far) > cut || (differs && !is_chance(counted, used.len(), usual, settings.n_std))
         };
         let violated = too_many || displaced;
         let mut test = verdict(name, violated, settings.severity.unwrap_or(Flag::Fail), percent, cut);
@@ -522,6 +525,12 @@ fn positions(
     test
 }
 
+/// Number of stretches of positions that are outside; one inside between two outside does not end a stretch.
+fn stretches(outside: &[bool]) -> usize {
+    let places: Vec<usize> = (0..outside.len()).filter(|&j| outside[j]).collect();
+    places.iter().zip(places.iter().skip(1)).filter(|(a, b)| *b - *a > 2).count() + usize::from(!places.is_empty())
+}
+
 /// Positions farther than `n_std`.
 fn beyond(pulls: &[f64], n_std: f64) -> Vec<usize> {
     (0..pulls.len()).filter(|&j| pulls[j].abs() > n_std).collect()
@@ -550,6 +559,12 @@ mod tests {
 
     fn numbered(vectors: Vec<Vec<f64>>) -> Vec<(i64, Vec<f64>)> {
         (1..).zip(vectors).collect()
+    }
+
+    #[test]
+    fn neighbours_are_one_stretch() {
+        let of = |text: &str| stretches(&text.chars().map(|c| c == 'x').collect::<Vec<_>>());
+        assert_eq!(["", "...", "x", "xx.x", "x..x", "xxx..xx.x...x"].map(of), [0, 0, 1, 1, 2, 3]);
     }
 
     #[test]
