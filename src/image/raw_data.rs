@@ -190,7 +190,7 @@ impl RawData {
     }
 
     /// The name under which an image is stored: resolves the old name `pedestal_subtracted`, and `raw` of an image that
-    /// has one value per pixel: that is its `mean_compressed`, as long as nothing was added to it.
+    /// has one value per pixel: that is its `mean_compressed`.
     pub fn resolve_image_name<'a>(&'a self, name: &'a str) -> &'a str {
         let name = name.strip_prefix("image_").unwrap_or(name);
         if name == "pedestal_subtracted" {
@@ -206,8 +206,7 @@ impl RawData {
                 .unwrap_or(usual);
         }
         if name == "raw" && self.cube.is_none() && !self.images.contains_key(name) {
-            let before_addition = "mean_compressed_woExtraDC";
-            return if self.images.contains_key(before_addition) { before_addition } else { "mean_compressed" };
+            return "mean_compressed";
         }
         name
     }
@@ -237,7 +236,7 @@ fn maker_of(name: &str) -> &'static str {
 
 /// An image that a process asks for does not exist.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
-#[error("there is no image `{name}` at this point (existing: {existing}); {maker} would make it")]
+#[error("{}", self.sentence())]
 pub struct MissingImage {
     /// Name asked for.
     pub name: String,
@@ -245,4 +244,16 @@ pub struct MissingImage {
     pub existing: String,
     /// Process that makes such images.
     pub maker: &'static str,
+}
+
+impl MissingImage {
+    fn sentence(&self) -> String {
+        if self.name == "raw" {
+            return "`raw` holds several skips per pixel here and is no image; CompressSkipperProcess makes \
+                    `mean_compressed` and others of it"
+                .into();
+        }
+        let existing = if self.existing.is_empty() { "none" } else { &self.existing };
+        format!("there is no image `{}` at this point (existing: {existing}); {} would make it", self.name, self.maker)
+    }
 }

@@ -56,7 +56,10 @@ pub fn final_images(raw: &RawData) -> Vec<OutputHdu<'_>> {
     let mut add = |extname: &str, unit: &'static str, names: Vec<&str>| -> bool {
         for name in &names {
             if let Some(pixels) = raw.images.get(*name) {
-                hdus.push(OutputHdu { extname: extname.into(), unit, pixels: Pixels::Real(pixels) });
+                // Two images with noise and without must not have one name.
+                let added = if name.ends_with("_wgnoise") && names.len() > 1 { "_WGNOISE" } else { "" };
+                let extname = format!("{extname}{added}");
+                hdus.push(OutputHdu { extname, unit, pixels: Pixels::Real(pixels) });
             }
         }
         !names.is_empty()

@@ -121,7 +121,7 @@ pub fn run(args: &ComposeArgs, base: &Path) -> BenchResult<Results> {
     } else {
         format!("{} × {} × {} (time, row, column)", members.len(), rows.len(), shape.1)
     };
-    results.line(format!("{} images joined: {what}", members.len()));
+    results.line(format!("{} image(s) joined: {what}", members.len()));
     results.written.push(output);
     Ok(results)
 }

@@ -322,4 +322,27 @@ mod tests {
         assert!(problems(r#"{"Emin": 2, "Emax": 1}"#)[0].starts_with("`Emin`"));
         assert!(serde_json::from_str::<AddBKGComponent>(r#"{"function": "square"}"#).is_err());
     }
+
+    /// `raw` of an averaged image is the averaged image, for every amplifier.
+    #[test]
+    fn raw_means_the_averaged_image_of_all_amplifiers() {
+        let mut raw = RawData::from_image("mean_compressed", Array2::from_elem((4, 6), 10.0));
+        raw.amplifiers = ["U", "L"]
+            .map(|name| {
+                let mut a = crate::image::Amplifier::whole_image(name, 0, 4, 6);
+                let cols = if name == "U" { 3..6 } else { 0..3 };
+                (a.full.cols, a.active.cols) = (cols.clone(), cols);
+                a
+            })
+            .into();
+        let process: AddBKGComponent = serde_json::from_str(r#"{"image": "raw", "value": 7.0}"#).unwrap();
+        let common = crate::process::CommonParameters::default();
+        let entry = crate::process::registry::find("AddBKGComponent").unwrap();
+        for amplifier in 0..2 {
+            process.execute(&mut raw, &Context { entry, common: &common, amplifier, seed: 1 }).unwrap();
+        }
+        assert!(raw.images["mean_compressed"].iter().all(|q| *q == 17.0));
+        assert!(raw.images["mean_compressed_woExtraDC"].iter().all(|q| *q == 10.0));
+        assert_eq!(raw.image("raw").unwrap(), &raw.images["mean_compressed"]);
+    }
 }

@@ -336,7 +336,7 @@ fn check_periodicity(fit: &CombFit, values: &[f64]) -> Result<(), NotResolved> {
     let expected = (-2.0 * (PI * sigma / k).powi(2)).exp();
     if !(n * found * found > PERIODIC) {
         return Err(NotResolved::because(format!(
-            "{n:.0} pixels show no period of {k:.4} beyond chance, with peaks of a width of {sigma:.4}"
+            "{n:.0} pixels show no period of {k:.4} beyond chance, with peaks of a width of {sigma:.4}; a start value (`calibration`, --cal) may find another one"
         )));
     }
     if !(found > SMALLEST_PERIODICITY * expected - 3.0 / (2.0 * n).sqrt()) {

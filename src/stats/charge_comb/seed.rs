@@ -72,7 +72,9 @@ pub fn find_seed(values: &[f64], options: &CombOptions) -> Result<(Seed, Vec<Str
         return Ok((seed, warnings));
     }
     let Some(c) = start else {
-        return Err(NotResolved::because("fewer than two peaks stand out and `calibration` gives no start value"));
+        return Err(NotResolved::because(
+            "fewer than two peaks stand out and `calibration` (--cal) gives no start value",
+        ));
     };
     let seed = search.guided(c).ok_or_else(|| NotResolved::because("no peak stands out"))?;
     if seed.peaks.len() == 1 {

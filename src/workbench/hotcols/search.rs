@@ -64,16 +64,38 @@ pub fn find_hot(lines: &[Line], baseline: &Baseline, nsigma: f64, both: bool) ->
     judged.map(|(baseline, z)| Found { baseline, z, hot: z >= nsigma || (both && z <= -nsigma) }).collect()
 }
 
-/// Median rate of the columns within half a window of each column; the window is cut at the ends.
+/// Median rate of the columns within half a window of each column; the window is cut at the ends, and at a step: the last
+/// active column must not be held against the overscan.
 fn running_median(lines: &[Line], window: usize) -> Vec<f64> {
     let half = window / 2;
+    let median = |around: &[Line]| {
+        let mut rates: Vec<f64> = around.iter().map(Line::rate).filter(|r| r.is_finite()).collect();
+        median_in_place(&mut rates)
+    };
     (0..lines.len())
         .map(|i| {
-            let around = &lines[i.saturating_sub(half)..(i + half + 1).min(lines.len())];
-            let mut rates: Vec<f64> = around.iter().map(Line::rate).filter(|r| r.is_finite()).collect();
-            median_in_place(&mut rates)
+            let (first, end) = (i.saturating_sub(half), (i + half + 1).min(lines.len()));
+            let (left, right) = (median(&lines[first..i]), median(&lines[i + 1..end]));
+            let sides = (i - first, end - i - 1);
+            if is_step(left, right, sides, lines[i].total) {
+                let rate = lines[i].rate();
+                return if (rate - left).abs() <= (rate - right).abs() { left } else { right };
+            }
+            median(&lines[first..end])
         })
         .collect()
+}
+
+/// Whether the rates on either side of a column (so many columns of so many pixels) are those of different regions: by a
+/// factor of two, and by more than five standard deviations of two medians of Poisson numbers.
+fn is_step(left: f64, right: f64, sides: (usize, usize), total: u64) -> bool {
+    const FACTOR: f64 = 2.0;
+    const SIGNIFICANT: f64 = 5.0;
+    let (low, high) = (left.min(right), left.max(right));
+    let columns = sides.0.min(sides.1) as f64;
+    // variance of a median: π/2 times that of the mean
+    let error = (std::f64::consts::FRAC_PI_2 * (low + high) / (columns * total as f64)).sqrt();
+    columns > 2.0 && high > FACTOR * low && high - low > SIGNIFICANT * error
 }
 
 /// Polynomial through the rates; columns further than 3 standard deviations away are left out, until nothing changes.

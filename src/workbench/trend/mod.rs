@@ -155,7 +155,12 @@ pub fn run(args: &TrendArgs, base: &Path) -> BenchResult<Results> {
         report(args, &parameters, quantity, &series, &mut results)?;
     }
     if drawn == 0 {
-        return Err(BenchError::Data("no file holds the values that are to be drawn".into()));
+        let why = match results.warnings.as_slice() {
+            [] => String::new(),
+            [one] => format!(": {one}"),
+            [first, rest @ ..] => format!(": {first} (and {} more like this)", rest.len()),
+        };
+        return Err(BenchError::Data(format!("no file holds the values that are to be drawn{why}")));
     }
     Ok(results)
 }

@@ -99,6 +99,15 @@ impl SKImageProcess for CorrectElectronicColumnTransient {
         let amplifier = raw.amplifiers[context.amplifier].clone();
         let name = raw.resolve_image_name(&self.image).to_owned();
         let columns = column_medians(raw.image(&name)?, &amplifier);
+        if self.columns(columns.len()).is_empty() {
+            return Err(ProcessError::Failed(format!(
+                "amplifier {}: no column lies between `col_start` {} and `col_end` {} (it has {})",
+                amplifier.name,
+                self.col_start,
+                self.col_end,
+                columns.len()
+            )));
+        }
         let mut transient = self.measure(columns);
         transient.applied = self.correct_image && transient.fit.verdict.is_usable() && !transient.fit.is_flat();
         let unit = unit_of_image(&name);

@@ -334,8 +334,14 @@ impl FitDarkCurrentProcess {
         let mut profiles = Vec::new();
         for p in fit.parameters.iter().chain(fit.direct.iter().flat_map(|d| [&d.n_total, &d.electrons])) {
             if let Some((down, up)) = p.profile_errors() {
-                report.measure(Measurement::new(format!("{}_profile_error_low", p.name), down, ""));
-                report.measure(Measurement::new(format!("{}_profile_error_high", p.name), up, ""));
+                let of = match p.name {
+                    "mu0" | "sigma" => unit.to_owned(),
+                    "lambda" => format!("{unit}/bin/img"),
+                    "gain" => format!("{unit}/e-"),
+                    _ => String::new(),
+                };
+                report.measure(Measurement::new(format!("{}_profile_error_low", p.name), down, of.clone()));
+                report.measure(Measurement::new(format!("{}_profile_error_high", p.name), up, of));
                 profiles.push((p.name, format!("{:.6} {down:+.6} {up:+.6}", p.value)));
             }
         }

@@ -112,7 +112,17 @@ impl SkipCurves {
         };
         let rest: Vec<f64> = self.mean.iter().enumerate().map(|(k, m)| m - level(k)).collect();
         let limit = SETTLED * MAD_TO_SIGMA * robust::mad(&rest[from..]);
-        rest.iter().rposition(|r| r.abs() > limit).map_or(0, |last| last + 1)
+        // Before the later half the line is extrapolated, with an error of its own.
+        let n = (self.mean.len() - from) as f64;
+        let (centre, squares) = (from as f64 + 0.5 * (n - 1.0), n * (n * n - 1.0) / 12.0);
+        let limit_at = |k: usize| match &late {
+            Some(_) if k < from && squares > 0.0 => {
+                limit * (1.0 + 1.0 / n + (k as f64 - centre).powi(2) / squares).sqrt()
+            }
+            _ => limit,
+        };
+        let unsettled = (0..rest.len()).rev().find(|&k| rest[k].abs() > limit_at(k));
+        unsettled.map_or(0, |last| last + 1)
     }
 
     /// Straight line through the means of the skips from `from` on, with the scatter about it as their error. `None` for

@@ -323,7 +323,7 @@ impl ChargeLossSkewnessProcess {
         let conspicuous: Vec<&Asymmetry> =
             result.skips.iter().filter(|a| a.significance().abs() > CONSPICUOUS).collect();
         raw.report.result(format!(
-            "amplifier {name}: {} skips compared with skip {reference}, {} with asymmetric tails (|k_CL| > {CONSPICUOUS} \
+            "amplifier {name}: {} skip(s) compared with skip {reference}, {} with asymmetric tails (|k_CL| > {CONSPICUOUS} \
              errors)",
             result.skips.len(),
             conspicuous.len()
