@@ -15,28 +15,27 @@ pub(super) const FREQUENCY: &str = "frequency of a line";
 pub(super) const AMPLITUDE: &str = "amplitude of a line";
 pub(super) const LOSS: &str = "charge loss per transfer";
 
+/// What the processes of the test bench are compared in, one by one here and together in `test_stand`.
+pub(super) const QUANTITIES: [Quantity; 8] = [
+    Quantity::with_own_error(GAIN, "ADU/e-", "FitCalibrationConstant against the gain of the simulation"),
+    Quantity::with_own_error(SLOPE, "", "RNvsNskipsPlot: slope of ln σ against ln N, white noise: −1/2"),
+    Quantity::with_own_error(AVERAGED, "ADU", "RNvsNskipsPlot: noise with all skips against gσ₁/√N and rounding"),
+    Quantity::with_own_error(SINGLE, "ADU", "RNvsNskipsPlot: fitted noise of one sample against gσ₁ and rounding"),
+    Quantity::with_own_error(WHITE, "ADU", "FFTNoisePlot along the skips against gσ₁ and rounding"),
+    Quantity::with_own_error(FREQUENCY, "Hz", "FFTNoisePlot along the skips: strongest line"),
+    Quantity::with_own_error(AMPLITUDE, "ADU", "FFTNoisePlot along the skips: strongest line, g times its amplitude"),
+    Quantity::with_own_error(LOSS, "", "ChargeLossSkewnessProcess against the probability of the simulation"),
+];
+
 pub(super) const STUDY: Study = Study {
     name: "commissioning",
     title: "FitCalibrationConstant, RNvsNskipsPlot, FFTNoisePlot, ChargeLossSkewnessProcess",
-    quantities: &[
-        Quantity::with_own_error(GAIN, "ADU/e-", "FitCalibrationConstant against the gain of the simulation"),
-        Quantity::with_own_error(SLOPE, "", "RNvsNskipsPlot: slope of ln σ against ln N, white noise: −1/2"),
-        Quantity::with_own_error(AVERAGED, "ADU", "RNvsNskipsPlot: noise with all skips against gσ₁/√N and rounding"),
-        Quantity::with_own_error(SINGLE, "ADU", "RNvsNskipsPlot: fitted noise of one sample against gσ₁ and rounding"),
-        Quantity::with_own_error(WHITE, "ADU", "FFTNoisePlot along the skips against gσ₁ and rounding"),
-        Quantity::with_own_error(FREQUENCY, "Hz", "FFTNoisePlot along the skips: strongest line"),
-        Quantity::with_own_error(
-            AMPLITUDE,
-            "ADU",
-            "FFTNoisePlot along the skips: strongest line, g times its amplitude",
-        ),
-        Quantity::with_own_error(LOSS, "", "ChargeLossSkewnessProcess against the probability of the simulation"),
-    ],
+    quantities: &QUANTITIES,
     cases,
 };
 
 /// Time of a sample, s.
-const SAMPLE: f64 = 4e-5;
+pub(super) const SAMPLE: f64 = 4e-5;
 
 fn cases(extent: Extent) -> Vec<Case> {
     let base = json!({"rows": 30, "active_cols": 60, "prescan_cols": 4, "overscan_cols": 40, "skips": 64, "t_skip": SAMPLE,

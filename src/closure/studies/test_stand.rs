@@ -5,7 +5,7 @@ use serde_json::json;
 
 use super::super::case::{Analysed, ByDesign, Case, Findings, Quantity, chain, merged};
 use super::super::{Extent, Study};
-use super::commissioning::{AMPLITUDE, AVERAGED, FREQUENCY, GAIN, LOSS, SINGLE, SLOPE, WHITE, compare, line, noise};
+use super::commissioning::{GAIN, LOSS, QUANTITIES, SAMPLE, SINGLE, SLOPE, WHITE, compare, line, noise};
 
 const PREDICTED: &str = "noise predicted from the spectrum";
 const CHANGE: &str = "change of the mean per skip";
@@ -14,23 +14,19 @@ pub(super) const STUDY: Study = Study {
     name: "test_stand",
     title: "FitCalibrationConstant, RNvsNskipsPlot, FFTNoisePlot, ChargeLossPlot, ChargeLossSkewnessProcess together",
     quantities: &[
-        Quantity::with_own_error(GAIN, "ADU/e-", "FitCalibrationConstant against the gain of the simulation"),
-        Quantity::with_own_error(SLOPE, "", "RNvsNskipsPlot: slope of ln σ against ln N, white noise: −1/2"),
-        Quantity::with_own_error(AVERAGED, "ADU", "RNvsNskipsPlot: noise with all skips against gσ₁/√N and rounding"),
-        Quantity::with_own_error(SINGLE, "ADU", "RNvsNskipsPlot: fitted noise of one sample against gσ₁ and rounding"),
+        QUANTITIES[0],
+        QUANTITIES[1],
+        QUANTITIES[2],
+        QUANTITIES[3],
+        QUANTITIES[4],
+        QUANTITIES[5],
+        QUANTITIES[6],
+        QUANTITIES[7],
         Quantity::with_own_error(
             PREDICTED,
             "ADU",
             "RNvsNskipsPlot: noise with all skips from the spectrum against gσ₁/√N and rounding",
         ),
-        Quantity::with_own_error(WHITE, "ADU", "FFTNoisePlot along the skips against gσ₁ and rounding"),
-        Quantity::with_own_error(FREQUENCY, "Hz", "FFTNoisePlot along the skips: strongest line"),
-        Quantity::with_own_error(
-            AMPLITUDE,
-            "ADU",
-            "FFTNoisePlot along the skips: strongest line, g times its amplitude",
-        ),
-        Quantity::with_own_error(LOSS, "", "ChargeLossSkewnessProcess against the probability of the simulation"),
         Quantity::with_own_error(
             CHANGE,
             "ADU",
@@ -43,13 +39,11 @@ pub(super) const STUDY: Study = Study {
 /// Noise of a sample below which its being whole ADU matters, ADU.
 const COARSE: f64 = 5.0;
 /// Why the first points of the noise curve are off then.
-const WHOLE_ADU: &str = "samples are whole ADU: for a noise of 2.6 ADU the MAD of few skips is one of a few numbers, up to \
-                         14 % off, which the errors of the points do not hold";
+const WHOLE_ADU: &str = "samples are whole ADU: the MAD of single samples is a whole or half number, for a noise of 2.6 ADU \
+                         2 and 1.4826·2 = 2.97, 14 % off, which the errors of the points do not hold";
 /// Why the slope of the mean scatters more than its error under loss.
 const WALK: &str = "what is lost in one skip is missing in all later ones: a random walk, which the scatter about the line \
                     hardly shows";
-/// Time of a sample, s.
-const SAMPLE: f64 = 4e-5;
 /// Active columns, and all.
 const COLUMNS: [usize; 2] = [100, 144];
 

@@ -360,12 +360,31 @@ impl Slices {
 mod tests {
     use super::*;
 
+    /// With the defaults (window to 60 ADU, 10 ADU/e⁻) the pixels of a dark current of 0.5 e⁻ give their gain, noise and
+    /// dark current; three peaks cannot describe the pixels of 3 e⁻ and more.
     #[test]
-    fn all_peaks_of_the_window_are_modelled() {
-        assert_eq!(peaks_in(60.0, 10.0), 7.0);
-        assert_eq!(peaks_in(15.0, 10.0), 3.0);
-        assert_eq!(peaks_in(1e9, 10.0), 60.0);
-        assert_eq!(peaks_in(60.0, 0.0), 3.0);
+    fn the_default_fit_describes_a_dark_current() {
+        let mut random = crate::stats::random::Stream::from_seed(17);
+        let poisson = crate::stats::random::Poisson::new(0.5);
+        let pixels = ndarray::Array2::from_shape_fn((200, 200), |_| {
+            10.0 * poisson.draw(&mut random) as f64 + 0.8 * random.normal()
+        });
+        let raw = RawData::from_image(super::super::config::SUBTRACTED, pixels);
+        let fitted = |json: serde_json::Value| {
+            let elements = super::super::config::Elements::read("me.json", &json).unwrap();
+            let mut fits = fit_amplifiers(&raw, &raw.amplifiers, elements.get(60).unwrap());
+            fits.remove("EXT0").unwrap()
+        };
+        let all = fitted(serde_json::json!({"MEFitDC": {"active": 1}}));
+        assert!(all.is_good() && all.fit.chi2() < 2.0, "{}", all.fit.chi2());
+        // λ in ADU: 0.5 e⁻ times the gain. The bins of 0.5 ADU widen σ to √(0.64 + 0.5²/12).
+        for (found, truth) in
+            [(all.fit.gain(), 10.0), (all.fit.lambda(), 5.0), (all.fit.sigma(), (0.64f64 + 0.25 / 12.0).sqrt())]
+        {
+            assert!((found.value - truth).abs() < 4.0 * found.error, "{} ± {}, {truth}", found.value, found.error);
+        }
+        let three = fitted(serde_json::json!({"MEFitDC": {"active": 1, "n_peaks": 3}}));
+        assert!(three.fit.chi2() > 5.0, "{}", three.fit.chi2());
     }
 
     #[test]

@@ -27,5 +27,5 @@ pub use flag::Flag;
 pub use numbers::{Pair, Values};
 pub use records::{
     DarkCurrent, ImageRecord, MaskCounts, MaskRegions, MonitorElement, NumberOrigin, ReferenceRun, RunRecord, SCHEMA,
-    Summary, VERSION, padded, run_directory,
+    Summary, VERSION, padded, run_directory, used_gains,
 };

@@ -9,6 +9,7 @@ use super::entry::{Entry, RunEntry};
 use super::flag::Flag;
 use super::numbers::{Pair, number};
 use crate::dqm::catalogue::Scope;
+use crate::stats::robust;
 
 /// Name of the format of the summary.
 pub const SCHEMA: &str = "panaskimg-dqm-summary";
@@ -66,6 +67,15 @@ impl Summary {
             .iter()
             .flat_map(|(name, me)| me.run.iter().flat_map(move |e| e.tests.iter().map(move |t| (name.as_str(), e, t))))
     }
+}
+
+/// The gain that made the electrons of each amplifier: median over the images, ADU/e⁻.
+pub fn used_gains(images: &[ImageRecord]) -> BTreeMap<String, f64> {
+    let mut by_amplifier: BTreeMap<&String, Vec<f64>> = BTreeMap::new();
+    for (amplifier, gain) in images.iter().flat_map(|i| &i.gains).filter(|(_, g)| g.value > 0.0) {
+        by_amplifier.entry(amplifier).or_default().push(gain.value);
+    }
+    by_amplifier.into_iter().map(|(a, values)| (a.clone(), robust::median(&values))).collect()
 }
 
 /// `run059`: the number with at least three digits.

@@ -16,7 +16,7 @@ use crate::dqm::elements::config::{ElementConfig, Elements};
 use crate::dqm::elements::label_order;
 use crate::dqm::model::{
     DarkCurrent, Entry, Extra, Flag, ImageRecord, MonitorElement, NumberOrigin, Pair, ReferenceProfile, RunEntry,
-    RunRecord, SCHEMA, Summary, VERSION, Values,
+    RunRecord, SCHEMA, Summary, VERSION, Values, used_gains,
 };
 use crate::dqm::quality::{fit_line, short};
 use crate::stats::robust;
@@ -127,15 +127,6 @@ fn other_positions(mes: &IndexMap<String, MonitorElement>, reference: &Reference
             reference.record.run
         )
     })
-}
-
-/// The gain that made the electrons of each amplifier: median over the images, ADU/e⁻.
-fn used_gains(images: &[ImageRecord]) -> BTreeMap<String, f64> {
-    let mut by_amplifier: BTreeMap<&String, Vec<f64>> = BTreeMap::new();
-    for (amplifier, gain) in images.iter().flat_map(|i| &i.gains).filter(|(_, g)| g.value > 0.0) {
-        by_amplifier.entry(amplifier).or_default().push(gain.value);
-    }
-    by_amplifier.into_iter().map(|(a, values)| (a.clone(), robust::median(&values))).collect()
 }
 
 /// Gains differ if they do so by more than this fraction.

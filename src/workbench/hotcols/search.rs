@@ -78,8 +78,9 @@ fn running_median(lines: &[Line], window: usize) -> Vec<f64> {
             let (left, right) = (median(&lines[first..i]), median(&lines[i + 1..end]));
             let sides = (i - first, end - i - 1);
             if is_step(left, right, sides, lines[i].total) {
-                let rate = lines[i].rate();
-                return if (rate - left).abs() <= (rate - right).abs() { left } else { right };
+                // the region of the column is that of its nearest neighbours, not the one its own charge is near
+                let near = median(&lines[i.saturating_sub(2)..(i + 3).min(lines.len())]);
+                return if (near - left).abs() <= (near - right).abs() { left } else { right };
             }
             median(&lines[first..end])
         })

@@ -99,3 +99,26 @@ fn the_exposure_is_that_of_the_pixel_mass() {
     // 2.33 g/cm³ × (15 µm)² × 675 µm = 3.5387e-10 kg
     assert!((PIXEL_MASS - 3.54e-10).abs() < 0.01e-10);
 }
+
+/// The last active columns stand beside an empty overscan: nothing is hot, and a hot column in front of the edge still is.
+#[test]
+fn the_edge_of_the_active_region_is_not_hot() {
+    for (seed, active) in [(8, 40), (9, 200), (10, 200)] {
+        let mut random = Stream::from_seed(seed);
+        let mut lines: Vec<Line> = (0..active + 42)
+            .map(|first| {
+                let rate = if first < active { 14.0 } else { 0.02 };
+                let selected = crate::stats::random::Poisson::new(rate).draw(&mut random);
+                Line { first, width: 1, selected, total: 60 }
+            })
+            .collect();
+        let hot = |lines: &[Line]| -> Vec<usize> {
+            let found = find_hot(lines, &Baseline::RunningMedian(51), 5.0, false);
+            (0..lines.len()).filter(|&k| found[k].hot).collect()
+        };
+        // 200 Poisson numbers of mean 14 exceed 14 + 5·√14 = 32.7 with a probability of 200 × 1.2e-5
+        assert_eq!(hot(&lines), Vec::<usize>::new(), "{active}");
+        lines[active - 2].selected = 56;
+        assert_eq!(hot(&lines), [active - 2], "{active}");
+    }
+}

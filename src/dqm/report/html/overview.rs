@@ -8,7 +8,7 @@ use super::super::groups::{Group, groups};
 use super::super::{date, escape, masked, pdf_path, verdict};
 use super::flag;
 use crate::dqm::catalogue::Scope;
-use crate::dqm::model::{Entry, Flag, ImageRecord, MonitorElement, Pair, QualityTest, Summary};
+use crate::dqm::model::{Entry, Flag, ImageRecord, MonitorElement, Pair, QualityTest, Summary, used_gains};
 
 /// The facts about the run.
 pub fn run(out: &mut dyn Write, summary: &Summary, directory: &Path) -> io::Result<()> {
@@ -110,17 +110,11 @@ fn gains(summary: &Summary) -> String {
     if !summary.run.gains.is_empty() {
         return list(&summary.run.gains) + " for all images, from the high-resolution image";
     }
-    let mut by_amplifier: BTreeMap<String, Vec<f64>> = BTreeMap::new();
-    for (amplifier, gain) in summary.images.iter().flat_map(|i| &i.gains) {
-        by_amplifier.entry(amplifier.clone()).or_default().push(gain.value);
-    }
-    if by_amplifier.is_empty() {
+    let medians: BTreeMap<String, Pair> =
+        used_gains(&summary.images).into_iter().map(|(a, gain)| (a, Pair::new(gain, f64::NAN))).collect();
+    if medians.is_empty() {
         return "unknown".into();
     }
-    let medians: BTreeMap<String, Pair> = by_amplifier
-        .into_iter()
-        .map(|(amplifier, values)| (amplifier, Pair::new(crate::stats::robust::median(&values), f64::NAN)))
-        .collect();
     list(&medians) + " (median of the images, from the chain)"
 }
 
