@@ -13,6 +13,12 @@ pub enum ClosureError {
         /// All of them.
         existing: Vec<&'static str>,
     },
+    /// No setting of the chosen studies.
+    #[error("no setting's name holds `{text}`; closure.md of a whole study lists them")]
+    NoSetting {
+        /// Asked for.
+        text: String,
+    },
     /// The configuration of a case is not acceptable.
     #[error("{case}: {reason}")]
     Case {

@@ -57,7 +57,7 @@ pub struct Study {
 }
 
 /// How the images are made.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Plan {
     /// Settings and sizes.
     pub extent: Extent,
@@ -65,6 +65,15 @@ pub struct Plan {
     pub images: u64,
     /// Master seed.
     pub seed: u64,
+    /// Only settings whose label holds this.
+    pub setting: Option<String>,
+}
+
+impl Plan {
+    /// Whether a setting of this label is to be made.
+    pub fn wants(&self, label: &str) -> bool {
+        self.setting.as_ref().is_none_or(|part| label.contains(part.as_str()))
+    }
 }
 
 /// How many times more images a repetition has.
@@ -176,7 +185,7 @@ impl Study {
         done: &mut dyn FnMut(&CaseResult),
     ) -> Result<StudyResult, ClosureError> {
         let mut cases = Vec::new();
-        for case in (self.cases)(plan.extent) {
+        for case in (self.cases)(plan.extent).into_iter().filter(|case| plan.wants(&case.label)) {
             let result = self.case(&case, plan, folder)?;
             done(&result);
             cases.push(result);

@@ -89,6 +89,36 @@ pub fn fit_correlated_polynomial(
     }
 }
 
+/// The covariance of the coefficients that [`fit_correlated_polynomial`] finds with the weights of `assumed`, if the points
+/// scatter as `actual` says: (JᵀWJ)⁻¹JᵀW · actual · WJ(JᵀWJ)⁻¹ with W = assumed⁻¹. `actual` may be singular.
+///
+/// # Errors
+/// As for the fit.
+pub fn propagated_covariance(
+    x: &[f64],
+    assumed: &[Vec<f64>],
+    actual: &[Vec<f64>],
+    degree: usize,
+) -> Result<Vec<Vec<f64>>, StatsError> {
+    check_lengths(x, &[("rows of a covariance", actual.len())], degree)?;
+    // the fit is linear: its answer to a point that moves by one
+    let answers: Vec<Vec<f64>> = (0..x.len())
+        .map(|i| {
+            let mut unit = vec![0.0; x.len()];
+            unit[i] = 1.0;
+            fit_correlated_polynomial(x, &unit, assumed, degree).map(|fit| fit.coefficients)
+        })
+        .collect::<Result<_, _>>()?;
+    let element = |row: usize, col: usize| -> f64 {
+        let terms = actual
+            .iter()
+            .zip(&answers)
+            .map(|(line, a)| a[row] * line.iter().zip(&answers).map(|(v, b)| v * b[col]).sum::<f64>());
+        terms.sum()
+    };
+    Ok((0..=degree).map(|row| (0..=degree).map(|col| element(row, col)).collect()).collect())
+}
+
 fn check_lengths(x: &[f64], lengths: &[(&'static str, usize)], degree: usize) -> Result<(), StatsError> {
     if let Some(&(what, got)) = lengths.iter().find(|(_, got)| *got != x.len()) {
         return Err(StatsError::Length { what, expected: x.len(), got });
@@ -171,6 +201,25 @@ fn transformation(centre: f64, half: f64, n: usize) -> [[f64; N]; N] {
 mod tests {
     use super::*;
     use crate::stats::test_data::SplitMix64;
+
+    #[test]
+    fn a_covariance_is_propagated_through_the_weights_of_another() {
+        let x: Vec<f64> = (0..6).map(f64::from).collect();
+        let y = [0.0; 6];
+        let diagonal = |f: &dyn Fn(usize) -> f64| -> Vec<Vec<f64>> {
+            (0..6).map(|i| (0..6).map(|j| if i == j { f(i) } else { 0.0 }).collect()).collect()
+        };
+        let assumed = diagonal(&|i| 1.0 + i as f64);
+        let fit = fit_correlated_polynomial(&x, &y, &assumed, 1).unwrap();
+        let same = propagated_covariance(&x, &assumed, &assumed, 1).unwrap();
+        for (a, b) in same.iter().flatten().zip(fit.covariance.iter().flatten()) {
+            assert!((a / b - 1.0).abs() < 1e-12, "{a} {b}");
+        }
+        // a common offset moves the line, not its slope; a matrix of ones has rank one
+        let shift = propagated_covariance(&x, &assumed, &vec![vec![4.0; 6]; 6], 1).unwrap();
+        assert!((shift[0][0] - 4.0).abs() < 1e-12 && shift[1][1].abs() < 1e-12, "{shift:?}");
+        assert!(propagated_covariance(&x, &assumed, &assumed[..5], 1).is_err());
+    }
 
     #[test]
     fn straight_line() {

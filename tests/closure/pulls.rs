@@ -9,7 +9,7 @@ const IMAGES: u64 = 200;
 fn close(name: &str) {
     let study = panaskimg::closure::find(name).unwrap();
     let folder = tempfile::tempdir().unwrap();
-    let plan = Plan { extent: Extent::Fast, images: IMAGES, seed: 321 };
+    let plan = Plan { extent: Extent::Fast, images: IMAGES, seed: 321, setting: None };
     let result = study.run(&plan, folder.path(), &mut |_| {}).unwrap_or_else(|e| panic!("{e}"));
     let mut failed = Vec::new();
     for (label, entry) in result.entries() {

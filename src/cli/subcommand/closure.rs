@@ -36,6 +36,9 @@ struct ClosureArgs {
     /// Images per setting
     #[arg(long, value_name = "N", default_value_t = 200, value_parser = clap::value_parser!(u64).range(10..=1_000_000))]
     images: u64,
+    /// Only settings whose name holds this text
+    #[arg(long, value_name = "TEXT")]
+    setting: Option<String>,
     /// Seed of all random numbers
     #[arg(long, value_name = "N", default_value_t = 321)]
     seed: u64,
@@ -81,7 +84,7 @@ fn work(matches: &ArgMatches, _: &Surroundings<'_>) -> Result<u8, UsageError> {
 fn run(args: &ClosureArgs, studies: &[&'static Study]) -> Result<Tally, ClosureError> {
     let start = Instant::now();
     let extent = if args.fast { Extent::Fast } else { Extent::Full };
-    let plan = Plan { extent, images: args.images, seed: args.seed };
+    let plan = Plan { extent, images: args.images, seed: args.seed, setting: args.setting.clone() };
     let folder = tempfile::tempdir().map_err(|source| ClosureError::Write { path: std::env::temp_dir(), source })?;
     let pool = rayon::ThreadPoolBuilder::new()
         .num_threads(args.ncpus.map_or(0, usize::from))
@@ -100,6 +103,9 @@ fn run(args: &ClosureArgs, studies: &[&'static Study]) -> Result<Tally, ClosureE
         }
         Ok::<_, ClosureError>(results)
     })?;
+    if let Some(setting) = args.setting.as_ref().filter(|_| results.iter().all(|r| r.cases.is_empty())) {
+        return Err(ClosureError::NoSetting { text: setting.clone() });
+    }
     let tally = Tally::of(&results);
     let written = write(&results, &plan, &args.output)?;
     let report = written.first().map(|p| p.display().to_string()).unwrap_or_default();

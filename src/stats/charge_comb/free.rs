@@ -10,10 +10,20 @@
 //! ```
 //!
 //! (Titterington, Smith & Makov 1985, §4.3). I is a band matrix, as only neighbours overlap.
+//!
+//! That holds for values that are independent of each other. Pixels of a row share slow noise and the error of the row's
+//! pedestal, and peaks whose shares in the rows differ move against each other. With the sums S_r of s over the values of
+//! row r, and R rows, the covariance is then
+//!
+//! ```text
+//! C = I⁻¹ (Σ_r S_r S_rᵀ) I⁻¹ R/(R − 1)
+//! ```
+//!
+//! (errors clustered by row: Liang & Zeger, Biometrika 73 (1986) 13), whatever it is that the pixels of a row share.
 
-use super::CombPeak;
 use super::mixture::{CONVERGED, Data, REACH, Sums, share};
-use crate::stats::band_matrix::BandMatrix;
+use super::{CombPeak, Sample};
+use crate::stats::band_matrix::{BandFactor, BandMatrix};
 use crate::stats::distributions::normal_cdf;
 
 const ITERATIONS: usize = 3000;
@@ -38,9 +48,25 @@ pub struct FreePeaks {
     pub mu_covariance: Vec<Vec<f64>>,
     /// Covariance of the widths.
     pub sigma_covariance: Vec<Vec<f64>>,
+    /// Covariances of positions and widths with what the values of a row share; not of full rank with fewer rows than
+    /// peaks.
+    pub of_rows: Option<[Vec<Vec<f64>>; 2]>,
 }
 
+/// Rows below which what they share is not estimated.
+const FEWEST_ROWS: usize = 10;
+
 impl FreePeaks {
+    /// Variance of Σ wᵢ μᵢ over `(i, wᵢ)`, that of rows where it is larger.
+    pub fn variance(&self, terms: &[(usize, f64)]) -> f64 {
+        let of = |matrix: &[Vec<f64>]| -> f64 {
+            let pairs = terms.iter().flat_map(|a| terms.iter().map(move |b| (a, b)));
+            pairs.map(|((i, wi), (j, wj))| wi * wj * matrix[*i][*j]).sum()
+        };
+        let of_rows = self.of_rows.as_ref().map_or(0.0, |both| of(&both[0]));
+        of(&self.mu_covariance).max(of_rows)
+    }
+
     /// Keeps the peaks that hold `keep(i, peak)`, with the others as unknown as before.
     pub fn retain(&mut self, keep: impl Fn(usize, &CombPeak) -> bool) {
         let kept: Vec<usize> = (0..self.peaks.len()).filter(|i| keep(*i, &self.peaks[*i])).collect();
@@ -49,6 +75,7 @@ impl FreePeaks {
         };
         self.mu_covariance = part(&self.mu_covariance);
         self.sigma_covariance = part(&self.sigma_covariance);
+        self.of_rows = self.of_rows.take().map(|both| both.map(|matrix| part(&matrix)));
         self.peaks = kept.iter().map(|i| self.peaks[*i]).collect();
     }
 }
@@ -62,9 +89,10 @@ struct Component {
 
 /// Fits peaks near `start`: (position, width) in ascending order, about `spacing` apart. Values below the first and
 /// beyond the last peak do not disturb them.
-pub fn fit_free_peaks(values: &[f64], start: &[(f64, f64)], spacing: f64) -> FreePeaks {
+pub fn fit_free_peaks(sample: &Sample, start: &[(f64, f64)], spacing: f64) -> FreePeaks {
+    let values = sample.values();
     let (Some(&(first, first_sigma)), Some(&(last, last_sigma))) = (start.first(), start.last()) else {
-        return FreePeaks { peaks: Vec::new(), mu_covariance: Vec::new(), sigma_covariance: Vec::new() };
+        return FreePeaks { peaks: Vec::new(), mu_covariance: Vec::new(), sigma_covariance: Vec::new(), of_rows: None };
     };
     let below = usize::from(peak_below(values, first, first_sigma, spacing));
     let mut places: Vec<(f64, f64)> = (0..below).map(|_| (first - spacing, first_sigma)).collect();
@@ -81,7 +109,7 @@ pub fn fit_free_peaks(values: &[f64], start: &[(f64, f64)], spacing: f64) -> Fre
         .collect();
     let near = Neighbours::new(&data, &components, spacing);
     maximise(&data, &near, &mut components, spacing);
-    covariance(&data, &near, &components, below..below + start.len(), spacing)
+    covariance(&data, &near, &components, below..below + start.len(), spacing, sample)
 }
 
 /// Whether there is a peak a spacing below the first one: more values than its tail can hold.
@@ -160,6 +188,9 @@ fn maximise(data: &Data, near: &Neighbours, components: &mut [Component], spacin
     }
 }
 
+/// The derivatives s_j of a bin: component and (μ/σ, ln σ, ln n).
+type Derivatives = Vec<(usize, [f64; 3])>;
+
 /// The `wanted` components with their covariance.
 fn covariance(
     data: &Data,
@@ -167,6 +198,7 @@ fn covariance(
     components: &[Component],
     wanted: std::ops::Range<usize>,
     spacing: f64,
+    sample: &Sample,
 ) -> FreePeaks {
     let mut information = BandMatrix::zeros(3 * components.len(), 3 * OVERLAP + 2);
     // the ranges within which the fit looks: they matter for peaks of a handful of values only
@@ -176,9 +208,10 @@ fn covariance(
             information.add(3 * i + k, 3 * i + k, prior);
         }
     }
+    let mut of_bins: Vec<Derivatives> = Vec::with_capacity(data.bins.len());
     near.for_each(data, components, |(x, h), shares| {
         let present = shares.iter().filter(|(i, _)| components[*i].now.counts >= PRESENT);
-        let derivatives: Vec<(usize, [f64; 3])> = present
+        let derivatives: Derivatives = present
             .map(|&(i, r)| {
                 let t = (x - components[i].now.mu) / components[i].now.sigma;
                 (i, [r * t, r * (t * t - 1.0), r])
@@ -193,26 +226,68 @@ fn covariance(
                 }
             }
         }
+        of_bins.push(derivatives);
     });
     let mut peaks: Vec<CombPeak> = wanted.clone().map(|i| components[i].now).collect();
+    // positive definite, because the prior is
+    let Some(factor) = information.factor() else {
+        let unknown = vec![vec![f64::NAN; peaks.len()]; peaks.len()];
+        return FreePeaks { peaks, mu_covariance: unknown.clone(), sigma_covariance: unknown, of_rows: None };
+    };
     let n = peaks.len();
     let (mut mu, mut sigma) = (vec![vec![0.0; n]; n], vec![vec![0.0; n]; n]);
-    // positive definite, because the prior is
-    let factor = information.factor();
     for row in 0..n {
         for (k, matrix) in [&mut mu, &mut sigma].into_iter().enumerate() {
             let mut column = vec![0.0; 3 * components.len()];
             column[3 * (wanted.start + row) + k] = 1.0;
-            match &factor {
-                Some(factor) => factor.solve(&mut column),
-                None => column.fill(f64::NAN),
-            }
+            factor.solve(&mut column);
             for col in 0..n {
                 matrix[row][col] = peaks[row].sigma * peaks[col].sigma * column[3 * (wanted.start + col) + k];
             }
         }
-        peaks[row].mu_error = mu[row][row].sqrt();
-        peaks[row].sigma_error = sigma[row][row].sqrt();
     }
-    FreePeaks { peaks, mu_covariance: mu, sigma_covariance: sigma }
+    let of_rows = of_rows(data, &of_bins, components, wanted, &factor, sample);
+    for (i, peak) in peaks.iter_mut().enumerate() {
+        let of_row = |k: usize| of_rows.as_ref().map_or(0.0, |both| both[k][i][i]);
+        peak.mu_error = mu[i][i].max(of_row(0)).sqrt();
+        peak.sigma_error = sigma[i][i].max(of_row(1)).sqrt();
+    }
+    FreePeaks { peaks, mu_covariance: mu, sigma_covariance: sigma, of_rows }
+}
+
+/// Covariances of the positions and widths of the `wanted` components, clustered by row; none with few rows.
+fn of_rows(
+    data: &Data,
+    of_bins: &[Derivatives],
+    components: &[Component],
+    wanted: std::ops::Range<usize>,
+    factor: &BandFactor,
+    sample: &Sample,
+) -> Option<[Vec<Vec<f64>>; 2]> {
+    let count = sample.rows().count();
+    if count < FEWEST_ROWS {
+        return None;
+    }
+    let n = wanted.len();
+    let mut covariances = [vec![vec![0.0; n]; n], vec![vec![0.0; n]; n]];
+    let place = data.places();
+    let mut moved = vec![0.0; 3 * components.len()];
+    let correction = count as f64 / (count as f64 - 1.0);
+    for row in sample.rows() {
+        moved.fill(0.0);
+        for bin in row.iter().filter_map(|x| place(*x)) {
+            for (i, derivatives) in &of_bins[bin] {
+                derivatives.iter().enumerate().for_each(|(k, d)| moved[3 * i + k] += d);
+            }
+        }
+        // how far the row pulls every position and width
+        factor.solve(&mut moved);
+        for (k, covariance) in covariances.iter_mut().enumerate() {
+            let pull: Vec<f64> = wanted.clone().map(|i| components[i].now.sigma * moved[3 * i + k]).collect();
+            for (line, a) in covariance.iter_mut().zip(&pull) {
+                line.iter_mut().zip(&pull).for_each(|(c, b)| *c += correction * a * b);
+            }
+        }
+    }
+    Some(covariances)
 }

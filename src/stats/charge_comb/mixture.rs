@@ -54,6 +54,11 @@ pub struct Data {
     pub bins: Vec<(f64, f64)>,
     /// Sum of the contents.
     pub total: f64,
+    /// The range [low, high) and the width of all bins, empty ones included.
+    range: (f64, f64),
+    width: f64,
+    /// Number of all bins.
+    n: usize,
 }
 
 /// Σ h r, Σ h r d, Σ h r d² of a component, d from its place at the start of the iteration.
@@ -76,18 +81,30 @@ impl Data {
     /// Histogram of the values in [low, high).
     pub fn new(values: &[f64], low: f64, high: f64, width: f64) -> Self {
         let n = (((high - low) / width).round() as usize).max(1);
+        let mut data = Self { bins: Vec::new(), total: 0.0, range: (low, high), width, n };
         let mut counts = vec![0u32; n];
-        for x in values.iter().filter(|x| **x >= low && **x < high) {
-            counts[(((x - low) / width) as usize).min(n - 1)] += 1;
-        }
-        let bins: Vec<(f64, f64)> = counts
-            .iter()
-            .enumerate()
-            .filter(|(_, c)| **c > 0)
-            .map(|(i, c)| (low + (i as f64 + 0.5) * width, f64::from(*c)))
-            .collect();
-        let total = bins.iter().map(|b| b.1).sum();
-        Self { bins, total }
+        values.iter().filter_map(|x| data.number(*x)).for_each(|i| counts[i] += 1);
+        let held = counts.iter().enumerate().filter(|(_, c)| **c > 0);
+        data.bins = held.map(|(i, c)| (low + (i as f64 + 0.5) * width, f64::from(*c))).collect();
+        data.total = data.bins.iter().map(|b| b.1).sum();
+        data
+    }
+
+    /// Number of the bin of a value among all bins.
+    fn number(&self, x: f64) -> Option<usize> {
+        let (low, high) = self.range;
+        (x >= low && x < high).then(|| (((x - low) / self.width) as usize).min(self.n - 1))
+    }
+
+    /// Where each value lies in `bins`.
+    pub fn places(&self) -> impl Fn(f64) -> Option<usize> + '_ {
+        let mut place = vec![0; self.n];
+        self.bins.iter().enumerate().for_each(|(i, (x, _))| {
+            if let Some(number) = self.number(*x) {
+                place[number] = i;
+            }
+        });
+        move |x| self.number(x).map(|number| place[number])
     }
 
     /// Fits `n` equidistant components. `None` if the data lie in one component only.

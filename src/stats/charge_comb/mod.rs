@@ -12,7 +12,8 @@ mod free;
 mod mixture;
 mod seed;
 
-use super::polynomial::{PolynomialFit, fit_correlated_polynomial, fit_polynomial};
+use super::error::StatsError;
+use super::polynomial::{PolynomialFit, fit_correlated_polynomial, fit_polynomial, propagated_covariance};
 use super::robust;
 use mixture::Data;
 
@@ -252,26 +253,72 @@ fn comb_of_seed(
     Err(reason)
 }
 
-/// Finds and fits the comb of a sample; values that are not finite are left out. Where the peaks that stand out make no
-/// comb, the start value gets its chance.
+/// Finite values of pixels, row by row: the pixels of a row share slow noise and the error of the row's pedestal.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Sample {
+    values: Vec<f64>,
+    row_ends: Vec<usize>,
+}
+
+impl Sample {
+    /// Values that share nothing; those that are not finite are left out.
+    pub fn independent(values: impl IntoIterator<Item = f64>) -> Self {
+        Self { values: values.into_iter().filter(|x| x.is_finite()).collect(), row_ends: Vec::new() }
+    }
+
+    /// The values of a row behind those of others; those that are not finite are left out.
+    pub fn push_row<'a>(&mut self, row: impl IntoIterator<Item = &'a f64>) {
+        self.values.extend(row.into_iter().filter(|x| x.is_finite()));
+        self.row_ends.push(self.values.len());
+    }
+
+    /// The values of rows.
+    pub fn of_rows<'a, R: IntoIterator<Item = &'a f64>>(rows: impl IntoIterator<Item = R>) -> Self {
+        let mut sample = Self::default();
+        rows.into_iter().for_each(|row| sample.push_row(row));
+        sample
+    }
+
+    /// The values above `lowest`.
+    pub fn above(&self, lowest: f64) -> Self {
+        if self.row_ends.is_empty() {
+            return Self::independent(self.values.iter().copied().filter(|x| *x > lowest));
+        }
+        Self::of_rows(self.rows().map(|row| row.iter().filter(|x| **x > lowest)))
+    }
+
+    /// All values, in the order of the rows.
+    pub fn values(&self) -> &[f64] {
+        &self.values
+    }
+
+    /// The rows that hold values; none of independent values.
+    pub fn rows(&self) -> impl Iterator<Item = &[f64]> {
+        let starts = std::iter::once(0).chain(self.row_ends.iter().copied());
+        starts.zip(&self.row_ends).map(|(start, &end)| &self.values[start..end]).filter(|row| !row.is_empty())
+    }
+}
+
+/// Finds and fits the comb of a sample; the errors hold what the pixels of a row share. Where the peaks that stand out
+/// make no comb, the start value gets its chance.
 ///
 /// # Errors
 /// If no comb of at least two peaks can be told from a single peak.
-pub fn fit_comb(values: &[f64], options: &CombOptions) -> Result<CombFit, NotResolved> {
-    let values: Vec<f64> = values.iter().copied().filter(|x| x.is_finite()).collect();
-    let from_data = fit_from_seed(&values, options);
+pub fn fit_comb(sample: &Sample, options: &CombOptions) -> Result<CombFit, NotResolved> {
+    let from_data = fit_from_seed(sample, options);
     match (&from_data, options.start) {
         (Err(_), Some(_)) if !options.force_start => {
-            fit_from_seed(&values, &CombOptions { force_start: true, ..*options }).or(from_data)
+            fit_from_seed(sample, &CombOptions { force_start: true, ..*options }).or(from_data)
         }
         _ => from_data,
     }
 }
 
-fn fit_from_seed(values: &[f64], options: &CombOptions) -> Result<CombFit, NotResolved> {
+fn fit_from_seed(sample: &Sample, options: &CombOptions) -> Result<CombFit, NotResolved> {
+    let values = sample.values();
     let (mut seed, mut warnings) = find_seed(values, options)?;
     let comb = comb_of_seed(values, &mut seed, options, &mut warnings)?;
-    let mut free = fit_free_peaks(values, &comb.places, comb.spacing);
+    let mut free = fit_free_peaks(sample, &comb.places, comb.spacing);
     let kept = free.peaks.iter().take_while(|p| p.counts >= options.min_counts).count();
     if kept < 2 {
         let found = free.peaks.get(1).map_or(0.0, |p| p.counts);
@@ -351,18 +398,15 @@ fn check_periodicity(fit: &CombFit, values: &[f64]) -> Result<(), NotResolved> {
 
 /// The lines through the positions.
 fn lines(seed: Seed, free: FreePeaks, warnings: Vec<String>) -> Result<CombFit, NotResolved> {
-    let peaks = free.peaks;
-    let x: Vec<f64> = (0..peaks.len()).map(|i| i as f64).collect();
-    let mu: Vec<f64> = peaks.iter().map(|p| p.mu).collect();
-    let fit = |degree| {
-        fit_correlated_polynomial(&x, &mu, &free.mu_covariance, degree).map_err(|e| NotResolved::because(e.to_string()))
-    };
+    let x: Vec<f64> = (0..free.peaks.len()).map(|i| i as f64).collect();
+    let mu: Vec<f64> = free.peaks.iter().map(|p| p.mu).collect();
+    let fit = |degree| line_of_peaks(&x, &free, degree).map_err(|e| NotResolved::because(e.to_string()));
     let line = fit(1)?;
     if !(line.coefficients[1] > 0.0 && line.error(1).is_finite()) {
         return Err(NotResolved::because("no straight line through the peaks"));
     }
-    let parabola = if peaks.len() >= 4 { Some(fit(2)?) } else { None };
-    let noise = mean_width(&peaks, &free.sigma_covariance);
+    let parabola = if x.len() >= 4 { Some(fit(2)?) } else { None };
+    let noise = mean_width(&free);
     let unweighted_slope = fit_polynomial(&x, &mu, &vec![1.0; x.len()], 1)
         .map_err(|e| NotResolved::because(e.to_string()))?
         .coefficients[1];
@@ -372,7 +416,7 @@ fn lines(seed: Seed, free: FreePeaks, warnings: Vec<String>) -> Result<CombFit, 
     let weighted_spacing = spacings.iter().zip(weights).map(|(s, w)| s * w).sum::<f64>() / total;
     Ok(CombFit {
         seed,
-        peaks,
+        peaks: free.peaks,
         line,
         parabola,
         noise,
@@ -383,13 +427,44 @@ fn lines(seed: Seed, free: FreePeaks, warnings: Vec<String>) -> Result<CombFit, 
     })
 }
 
-/// Best mean of the widths of peaks and its error, from the covariance of the widths.
-pub fn mean_width(peaks: &[CombPeak], covariance: &[Vec<f64>]) -> (f64, f64) {
-    let sigma: Vec<f64> = peaks.iter().map(|p| p.sigma).collect();
-    match fit_correlated_polynomial(&vec![0.0; sigma.len()], &sigma, covariance, 0) {
+/// The polynomial through the positions of peaks at the electron numbers `x`.
+///
+/// # Errors
+/// See [`fit_correlated_polynomial`].
+pub fn line_of_peaks(x: &[f64], free: &FreePeaks, degree: usize) -> Result<PolynomialFit, StatsError> {
+    let mu: Vec<f64> = free.peaks.iter().map(|p| p.mu).collect();
+    polynomial_of_rows(x, &mu, &free.mu_covariance, free.of_rows.as_ref().map(|both| &both[0]), degree)
+}
+
+/// Best mean of the widths of peaks and its error.
+pub fn mean_width(free: &FreePeaks) -> (f64, f64) {
+    let sigma: Vec<f64> = free.peaks.iter().map(|p| p.sigma).collect();
+    let of_rows = free.of_rows.as_ref().map(|both| &both[1]);
+    match polynomial_of_rows(&vec![0.0; sigma.len()], &sigma, &free.sigma_covariance, of_rows, 0) {
         Ok(mean) => (mean.coefficients[0], mean.error(0)),
         Err(_) => (f64::NAN, f64::NAN),
     }
+}
+
+/// A polynomial weighted as if all values were independent. Where those of a row share something, its coefficients get
+/// the larger errors, with the correlations of the others; χ² is that of independent values.
+fn polynomial_of_rows(
+    x: &[f64],
+    y: &[f64],
+    covariance: &[Vec<f64>],
+    of_rows: Option<&Vec<Vec<f64>>>,
+    degree: usize,
+) -> Result<PolynomialFit, StatsError> {
+    let mut fit = fit_correlated_polynomial(x, y, covariance, degree)?;
+    if let Some(of_rows) = of_rows {
+        let shared = propagated_covariance(x, covariance, of_rows, degree)?;
+        let larger = |(k, line): (usize, &Vec<f64>)| (shared[k][k] / line[k]).max(1.0).sqrt();
+        let factors: Vec<f64> = fit.covariance.iter().enumerate().map(larger).collect();
+        for (line, a) in fit.covariance.iter_mut().zip(&factors) {
+            line.iter_mut().zip(&factors).for_each(|(c, b)| *c *= a * b);
+        }
+    }
+    Ok(fit)
 }
 
 /// Adds what a physicist should look at before believing the gain.

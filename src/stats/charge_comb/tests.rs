@@ -5,7 +5,7 @@ use crate::process::commissioning::test_data::{comb, normals, poissons};
 use crate::stats::test_data;
 
 fn fit(values: &[f64], n_peaks: usize, start: Option<f64>) -> Result<CombFit, NotResolved> {
-    fit_comb(values, &CombOptions { n_peaks, start, ..Default::default() })
+    fit_comb(&Sample::independent(values.iter().copied()), &CombOptions { n_peaks, start, ..Default::default() })
 }
 
 /// k·Poisson(λ, seed 11) + σ·normal(seed 12), 200 000 pixels.
@@ -223,8 +223,10 @@ fn a_wrong_start_value_loses_against_the_data_unless_forced() {
     let found = fit(&data, 5, Some(20.0)).unwrap();
     check_gain(&found, 10.0, found.gain_error());
     assert!(found.warnings[0].contains("calibration"));
-    let forced =
-        fit_comb(&data, &CombOptions { n_peaks: 5, start: Some(20.0), force_start: true, ..Default::default() });
+    let forced = fit_comb(
+        &Sample::independent(data),
+        &CombOptions { n_peaks: 5, start: Some(20.0), force_start: true, ..Default::default() },
+    );
     assert!(forced.is_err() || forced.unwrap().gain() > 15.0);
 }
 
@@ -295,4 +297,37 @@ fn gains_of_the_real_image() {
         assert!((fifty.gain() / many - 1.0).abs() < 0.005, "{extension}: {} expected {many}", fifty.gain());
         assert!((0.19..0.24).contains(&five.noise.0));
     }
+}
+
+/// Rows that share an offset, of which half hold more charge than the others: the peaks move against each other by more
+/// than independent pixels let them. Pulls of the gain with and without the rows.
+#[test]
+fn errors_hold_what_the_pixels_of_a_row_share() {
+    use crate::stats::random::{Poisson, Stream};
+    const SAMPLES: usize = 150;
+    let mut stream = Stream::from_seed(42);
+    let charges = [Poisson::new(0.2), Poisson::new(1.5)];
+    let (mut with, mut without) = (Vec::new(), Vec::new());
+    for _ in 0..SAMPLES {
+        let rows: Vec<Vec<f64>> = (0..60)
+            .map(|row| {
+                let offset = 0.7 * stream.normal();
+                let mut pixel = || 10.0 * charges[row % 2].draw(&mut stream) as f64 + 1.5 * stream.normal() + offset;
+                (0..120).map(|_| pixel()).collect()
+            })
+            .collect();
+        let options = CombOptions { n_peaks: 8, start: Some(10.0), ..Default::default() };
+        for (sample, pulls) in
+            [(Sample::of_rows(&rows), &mut with), (Sample::independent(rows.iter().flatten().copied()), &mut without)]
+        {
+            let fit = fit_comb(&sample, &options).unwrap();
+            pulls.push((fit.gain() - 10.0) / fit.gain_error());
+        }
+    }
+    let width = |pulls: &[f64]| robust::mean_and_std(pulls, robust::Ddof::Sample);
+    let ((mean, with), (_, without)) = (width(&with), width(&without));
+    println!("mean {mean:.2}, width {with:.2} with rows, {without:.2} without");
+    // four standard errors of 150 pulls; the errors of 60 rows scatter by 9 % and are never below those of independent pixels
+    assert!(mean.abs() < 0.33 && (0.7..1.25).contains(&with), "mean {mean}, width {with}");
+    assert!(without > 1.5 * with, "{without} {with}");
 }

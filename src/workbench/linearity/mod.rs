@@ -17,8 +17,10 @@ use super::files::{Extension, FitsFile, expand, range_of, stem_of};
 use super::results::{FigureArgs, Results, plus_minus};
 use super::{pcd, topology};
 use crate::image::report::Table;
-use crate::stats::charge_comb::{CombFit, CombOptions, NotResolved, fit_comb, mean_width};
-use crate::stats::polynomial::{PolynomialFit, fit_correlated_polynomial};
+use crate::stats::charge_comb::{
+    CombFit, CombOptions, FreePeaks, NotResolved, Sample, fit_comb, line_of_peaks, mean_width,
+};
+use crate::stats::polynomial::PolynomialFit;
 pub use track::{Peak, track};
 
 /// Peaks of the comb from which the search goes on.
@@ -81,8 +83,8 @@ pub struct LinearityArgs {
 pub struct Linearity {
     /// Peaks by electron number, ascending.
     pub peaks: Vec<Peak>,
-    /// Covariance of their positions: overlapping neighbours are correlated.
-    pub mu_covariance: Vec<Vec<f64>>,
+    /// Their fit, with the covariance of the positions: overlapping neighbours are correlated.
+    pub free: FreePeaks,
     /// Mean width of the peaks, with its error.
     pub noise: (f64, f64),
     /// Line through positions against electron number.
@@ -132,12 +134,8 @@ impl Linearity {
                     sum += w * self.residual(peak).0;
                     place += w * peak.electrons as f64;
                 }
-                let variance: f64 = group
-                    .clone()
-                    .flat_map(|i| group.clone().map(move |j| (i, j)))
-                    .map(|(i, j)| weights[i - group.start] * weights[j - group.start] * self.mu_covariance[i][j])
-                    .sum();
-                (place / weight, sum / weight, variance.sqrt() / weight / k)
+                let terms: Vec<(usize, f64)> = group.zip(weights).collect();
+                (place / weight, sum / weight, self.free.variance(&terms).sqrt() / weight / k)
             })
             .collect()
     }
@@ -169,34 +167,34 @@ pub fn run(args: &LinearityArgs, base: &Path) -> BenchResult<Results> {
     if args.gain.is_some_and(|k| !(k > 0.0 && k.is_finite())) {
         return Err(BenchError::option("--gain", "it must be positive"));
     }
-    let (values, unit, stem) = read(args, base)?;
+    let (pixels, unit, stem) = read(args, base)?;
     let mut results = Results::new(&args.output, base)?;
     if args.erange.is_some() {
         results.warn("--erange is not needed any more: neighbouring peaks are fitted together");
     }
     let start = if unit == "ADU" { args.gain } else { Some(1.0) };
-    let found = measure(values.clone(), start, &unit, (a, b), args.min_counts, &mut results)?;
+    let found = measure(&pixels, start, &unit, (a, b), args.min_counts, &mut results)?;
     let name = args.name.clone().unwrap_or(stem);
     report(args, &found, &mut results);
     table(&name, args, &found, &mut results)?;
     results.figure(figures::linearity(&name, &found));
-    results.figure(figures::peaks(&name, &values, &found, args.de));
+    results.figure(figures::peaks(&name, pixels.values(), &found, args.de));
     Ok(results)
 }
 
 /// The values of all pixels, their unit, and the name of the first file.
-fn read(args: &LinearityArgs, base: &Path) -> BenchResult<(Vec<f64>, String, String)> {
-    let mut values = Vec::new();
+fn read(args: &LinearityArgs, base: &Path) -> BenchResult<(Sample, String, String)> {
+    let mut pixels = Sample::default();
     if !args.root.is_empty() {
         let files = expand(&args.root, base)?;
         for path in &files {
             for cluster in topology::read_clusters(path)? {
-                values.extend(cluster.charge);
+                pixels.push_row(&cluster.charge);
             }
         }
         let stem = stem_of(&files[0]);
         let stem = stem.strip_suffix(".root").unwrap_or(&stem).to_owned();
-        return Ok((values, "e-".into(), stem));
+        return Ok((pixels, "e-".into(), stem));
     }
     let patterns: Vec<String> = args.files.iter().chain(&args.fits).cloned().collect();
     let files = expand(&patterns, base)?;
@@ -215,25 +213,25 @@ fn read(args: &LinearityArgs, base: &Path) -> BenchResult<(Vec<f64>, String, Str
         let rows = args.rows.as_ref().map_or(Ok(0..image.nrows()), |v| range_of(v, image.nrows(), "--rows"))?;
         let cols = args.cols.as_ref().map_or(Ok(0..image.ncols()), |v| range_of(v, image.ncols(), "--cols"))?;
         for row in rows {
-            values.extend(cols.clone().map(|col| image[[row, col]]).filter(|q| q.is_finite()));
+            pixels.push_row(image.row(row).into_iter().skip(cols.start).take(cols.len()));
         }
     }
-    Ok((values, unit.unwrap_or_else(|| "ADU".into()), stem_of(&files[0])))
+    Ok((pixels, unit.unwrap_or_else(|| "ADU".into()), stem_of(&files[0])))
 }
 
 /// Comb, further peaks, lines.
 fn measure(
-    mut values: Vec<f64>,
+    pixels: &Sample,
     start: Option<f64>,
     unit: &str,
     (first, last): (f64, f64),
     min_counts: f64,
     results: &mut Results,
 ) -> BenchResult<Linearity> {
+    let lowest = start.filter(|_| first > 0.0).map_or(f64::NEG_INFINITY, |k| (first - 0.5) * k);
+    let pixels = pixels.above(lowest);
+    let mut values = pixels.values().to_vec();
     values.sort_unstable_by(f64::total_cmp);
-    if let Some(k) = start.filter(|_| first > 0.0) {
-        values.retain(|x| *x > (first - 0.5) * k);
-    }
     let comb = first_peaks(&values, start, first, min_counts).map_err(|e| BenchError::Data(e.to_string()))?;
     comb.warnings.iter().for_each(|w| results.warn(w.clone()));
     let zero = (comb.peaks[0].mu / comb.gain()).round().max(0.0) as usize;
@@ -243,21 +241,18 @@ fn measure(
     if peaks.len() < 2 {
         return Err(BenchError::Data(format!("fewer than two peaks lie between {first} and {last} e-")));
     }
-    let (electrons, free) = track::together(&values, &peaks, min_counts);
+    let (electrons, free) = track::together(&pixels, &peaks, min_counts);
     if electrons.len() < 2 {
         return Err(BenchError::Data(format!("fewer than two peaks hold {min_counts} pixels")));
     }
     let x: Vec<f64> = electrons.iter().map(|n| *n as f64).collect();
-    let mu: Vec<f64> = free.peaks.iter().map(|p| p.mu).collect();
-    let fit = |degree| {
-        fit_correlated_polynomial(&x, &mu, &free.mu_covariance, degree).map_err(|e| BenchError::Data(e.to_string()))
-    };
+    let fit = |degree| line_of_peaks(&x, &free, degree).map_err(|e| BenchError::Data(e.to_string()));
     Ok(Linearity {
         line: fit(1)?,
         parabola: if x.len() >= 4 { Some(fit(2)?) } else { None },
-        noise: mean_width(&free.peaks, &free.sigma_covariance),
+        noise: mean_width(&free),
         peaks: electrons.iter().zip(&free.peaks).map(|(n, p)| Peak { electrons: *n, fit: *p }).collect(),
-        mu_covariance: free.mu_covariance,
+        free,
         unit: unit.to_owned(),
     })
 }
@@ -267,7 +262,10 @@ fn measure(
 /// are expected, without one to several shares of the values, of which the finest comb counts.
 fn first_peaks(sorted: &[f64], start: Option<f64>, first: f64, min_counts: f64) -> Result<CombFit, NotResolved> {
     let fit = |values: &[f64], start: Option<f64>| {
-        fit_comb(values, &CombOptions { n_peaks: COMB_PEAKS, start, force_start: false, min_counts })
+        fit_comb(
+            &Sample::independent(values.iter().copied()),
+            &CombOptions { n_peaks: COMB_PEAKS, start, force_start: false, min_counts },
+        )
     };
     let window = |low: f64, spacing: f64| {
         let from = sorted.partition_point(|x| *x < low - 2.0 * spacing);

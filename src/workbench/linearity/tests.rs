@@ -26,7 +26,7 @@ fn pixels(k: f64, q: f64, sigma: f64, last: usize, counts: impl Fn(usize) -> usi
 fn found(values: Vec<f64>, start: Option<f64>) -> Linearity {
     let folder = tempfile::tempdir().unwrap();
     let mut results = Results::new(&FigureArgs::default(), folder.path()).unwrap();
-    measure(values, start, "ADU", (0.0, 1350.0), 30.0, &mut results).unwrap()
+    measure(&Sample::independent(values), start, "ADU", (0.0, 1350.0), 30.0, &mut results).unwrap()
 }
 
 /// 700 peaks of a chain that is 2 % off at 700 e⁻: every peak has its number, gain and non-linearity within errors.

@@ -9,7 +9,7 @@
 //! neighbours.
 
 use super::Linearity;
-use crate::stats::charge_comb::{CombPeak, FreePeaks, fit_free_peaks};
+use crate::stats::charge_comb::{CombPeak, FreePeaks, Sample, fit_free_peaks};
 
 /// Peaks in a row without enough pixels that end the search.
 const MISSING: usize = 20;
@@ -35,7 +35,7 @@ pub struct Peak {
 
 /// Fits all peaks at once, from where they were found; the same peaks, without those that turn out to hold fewer than
 /// `min_counts` pixels.
-pub fn together(sorted: &[f64], peaks: &[Peak], min_counts: f64) -> (Vec<usize>, FreePeaks) {
+pub fn together(pixels: &Sample, peaks: &[Peak], min_counts: f64) -> (Vec<usize>, FreePeaks) {
     let mut start: Vec<(f64, f64)> = Vec::new();
     let mut electrons: Vec<Option<usize>> = Vec::new();
     for (i, peak) in peaks.iter().enumerate() {
@@ -53,7 +53,7 @@ pub fn together(sorted: &[f64], peaks: &[Peak], min_counts: f64) -> (Vec<usize>,
     }
     let (first, last) = (&peaks[0], &peaks[peaks.len() - 1]);
     let spacing = (last.fit.mu - first.fit.mu) / (last.electrons - first.electrons).max(1) as f64;
-    let mut free = fit_free_peaks(sorted, &start, spacing);
+    let mut free = fit_free_peaks(pixels, &start, spacing);
     let keep: Vec<bool> =
         free.peaks.iter().zip(&electrons).map(|(p, n)| n.is_some() && p.counts >= min_counts).collect();
     free.retain(|i, _| keep[i]);
@@ -166,8 +166,7 @@ pub fn spacings(found: &Linearity) -> Vec<(f64, f64, f64)> {
         .enumerate()
         .map(|(i, w)| {
             let steps = (w[1].electrons - w[0].electrons) as f64;
-            let covariance = &found.mu_covariance;
-            let variance = covariance[i][i] + covariance[i + 1][i + 1] - 2.0 * covariance[i][i + 1];
+            let variance = found.free.variance(&[(i, -1.0), (i + 1, 1.0)]);
             (w[1].electrons as f64, (w[1].fit.mu - w[0].fit.mu) / steps, variance.sqrt() / steps)
         })
         .collect()

@@ -13,7 +13,7 @@ use ndarray::Array2;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use self::survey::SkipImagesSurvey;
+use self::survey::{RowGroup, SkipImagesSurvey, SkipMoments};
 use super::moments::Moments;
 use super::selection::Ranges;
 use super::survey::{BookedSurvey, finished};
@@ -28,6 +28,8 @@ use crate::stats::robust::{self, MAD_TO_SIGMA};
 /// A skip has settled when its mean differs from the line through the late skips by less than this many times their
 /// scatter.
 const SETTLED: f64 = 5.0;
+/// Groups of rows that tell an error.
+const FEWEST_GROUPS: usize = 10;
 /// Skips that a slope needs.
 const SLOPE_SKIPS: usize = 4;
 
@@ -87,17 +89,20 @@ pub struct SkipCurves {
     pub std: Vec<f64>,
     /// Mean difference to the baseline skip, ADU.
     pub difference: Vec<f64>,
+    /// The same pixels in groups of rows.
+    groups: Vec<RowGroup>,
 }
 
 impl SkipCurves {
-    fn new(amplifier: Option<String>, moments: &[Moments], baseline: usize) -> Self {
-        let mean: Vec<f64> = moments.iter().map(Moments::mean).collect();
+    fn new(amplifier: Option<String>, moments: &SkipMoments, baseline: usize) -> Self {
+        let mean: Vec<f64> = moments.all.iter().map(Moments::mean).collect();
         let reference = mean.get(baseline).copied().unwrap_or(f64::NAN);
         Self {
             amplifier,
-            std: moments.iter().map(Moments::std).collect(),
+            std: moments.all.iter().map(Moments::std).collect(),
             difference: mean.iter().map(|m| m - reference).collect(),
             mean,
+            groups: moments.groups.clone(),
         }
     }
 
@@ -137,10 +142,37 @@ impl SkipCurves {
 
     /// Slope of the mean of the settled skips and its error, ADU per skip: lost charge makes it negative, and so does a
     /// pedestal that falls.
+    ///
+    /// What a pixel loses in one skip is missing in all later ones: a random walk, which the scatter about the line hardly
+    /// shows. The error is therefore that of the slopes of groups of rows, where it is larger.
     pub fn slope(&self) -> Option<(f64, f64)> {
-        let line = self.line(self.settled_from())?;
+        let from = self.settled_from();
+        let line = self.line(from)?;
         let (slope, error) = (line.coefficients[1], line.error(1));
+        let error = error.max(self.error_of_groups(from).unwrap_or(0.0));
         (slope.is_finite() && error.is_finite()).then_some((slope, error))
+    }
+
+    /// Error of the slope of the skips from `from` on, from the slopes βᵢ of groups of nᵢ of n pixels:
+    /// √(Σ (nᵢ/n)² (βᵢ − β)² · G/(G − 1)) for G groups. `None` with few of them.
+    fn error_of_groups(&self, from: usize) -> Option<f64> {
+        let skips = self.mean.len() - from;
+        let centre = from as f64 + 0.5 * (skips as f64 - 1.0);
+        let squares: f64 = (from..self.mean.len()).map(|k| (k as f64 - centre).powi(2)).sum();
+        let slope = |group: &RowGroup| {
+            let terms = group.sum.iter().enumerate().skip(from).map(|(k, sum)| (k as f64 - centre) * sum);
+            (group.n, terms.sum::<f64>() / group.n / squares)
+        };
+        let slopes: Vec<(f64, f64)> =
+            self.groups.iter().filter(|g| g.n > 0.0).map(slope).filter(|(_, slope)| slope.is_finite()).collect();
+        if slopes.len() < FEWEST_GROUPS {
+            return None;
+        }
+        let n: f64 = slopes.iter().map(|(n, _)| n).sum();
+        let mean: f64 = slopes.iter().map(|(m, slope)| m / n * slope).sum();
+        let variance: f64 = slopes.iter().map(|(m, slope)| (m / n * (slope - mean)).powi(2)).sum();
+        let count = slopes.len() as f64;
+        Some((variance * count / (count - 1.0)).sqrt())
     }
 }
 
@@ -163,9 +195,9 @@ impl SKImageProcess for ChargeLossPlot {
         let shown = self.shown(raw, context)?;
         let fresh = self.skip_images(raw, context, &shown)?;
         let (images, moments) = finished(raw, context, fresh)?.into_parts();
-        let mut total = vec![Moments::default(); raw.nskips];
+        let mut total = SkipMoments { all: vec![Moments::default(); raw.nskips], groups: Vec::new() };
         for amplifier in &moments {
-            total.iter_mut().zip(amplifier).for_each(|(t, m)| t.merge(m));
+            total.all.iter_mut().zip(&amplifier.all).for_each(|(t, m)| t.merge(m));
         }
         let whole = SkipCurves::new(None, &total, shown.baseline);
         let single: Vec<SkipCurves> = raw

@@ -326,15 +326,25 @@ struct Fit<'a> {
 }
 
 impl Fit<'_> {
-    /// Whether a bin holds more than noise and what the other lines leak.
+    /// Whether a bin, or the place half-way to one of its neighbours, holds more than noise and what the other lines leak.
     fn stands_out(&self, bin: usize) -> bool {
-        let level = median_around(bin, self.spectrum.psd.len(), self.peaks, |k| self.power(k)).0.max(0.0);
+        let bins = self.spectrum.psd.len();
+        let level = median_around(bin, bins, self.peaks, |k| self.power(k)).0.max(0.0);
         let leaked = self.spectrum.psd[bin] - self.power(bin);
         // noise, its beat with what leaks, and how well that is known
         let noise = (level * (level + 2.0 * leaked.max(0.0))).sqrt() * self.spectrum.relative_error(bin);
         let known = |o: &FittedLine| o.strength_error * o.response(self.spectrum.length).power(bin);
         let error = self.others.iter().map(known).fold(noise, f64::hypot);
-        self.power(bin) - level > THRESHOLD * error
+        let beside = |pair: usize| {
+            let pairs = bins - 1 - usize::from(self.spectrum.length.is_multiple_of(2));
+            pair < pairs && self.between(pair) - level > THRESHOLD * error
+        };
+        self.power(bin) - level > THRESHOLD * error || bin.checked_sub(1).is_some_and(beside) || beside(bin)
+    }
+
+    /// Power half-way between a bin and the next one, without the other lines.
+    fn between(&self, bin: usize) -> f64 {
+        0.5 * (self.power(bin) + self.power(bin + 1)) + self.shared(bin)
     }
 
     /// The place that explains the highest bin and its neighbours best, of a grid.

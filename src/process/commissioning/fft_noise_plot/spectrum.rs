@@ -182,6 +182,18 @@ impl Spectrum {
         })
     }
 
+    /// Power half-way between a bin and the next one, unit of `psd`; not for the last bin of an even number of samples:
+    ///
+    /// ```text
+    /// (P_f + P_{f+1})/2 + C_f = ⟨|X_f + X_{f+1} exp(iπ (N−1)/N)|²⟩ Δt/N
+    /// ```
+    ///
+    /// Of noise it has the mean and the scatter of P. A sine that far between shows 0.81 of its power, in either bin 0.41.
+    pub fn between(&self) -> Vec<f64> {
+        let pairs = self.shared.len() - usize::from(self.length.is_multiple_of(2) && !self.shared.is_empty());
+        (0..pairs).map(|i| 0.5 * (self.psd[i] + self.psd[i + 1]) + self.shared[i]).collect()
+    }
+
     /// Distance of the frequencies.
     pub fn resolution(&self) -> f64 {
         1.0 / (self.length as f64 * self.step)

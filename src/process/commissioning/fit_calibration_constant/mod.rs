@@ -19,7 +19,7 @@ use crate::image::report::{Table, TableHead};
 use crate::plot::value_with_error;
 use crate::process::analysis::products::Gain;
 use crate::process::{Context, Measurement, ProcessError, SKImageProcess};
-use crate::stats::charge_comb::{CombFit, CombOptions, NotResolved, fit_comb};
+use crate::stats::charge_comb::{CombFit, CombOptions, NotResolved, Sample, fit_comb};
 
 named_values! {
     /// How the peaks are fitted.
@@ -107,8 +107,8 @@ impl SKImageProcess for FitCalibrationConstant {
         let amplifier = raw.amplifiers[context.amplifier].clone();
         let name = raw.resolve_image_name(&self.image).to_owned();
         let region = Ranges::pixels(raw, context)?.within(&amplifier.full);
-        let values: Vec<f64> = region.view(raw.image(&name)?).iter().copied().filter(|x| x.is_finite()).collect();
-        let fit = match self.fit(&values, self.calibration.get(&amplifier).copied().flatten()) {
+        let pixels = Sample::of_rows(region.view(raw.image(&name)?).rows());
+        let fit = match self.fit(&pixels, self.calibration.get(&amplifier).copied().flatten()) {
             Ok(fit) => fit,
             Err(problem) => {
                 raw.report.warn(format!("amplifier {}: {problem}; the amplifier is skipped", amplifier.name));
@@ -122,9 +122,9 @@ impl SKImageProcess for FitCalibrationConstant {
         let first = fit.peaks[0].mu / fit.gain();
         let first_electron = if subtracted { first.round().clamp(0.0, 1e9) as usize } else { 0 };
         let result = CalibrationConstant { fit, first_electron };
-        self.report(raw, context, &result, &name, values.len());
+        self.report(raw, context, &result, &name, pixels.values().len());
         if context.wants_figures() {
-            figures::draw(self, raw, context, &result, &values, &name);
+            figures::draw(self, raw, context, &result, pixels.values(), &name);
         }
         let calibrated = name.ends_with("_e");
         if !calibrated && raw.products.get_for::<Gain>(&amplifier.name).is_none() {
@@ -154,7 +154,7 @@ impl FitCalibrationConstant {
     ///
     /// # Errors
     /// If the single-electron peaks are not resolved.
-    pub fn fit(&self, values: &[f64], start: Option<f64>) -> Result<CombFit, NotResolved> {
+    pub fn fit(&self, pixels: &Sample, start: Option<f64>) -> Result<CombFit, NotResolved> {
         match self.method {
             CalibrationMethod::Mixture => {
                 let options = CombOptions {
@@ -163,9 +163,11 @@ impl FitCalibrationConstant {
                     force_start: self.force_calibration,
                     min_counts: self.min_counts as f64,
                 };
-                fit_comb(values, &options)
+                fit_comb(pixels, &options)
             }
-            CalibrationMethod::Legacy => legacy::legacy_comb(values, self.n_peaks, start, self.n_sigma_win_fit),
+            CalibrationMethod::Legacy => {
+                legacy::legacy_comb(pixels.values(), self.n_peaks, start, self.n_sigma_win_fit)
+            }
         }
     }
 

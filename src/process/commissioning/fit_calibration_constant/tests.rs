@@ -93,7 +93,7 @@ fn the_legacy_method_gives_what_the_reference_gives() {
     // set B of spec 04 §7.2; the reference: start 43.0, gain 43.2769, and these widths of the peaks
     let values = comb(43.29, 7.7922, &[20000, 3000, 1000, 600, 400]);
     let process = FitCalibrationConstant { n_peaks: 5, method: CalibrationMethod::Legacy, ..Default::default() };
-    let fit = process.fit(&values, Some(40.0)).unwrap();
+    let fit = process.fit(&Sample::independent(values), Some(40.0)).unwrap();
     assert!((fit.seed.spacing - 43.0).abs() < 1e-9, "{}", fit.seed.spacing);
     // the rounding of the quoted numbers
     assert!((fit.unweighted_slope - 43.2769).abs() < 1e-4, "{}", fit.unweighted_slope);

@@ -74,6 +74,8 @@ pub struct CurveSurvey {
     part: Range<usize>,
     /// Means of this pass, `[grid][pixel]`.
     values: Vec<Vec<f64>>,
+    /// Whether the samples are whole numbers, so that means of n are multiples of 1/n.
+    whole: bool,
     moments: Vec<Moments>,
     /// Noise and number of pixels, `[grid]`.
     noise: Vec<(f64, usize)>,
@@ -84,6 +86,7 @@ pub struct CurveSurvey {
 #[derive(Debug)]
 pub struct Found {
     means: Vec<Vec<f64>>,
+    whole: bool,
     spectrum: Option<<SkipSpectrumSurvey as Survey>::Found>,
 }
 
@@ -95,8 +98,15 @@ impl CurveSurvey {
             if options.blank { points } else { (HELD_VALUES / options.region.len().max(1)).clamp(1, points) };
         let spectrum =
             (options.skips.len() >= 4).then(|| SkipSpectrumSurvey::new(options.region.clone(), options.skips.clone()));
-        let mut survey =
-            Self { options, part: 0..per_pass, values: Vec::new(), moments: Vec::new(), noise: Vec::new(), spectrum };
+        let mut survey = Self {
+            options,
+            part: 0..per_pass,
+            values: Vec::new(),
+            whole: true,
+            moments: Vec::new(),
+            noise: Vec::new(),
+            spectrum,
+        };
         survey.prepare();
         survey
     }
@@ -121,9 +131,12 @@ impl Survey for CurveSurvey {
         let rows = rows_in_block(region, &block.rows);
         let grid = &self.options.grid[self.part.clone()];
         let mut means = vec![Vec::with_capacity(rows.len() * region.cols.len()); grid.len()];
+        let mut whole = !self.options.subtract_row_median;
         for row in rows {
             for col in region.cols.clone() {
-                prefix_means(block.pixel(row, col).part(self.options.skips.clone()), grid, &mut means);
+                let samples = block.pixel(row, col).part(self.options.skips.clone());
+                whole &= matches!(samples, Samples::Int(_));
+                prefix_means(samples, grid, &mut means);
             }
             if self.options.subtract_row_median {
                 for means in &mut means {
@@ -135,10 +148,11 @@ impl Survey for CurveSurvey {
         }
         let spectrum =
             if self.part.start == 0 { self.spectrum.as_ref().map(|s| Survey::observe(s, block)) } else { None };
-        Found { means, spectrum }
+        Found { means, whole, spectrum }
     }
 
     fn collect(&mut self, found: Found) {
+        self.whole &= found.whole;
         for (i, means) in found.means.into_iter().enumerate() {
             if self.options.blank {
                 self.moments[i].merge(&Moments::of(means));
@@ -155,10 +169,15 @@ impl Survey for CurveSurvey {
         if self.options.blank {
             self.noise.extend(self.moments.iter().map(|m| (m.std(), m.n as usize)));
         } else {
-            for mut values in std::mem::take(&mut self.values) {
+            let averaged = &self.options.grid[self.part.clone()];
+            for (mut values, n_skips) in std::mem::take(&mut self.values).into_iter().zip(averaged) {
                 let n = values.len();
-                let (_, mad) = robust::median_and_mad_in_place(&mut values);
-                self.noise.push((MAD_TO_SIGMA * mad, n));
+                let sigma = if self.whole {
+                    robust::sigma_of_steps(&mut values, 1.0 / *n_skips as f64)
+                } else {
+                    MAD_TO_SIGMA * robust::median_and_mad_in_place(&mut values).1
+                };
+                self.noise.push((sigma, n));
             }
         }
         let done = self.part.end;
