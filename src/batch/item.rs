@@ -267,16 +267,9 @@ impl Job<'_> {
             write(names.intermediate(&images::intermediate_name(snapshot)), &header, &hdus, false)?;
         }
         for file in &raw.report.image_files {
-            let header = output_header(raw, usize::MAX, &file.chain, self.provenance);
-            let mut writer = crate::fits::FitsWriter::new();
-            for (position, (extname, cards, pixels)) in file.hdus.iter().enumerate() {
-                let hdu = OutputHdu { extname: extname.clone(), unit: "adu", pixels: images::Pixels::Real(pixels) };
-                let mut header = hdu_header(&header, position, &hdu);
-                cards.iter().for_each(|card| header.set(card.clone()));
-                writer.push(header, std::borrow::Cow::Borrowed(pixels));
-            }
             let path = names.intermediate(&file.name);
-            writer.write(&path, false).map_err(|e| format!("{}: {e}", path.display()))?;
+            images::write_image_file(raw, file, self.provenance, &path)
+                .map_err(|e| format!("{}: {e}", path.display()))?;
             image_log.push(format!("wrote {} ({} images)", file_name(&path), file.hdus.len()));
             image_paths.push(path);
         }

@@ -67,6 +67,24 @@ impl<T> PerAmplifier<T> {
             Self::Each(map) => amplifier.names().find_map(|name| map.get(name)).or_else(|| map.get("default")),
         }
     }
+
+    /// All values that are given.
+    pub fn values(&self) -> impl Iterator<Item = &T> {
+        let (all, each) = match self {
+            Self::All(value) => (Some(value), None),
+            Self::Each(map) => (None, Some(map.values())),
+        };
+        all.into_iter().chain(each.into_iter().flatten())
+    }
+
+    /// The keys of an object that has no value for this amplifier and holds a name that none of the amplifiers of the
+    /// image has: probably a mistake. `None` where all is well.
+    pub fn mistaken_keys(&self, amplifier: &Amplifier, all: &[Amplifier]) -> Option<String> {
+        let Self::Each(map) = self else { return None };
+        let known = |key: &String| all.iter().any(|a| a.names().any(|name| name == key));
+        (self.get(amplifier).is_none() && !map.keys().all(known))
+            .then(|| map.keys().map(String::as_str).collect::<Vec<_>>().join(", "))
+    }
 }
 
 /// An index or a pair of indices.

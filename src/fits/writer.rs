@@ -1,4 +1,4 @@
-//! Writing images: header cards and pixels (BITPIX −64, or 8 for bit masks), as a primary HDU and image extensions.
+//! Writing images: header cards and pixels (BITPIX −64, −32, or 8 for bit masks), as a primary HDU and image extensions.
 //!
 //! The layout is written directly (FITS 4.0, sections 3.3, 4.4 and 7.1): blocks of 2880 bytes, big-endian pixels, each
 //! HDU with its `DATASUM` and `CHECKSUM`. NaN stands for missing pixels.
@@ -31,6 +31,7 @@ pub struct FitsWriter<'a> {
 #[derive(Debug)]
 enum Pixels<'a> {
     Real(Cow<'a, Array2<f64>>),
+    Single(Array2<f32>),
     Bytes(Cow<'a, Array2<u8>>),
 }
 
@@ -44,6 +45,11 @@ impl<'a> FitsWriter<'a> {
     /// must not hold any.
     pub fn push(&mut self, header: Header, pixels: Cow<'a, Array2<f64>>) {
         self.hdus.push((header, Pixels::Real(pixels), None));
+    }
+
+    /// Appends an image in single precision (`[row, col]`, BITPIX −32), rounded to the nearest such number.
+    pub fn push_single(&mut self, header: Header, pixels: &Array2<f64>) {
+        self.hdus.push((header, Pixels::Single(pixels.mapv(|x| x as f32)), None));
     }
 
     /// Appends a stack of `planes` images of equal size, one below the other in `pixels`, as an image with three axes
@@ -87,7 +93,7 @@ impl<'a> FitsWriter<'a> {
     fn write_to(&self, out: &mut (impl Write + Send)) -> io::Result<()> {
         let several = self.hdus.len() > 1;
         for (position, (header, pixels, planes)) in self.hdus.iter().enumerate() {
-            match pixels {
+            let (shape, bitpix, mut data): (_, _, Vec<u8>) = match pixels {
                 Pixels::Real(pixels) => {
                     let (rows, cols) = pixels.dim();
                     let pixels = pixels.as_standard_layout();
@@ -95,15 +101,14 @@ impl<'a> FitsWriter<'a> {
                     let sum = pixels.par_chunks(PIECE).map(sum_of_reals).reduce(|| 0, add);
                     out.write_all(&header_bytes(position, several, header, (rows, cols), -64, *planes, sum))?;
                     write_reals(pixels, out)?;
+                    continue;
                 }
-                Pixels::Bytes(pixels) => {
-                    let mut data: Vec<u8> = pixels.iter().copied().collect();
-                    data.resize(data.len().next_multiple_of(BLOCK), 0);
-                    let sum = checksum(&data);
-                    out.write_all(&header_bytes(position, several, header, pixels.dim(), 8, *planes, sum))?;
-                    out.write_all(&data)?;
-                }
-            }
+                Pixels::Single(pixels) => (pixels.dim(), -32, pixels.iter().flat_map(|x| x.to_be_bytes()).collect()),
+                Pixels::Bytes(pixels) => (pixels.dim(), 8, pixels.iter().copied().collect()),
+            };
+            data.resize(data.len().next_multiple_of(BLOCK), 0);
+            out.write_all(&header_bytes(position, several, header, shape, bitpix, *planes, checksum(&data)))?;
+            out.write_all(&data)?;
         }
         Ok(())
     }
@@ -148,7 +153,15 @@ fn header_bytes(
         } else {
             Card::new("XTENSION", "IMAGE", "image extension")
         },
-        Card::new("BITPIX", bitpix, if bitpix == 8 { "unsigned 8-bit integers" } else { "64-bit floating point" }),
+        Card::new(
+            "BITPIX",
+            bitpix,
+            match bitpix {
+                8 => "unsigned 8-bit integers",
+                -32 => "32-bit floating point",
+                _ => "64-bit floating point",
+            },
+        ),
         Card::new("NAXIS", if planes.is_some() { 3 } else { 2 }, "number of axes"),
         Card::new("NAXIS1", cols, "columns"),
         Card::new("NAXIS2", rows / planes.unwrap_or(1), "rows"),
@@ -244,12 +257,17 @@ mod tests {
             writer.push(header(), Cow::Borrowed(&pixels));
             writer.push(Header::new(), Cow::Owned(Array2::ones((2, 2))));
             writer.push_bytes(Header::new(), Cow::Owned(Array2::from_elem((3, 1), 255)));
+            writer.push_single(Header::new(), &pixels);
             writer.write(&path, bzip2).unwrap();
             let input = FitsInput::open(&path).unwrap();
             let back = input.read_image(0).unwrap();
             assert!(back.iter().zip(&pixels).all(|(a, b)| a.to_bits() == b.to_bits() || (a.is_nan() && b.is_nan())));
             assert_eq!(input.read_image(1).unwrap(), Array2::<f64>::ones((2, 2)));
             assert_eq!(input.read_image(2).unwrap(), Array2::from_elem((3, 1), 255.0));
+            assert_eq!(input.header(3).unwrap().number("BITPIX"), Some(-32.0));
+            let single = input.read_image(3).unwrap();
+            let nearest = |x: f64| f64::from(x as f32);
+            assert!(single.iter().zip(&pixels).all(|(a, b)| *a == nearest(*b) || (a.is_nan() && b.is_nan())));
             let read = input.header(0).unwrap();
             assert_eq!(read.text("EXTNAME").unwrap(), "MEAN");
             assert_eq!(read.number("PSSIGEXT1"), Some(0.25));
@@ -265,7 +283,11 @@ mod tests {
         for seed in 0..200u32 {
             let pixels = Array2::from_shape_fn((2, 3), |(r, c)| f64::from(seed) * 1.7 + (r * 7 + c) as f64);
             let flags = pixels.mapv(|x| x as u8);
-            for pixels in [Pixels::Real(Cow::Borrowed(&pixels)), Pixels::Bytes(Cow::Borrowed(&flags))] {
+            for pixels in [
+                Pixels::Real(Cow::Borrowed(&pixels)),
+                Pixels::Single(pixels.mapv(|x| x as f32)),
+                Pixels::Bytes(Cow::Borrowed(&flags)),
+            ] {
                 let bytes = FitsWriter { hdus: vec![(header(), pixels, None)] }.to_bytes();
                 assert_eq!(bytes.len() % BLOCK, 0);
                 assert_eq!(checksum(&bytes), u32::MAX, "FITS 4.0 appendix J: all ones");

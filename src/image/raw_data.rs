@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use indexmap::IndexMap;
 use ndarray::Array2;
 
+use super::reduce::Reduction;
 use super::{Amplifier, Products, Report, SkipCube};
 use crate::fits::{CardValue, Header};
 
@@ -39,6 +40,8 @@ pub struct Times {
     pub exposure: f64,
     /// Readout time, s; NaN if unknown.
     pub readout: f64,
+    /// Whether no card tells the readout time, so that `readout` is what lies between its start and its end.
+    pub readout_from_dates: bool,
 }
 
 impl Times {
@@ -56,6 +59,7 @@ impl Default for Times {
             readout_end: f64::NAN,
             exposure: 0.0,
             readout: f64::NAN,
+            readout_from_dates: false,
         }
     }
 }
@@ -185,7 +189,7 @@ impl RawData {
         self.images.get(self.resolve_image_name(name)).ok_or_else(|| MissingImage {
             name: name.to_owned(),
             existing: self.images.keys().cloned().collect::<Vec<_>>().join(", "),
-            maker: maker_of(name),
+            maker: maker_of(name.strip_prefix("image_").unwrap_or(name)),
         })
     }
 
@@ -219,19 +223,28 @@ impl RawData {
     }
 }
 
-/// The process that makes images of this name.
-fn maker_of(name: &str) -> &'static str {
-    if name.ends_with("_e") {
-        "CalibrationProcess"
-    } else if name.ends_with("_pedestal_subtracted") {
-        "PedestalSubtractionProcess"
-    } else if name.ends_with("_correct_cols") {
-        "CorrectElectronicColumnTransient"
-    } else if name.ends_with("_wgnoise") {
-        "GaussianNoiseProcess"
-    } else {
-        "CompressSkipperProcess"
+/// What processes append to the name of an image that they make from another one.
+const ENDINGS: [(&str, &str); 9] = [
+    ("_e", "CalibrationProcess"),
+    ("_pedestal_subtracted", "PedestalSubtractionProcess"),
+    ("_correct_cols", "CorrectElectronicColumnTransient"),
+    ("_wgnoise", "GaussianNoiseProcess"),
+    ("_correlated", "CorrelatedNoiseProcess"),
+    ("_decorrelated", "TwoDGaussProcess"),
+    ("_woExtraDC", "AddBKGComponent"),
+    ("_n_probability", "AbsoluteChargeProcess"),
+    ("_n", "AbsoluteChargeProcess"),
+];
+
+/// The process that makes images of this name; `None` if none does.
+fn maker_of(name: &str) -> Option<&'static str> {
+    if let Some(function) = name.strip_suffix("_compressed") {
+        return Reduction::from_name(function).is_ok().then_some("CompressSkipperProcess");
     }
+    if name == "pedestal_subtracted" {
+        return Some("PedestalSubtractionProcess");
+    }
+    ENDINGS.iter().find_map(|(ending, maker)| maker_of(name.strip_suffix(ending)?).map(|_| *maker))
 }
 
 /// An image that a process asks for does not exist.
@@ -242,8 +255,8 @@ pub struct MissingImage {
     pub name: String,
     /// Names that exist, comma-separated.
     pub existing: String,
-    /// Process that makes such images.
-    pub maker: &'static str,
+    /// Process that makes such images; `None`: none does.
+    pub maker: Option<&'static str>,
 }
 
 impl MissingImage {
@@ -254,6 +267,7 @@ impl MissingImage {
                 .into();
         }
         let existing = if self.existing.is_empty() { "none" } else { &self.existing };
-        format!("there is no image `{}` at this point (existing: {existing}); {} would make it", self.name, self.maker)
+        let made = self.maker.map(|maker| format!("; {maker} would make it")).unwrap_or_default();
+        format!("there is no image `{}` at this point (existing: {existing}){made}", self.name)
     }
 }

@@ -90,10 +90,23 @@ impl TableHead {
 pub struct ImageFile {
     /// File-name part, as for the images of single steps.
     pub name: String,
-    /// The HDUs: EXTNAME, further cards, pixels `[row, col]`.
-    pub hdus: Vec<(String, Vec<Card>, Array2<f64>)>,
+    /// The HDUs.
+    pub hdus: Vec<FileImage>,
     /// Tags of the processes executed, the one that made the file included.
     pub chain: Vec<String>,
+}
+
+/// One HDU of an [`ImageFile`].
+#[derive(Debug, Clone, PartialEq)]
+pub struct FileImage {
+    /// EXTNAME.
+    pub extname: String,
+    /// Further cards.
+    pub cards: Vec<Card>,
+    /// Pixels, ADU, `[row, col]`.
+    pub pixels: Array2<f64>,
+    /// Written in single precision.
+    pub single_precision: bool,
 }
 
 /// Figures and tables with the process that made them.

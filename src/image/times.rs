@@ -52,6 +52,7 @@ pub fn read_times(keywords: &Keywords, config: &InputConfig, report: &mut Report
             let fallback = datetime.read_time.as_ref()?;
             duration(keywords, "datetime.read_time", fallback, Some(TimeUnit::Milliseconds), report)
         });
+    let readout_from_dates = readout.is_none();
     let readout = readout.unwrap_or_else(|| {
         let from_dates = readout_end - readout_start;
         if from_dates.is_finite() {
@@ -61,7 +62,7 @@ pub fn read_times(keywords: &Keywords, config: &InputConfig, report: &mut Report
         }
         from_dates
     });
-    Ok(Times { exposure_start, readout_start, readout_end, exposure, readout })
+    Ok(Times { exposure_start, readout_start, readout_end, exposure, readout, readout_from_dates })
 }
 
 /// The time zone of a text: `UTC`, `local` or `±HH:MM`; `None` if it is something else.

@@ -1,10 +1,14 @@
 //! The images of an item as HDUs: which ones, in which order, with which header (spec 01 §§6.2–6.4).
 
+use std::borrow::Cow;
+use std::path::Path;
+
 use ndarray::Array2;
 
 use super::Provenance;
-use crate::fits::{Card, CardValue, Header};
+use crate::fits::{Card, CardValue, FitsError, FitsWriter, Header};
 use crate::image::RawData;
+use crate::image::report::ImageFile;
 use crate::process::manager::Snapshot;
 
 /// Pixels of one HDU.
@@ -20,8 +24,7 @@ pub enum Pixels<'a> {
 
 impl Pixels<'_> {
     /// The numbers as they are stored.
-    pub fn as_real(&self) -> std::borrow::Cow<'_, Array2<f64>> {
-        use std::borrow::Cow;
+    pub fn as_real(&self) -> Cow<'_, Array2<f64>> {
         match self {
             Self::Real(pixels) => Cow::Borrowed(*pixels),
             Self::Made(pixels) => Cow::Borrowed(pixels),
@@ -194,6 +197,31 @@ pub fn hdu_header(main: &Header, position: usize, hdu: &OutputHdu<'_>) -> Header
         cards.into_iter().for_each(|card| header.push(card));
     }
     header
+}
+
+/// Writes the images that a process made for a file of their own.
+///
+/// # Errors
+/// What the operating system says.
+pub fn write_image_file(
+    raw: &RawData,
+    file: &ImageFile,
+    provenance: &Provenance,
+    path: &Path,
+) -> Result<(), FitsError> {
+    let main = output_header(raw, usize::MAX, &file.chain, provenance);
+    let mut writer = FitsWriter::new();
+    for (position, image) in file.hdus.iter().enumerate() {
+        let hdu = OutputHdu { extname: image.extname.clone(), unit: "adu", pixels: Pixels::Real(&image.pixels) };
+        let mut header = hdu_header(&main, position, &hdu);
+        image.cards.iter().for_each(|card| header.set(card.clone()));
+        if image.single_precision {
+            writer.push_single(header, &image.pixels);
+        } else {
+            writer.push(header, Cow::Borrowed(&image.pixels));
+        }
+    }
+    writer.write(path, false)
 }
 
 /// Whether a value cannot be written as a number.

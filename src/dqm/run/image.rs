@@ -13,7 +13,7 @@ use crate::dqm::model::{Entry, Flag, ImageRecord, NumberOrigin, Pair};
 use crate::dqm::plots;
 use crate::fits::{Card, FitsInput, FitsWriter, Header};
 use crate::image::{Level, LogRecord, RawData};
-use crate::output::images::{OutputHdu, final_images, hdu_header, output_header};
+use crate::output::images::{final_images, hdu_header, output_header};
 use crate::output::root_files::{self, ImageTrees};
 use crate::output::{ItemNames, Provenance, figures, images, naming, pixel_trees, root_objects};
 use crate::process::ProcessManager;
@@ -279,16 +279,9 @@ impl Job<'_> {
             outputs.push(path);
         }
         for file in &raw.report.image_files {
-            let header = output_header(raw, usize::MAX, &file.chain, self.provenance);
-            let mut writer = FitsWriter::new();
-            for (position, (extname, cards, pixels)) in file.hdus.iter().enumerate() {
-                let hdu = OutputHdu { extname: extname.clone(), unit: "adu", pixels: images::Pixels::Real(pixels) };
-                let mut header = hdu_header(&header, position, &hdu);
-                cards.iter().for_each(|card| header.set(card.clone()));
-                writer.push(header, std::borrow::Cow::Borrowed(pixels));
-            }
             let path = others.intermediate(&file.name);
-            writer.write(&path, false).map_err(|e| format!("{}: {e}", path.display()))?;
+            images::write_image_file(raw, file, self.provenance, &path)
+                .map_err(|e| format!("{}: {e}", path.display()))?;
             outputs.push(path);
         }
         outputs.extend(pixel_trees::write_all(raw, &recon)?);

@@ -27,14 +27,19 @@ pub(super) fn image(raw: &mut RawData, decision: SkipDecision) {
     let times = &raw.times;
     lines.push(format!(
         "exposure {} s, readout {}, total {} s",
-        times.exposure,
-        if times.readout.is_finite() { format!("{} s", times.readout) } else { "unknown".into() },
-        times.total()
+        microseconds(times.exposure),
+        if times.readout.is_finite() { format!("{} s", microseconds(times.readout)) } else { "unknown".into() },
+        microseconds(times.total())
     ));
     lines.push(format!("run {}, image {}, ccd {}", raw.numbers.run, raw.numbers.image, raw.numbers.ccd));
     for line in lines {
         raw.report.inform(line);
     }
+}
+
+/// A time rounded to microseconds, s.
+fn microseconds(seconds: f64) -> f64 {
+    (seconds * 1e6).round() / 1e6
 }
 
 fn amplifier(amplifier: &Amplifier) -> String {

@@ -36,8 +36,7 @@ pub fn time_base(raw: &RawData, amplifier: usize, sample_time: Option<f64>) -> O
 pub fn readout_time(raw: &RawData) -> Option<f64> {
     let times = &raw.times;
     let between_dates = times.readout_end - times.readout_start;
-    let from_card = times.readout.is_finite() && times.readout != between_dates;
-    let time = if from_card {
+    let time = if times.readout.is_finite() && !times.readout_from_dates {
         times.readout
     } else if let Some(seconds) = raw.header.number("READOUT_SEC") {
         seconds
@@ -63,6 +62,7 @@ mod tests {
         raw.times.readout_start = 1000.0;
         raw.times.readout_end = 1000.0 + 4270.344;
         raw.times.readout = raw.times.readout_end - raw.times.readout_start;
+        raw.times.readout_from_dates = true;
         raw.times.exposure = 500.0;
         raw
     }
@@ -85,7 +85,12 @@ mod tests {
         raw.times.exposure_start = 500.0;
         assert!((readout_time(&raw).unwrap() - 4270.344).abs() < 1e-9);
         raw.times.readout = 4000.0;
+        raw.times.readout_from_dates = false;
         assert_eq!(readout_time(&raw), Some(4000.0));
+        // a card that says what the dates say is a card: the exposure is not part of it
+        raw.times.exposure_start = raw.times.readout_start;
+        raw.times.readout = raw.times.readout_end - raw.times.readout_start;
+        assert!((readout_time(&raw).unwrap() - 4270.344).abs() < 1e-9);
         raw.times = crate::image::raw_data::Times::default();
         assert_eq!(readout_time(&raw), None);
         assert_eq!(time_base(&raw, 0, None), None);
@@ -95,7 +100,7 @@ mod tests {
     #[test]
     fn two_amplifiers_read_at_the_same_time() {
         let mut raw = acm();
-        raw.times.readout = 100.0;
+        (raw.times.readout, raw.times.readout_from_dates) = (100.0, false);
         let single = time_base(&raw, 0, None).unwrap();
         raw.amplifiers[0].side = Side::U;
         raw.amplifiers[0].full.cols = 320..640;

@@ -58,6 +58,7 @@ pub fn real_image() -> Option<RawData> {
         readout_end: 1754590403.968173 + offset,
         exposure: 500.0,
         readout: 4270.343691,
+        readout_from_dates: true,
     };
     Some(raw)
 }
@@ -79,6 +80,7 @@ pub fn golden(folder: &str, gain: f64) -> Option<RawData> {
         readout_end: 1735693200.0,
         exposure: 500.0,
         readout: 3600.0,
+        readout_from_dates: true,
     };
     Some(raw)
 }

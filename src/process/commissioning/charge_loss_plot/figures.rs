@@ -2,13 +2,18 @@
 
 use super::{ChargeLossPlot, Shot, SkipCurves, equalised};
 use crate::image::RawData;
-use crate::plot::{Anchor, Axis, Colour, Guide, Histogram, ImagePlot, Palette, Panel, Points, Stroke};
+use crate::plot::{
+    Anchor, Axis, Colour, Guide, Histogram, ImagePlot, Palette, Panel, Points, Stroke, value_with_error,
+};
 use crate::process::Context;
 use crate::process::commissioning::figure;
 use crate::stats::robust;
 
 /// Colours of mean, standard deviation and difference where there is one amplifier.
 const CURVES: [Colour; 3] = [Colour::GREEN, Colour::ORANGE, Colour::SKY];
+/// Bins of the pixel charge distribution between the smallest and the largest value, and empty ones on either side.
+const BINS: usize = 500;
+const MARGIN: usize = 10;
 /// Side of a pane, inches.
 const PANE: f64 = 4.0;
 
@@ -47,8 +52,8 @@ pub(super) fn draw(
             }
             panel = panel.points(points);
         }
-        // the first skips are low, the baseline is often the last one: neither reaches the middle of the lower edge
-        panels.push(panel.legend_at(Anchor::Bottom));
+        // the axis grows so that the points pass below
+        panels.push(panel.legend_at(Anchor::Top));
     }
     if let Some(image) = raw.images.get("mean_compressed") {
         let values: Vec<f64> = raw
@@ -56,7 +61,18 @@ pub(super) fn draw(
             .iter()
             .flat_map(|a| a.active.view(image).iter().copied().filter(|x| x.is_finite()).collect::<Vec<_>>())
             .collect();
-        panels.extend(charge_distribution(process, &values));
+        if let Some((panel, inside)) = charge_distribution(process, &values) {
+            panels.push(panel);
+            if inside == 0
+                && let Some((least, most)) = robust::min_max(&values)
+            {
+                let [low, high] = process.pcd_charge_range;
+                raw.report.warn(format!(
+                    "no pixel of the mean image lies in `pcd_charge_range` [{low}, {high}] ADU: they reach from {least:.2} to \
+                     {most:.2} ADU"
+                ));
+            }
+        }
     }
     let side = (panels.len() as f64).sqrt().round().max(1.0) as usize;
     let cols = if side * side < panels.len() { side + 1 } else { side };
@@ -87,30 +103,40 @@ fn image_panel(process: &ChargeLossPlot, shot: &Shot) -> Panel {
     Panel::image_of(plot).title(shot.title.as_str()).x("column").y("row")
 }
 
-fn charge_distribution(process: &ChargeLossPlot, values: &[f64]) -> Option<Panel> {
+/// The distribution of the pixel values, and how many of them lie in its range.
+fn charge_distribution(process: &ChargeLossPlot, values: &[f64]) -> Option<(Panel, u64)> {
     let [low, high] = process.pcd_charge_range;
     let fixed = usize::try_from(process.pcd_nbins).ok().filter(|n| *n > 1);
     let (low, high, bins) = match fixed {
         Some(bins) => (low, high, bins),
         None => {
             let (low, high) = robust::min_max(values)?;
-            (low, if high > low { high } else { low + 1.0 }, 500)
+            // the smallest and the largest value lie in bins of their own beside the frame
+            let width = if high > low { (high - low) / BINS as f64 } else { 0.1 };
+            (low - (MARGIN as f64 + 0.5) * width, low + ((BINS + MARGIN) as f64 + 0.5) * width, BINS + 2 * MARGIN + 1)
         }
     };
-    let counts = crate::stats::Histogram::window(values, low, high, bins).ok()?;
+    let counts = crate::stats::Histogram::corrected(values, low, high, bins).ok()?;
+    let inside = counts.counts().iter().sum::<u64>();
+    let label = if inside as usize == values.len() {
+        format!("{inside} pixels")
+    } else {
+        format!("{inside} of {} pixels", values.len())
+    };
     let y = if process.pcd_ylog { Axis::new("counts").log().from(0.5) } else { Axis::new("counts") };
     let mut panel = Panel::new()
         .title("mean image, active region")
         .x("pixel charge [ADU]")
         .y_axis(y)
-        .histogram(Histogram::uniform(low, high, counts.contents()).label(format!("{} pixels", values.len())))
+        .x_range(low, high)
+        .histogram(Histogram::uniform(low, high, counts.contents()).label(label))
         .legend_at(Anchor::TopRight);
     if fixed.is_some() {
         let tick = |i: i32| {
             let at = low + (high - low) * f64::from(i) / 4.0;
-            (at, format!("{}", (at * 1e6).round() / 1e6))
+            (at, value_with_error(at, f64::NAN))
         };
-        panel.x = panel.x.range(low, high).ticks((0..5).map(tick));
+        panel.x = panel.x.ticks((0..5).map(tick));
     }
-    Some(panel)
+    Some((panel, inside))
 }

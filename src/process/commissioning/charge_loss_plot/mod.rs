@@ -19,7 +19,7 @@ use super::selection::Ranges;
 use super::survey::{BookedSurvey, finished};
 use crate::fits::Card;
 use crate::image::RawData;
-use crate::image::report::{ImageFile, Table, TableHead};
+use crate::image::report::{FileImage, ImageFile, Table, TableHead};
 use crate::plot::value_with_error;
 use crate::process::{Context, Measurement, ProcessError, SKImageProcess};
 use crate::stats::polynomial::{PolynomialFit, fit_polynomial};
@@ -107,9 +107,12 @@ impl SkipCurves {
     }
 
     /// First skip from which on all means agree with the straight line through the later half: what leaks away evenly
-    /// does not settle any more.
-    pub fn settled_from(&self) -> usize {
+    /// does not settle any more. `None` where the later half has fewer than four skips: they tell no scatter.
+    pub fn settled_from(&self) -> Option<usize> {
         let from = self.mean.len() / 2;
+        if self.mean.len() - from < SLOPE_SKIPS {
+            return None;
+        }
         let late = self.line(from).filter(|line| line.coefficients.iter().all(|c| c.is_finite()));
         let level = |k: usize| match &late {
             Some(line) => line.at(k as f64),
@@ -127,7 +130,7 @@ impl SkipCurves {
             _ => limit,
         };
         let unsettled = (0..rest.len()).rev().find(|&k| rest[k].abs() > limit_at(k));
-        unsettled.map_or(0, |last| last + 1)
+        Some(unsettled.map_or(0, |last| last + 1))
     }
 
     /// Straight line through the means of the skips from `from` on, with the scatter about it as their error. `None` for
@@ -145,8 +148,10 @@ impl SkipCurves {
     ///
     /// What a pixel loses in one skip is missing in all later ones: a random walk, which the scatter about the line hardly
     /// shows. The error is therefore that of the slopes of groups of rows, where it is larger.
+    ///
+    /// `None` where too few skips tell whether they have settled.
     pub fn slope(&self) -> Option<(f64, f64)> {
-        let from = self.settled_from();
+        let from = self.settled_from()?;
         let line = self.line(from)?;
         let (slope, error) = (line.coefficients[1], line.error(1));
         let error = error.max(self.error_of_groups(from).unwrap_or(0.0));
@@ -215,7 +220,13 @@ impl SKImageProcess for ChargeLossPlot {
             if self.wants_file(context) {
                 let mut chain = raw.chain.clone();
                 chain.push(context.entry.tag.to_owned());
-                let hdus = shots.into_iter().map(|s| (s.extname, s.cards, s.pixels)).collect();
+                let hdu = |shot: Shot| FileImage {
+                    extname: shot.extname,
+                    cards: shot.cards,
+                    pixels: shot.pixels,
+                    single_precision: shot.is_difference,
+                };
+                let hdus = shots.into_iter().map(hdu).collect();
                 raw.report.image_file(ImageFile { name: "_skipper_chargeloss".into(), hdus, chain });
             }
         }
@@ -299,10 +310,18 @@ impl ChargeLossPlot {
                 curves.difference.iter().copied().fold(0.0, |a: f64, b| if b.abs() > a.abs() { b } else { a });
             raw.report.result(format!(
                 "amplifier {name}: mean of skip 0 {:.2} ADU, of baseline skip {} {:.2} ADU, largest mean difference {largest:.2} \
-                 ADU; settled from skip {settled} on",
-                curves.mean[0], shown.baseline, curves.mean[shown.baseline],
+                 ADU; {}",
+                curves.mean[0],
+                shown.baseline,
+                curves.mean[shown.baseline],
+                match settled {
+                    Some(skip) => format!("settled from skip {skip} on"),
+                    None => format!("{} skips are too few to see them settle", raw.nskips),
+                }
             ));
-            raw.report.measure(Measurement::integer("settled_from_skip", settled as i64).amplifier(&name));
+            if let Some(skip) = settled {
+                raw.report.measure(Measurement::integer("settled_from_skip", skip as i64).amplifier(&name));
+            }
             raw.report.measure(Measurement::new("largest_mean_difference", largest, "ADU").amplifier(&name));
             if let Some((slope, error)) = curves.slope() {
                 raw.report.result(format!(
@@ -313,7 +332,7 @@ impl ChargeLossPlot {
                 raw.report
                     .measure(Measurement::new("mean_change_per_skip", slope, "ADU").error(error).amplifier(&name));
             }
-            if settled > last / 2 {
+            if settled.is_some_and(|skip| skip > last / 2) {
                 raw.report.warn(format!("amplifier {name}: the mean of the skips does not settle"));
             }
         }
@@ -331,7 +350,8 @@ impl ChargeLossPlot {
         let mut head = head.scalar("baseline_skip", shown.baseline).scalar("shown_skips", shown_skips);
         for curves in single {
             let name = curves.amplifier.clone().unwrap_or_default();
-            head = head.scalar(format!("settled_from_skip_{name}"), curves.settled_from());
+            let settled = curves.settled_from().map_or("n/a".to_owned(), |skip| skip.to_string());
+            head = head.scalar(format!("settled_from_skip_{name}"), settled);
             if let Some((slope, error)) = curves.slope() {
                 head = head.scalar(format!("mean_change_per_skip_ADU_{name}"), slope);
                 head = head.scalar(format!("mean_change_per_skip_error_{name}"), error);

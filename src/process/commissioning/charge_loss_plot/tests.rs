@@ -13,6 +13,7 @@ fn run(process: &ChargeLossPlot, common: &CommonParameters, samples: Array3<f64>
     raw.cube = Some(SkipCube::from_reals(samples));
     let half = |name: &str, cols: std::ops::Range<usize>| Amplifier {
         full: Region::new(0..rows, cols.clone()),
+        active: Region::new(0..rows, cols.clone()),
         ..Amplifier::whole_image(name, 0, rows, cols.end)
     };
     raw.amplifiers = vec![half("U", cols / 2..cols), half("L", 0..cols / 2)];
@@ -45,10 +46,11 @@ fn moments_and_images_are_those_of_the_skips() {
     }
     let file = &raw.report.image_files[0];
     assert_eq!(file.name, "_skipper_chargeloss");
-    let names: Vec<_> = file.hdus.iter().map(|h| h.0.as_str()).collect();
+    let names: Vec<_> = file.hdus.iter().map(|h| h.extname.as_str()).collect();
     assert_eq!(names, ["SKIP0", "SKIP10", "SKIP62", "BASELINE", "MEAN", "DIFF0", "DIFF10", "DIFF62"]);
-    assert_eq!(file.hdus[1].2[[5, 7]], cube[[5, 7, 10]]);
-    assert_eq!(file.hdus[5].2[[5, 7]], cube[[5, 7, 0]] - cube[[5, 7, 60]]);
+    assert_eq!(file.hdus[1].pixels[[5, 7]], cube[[5, 7, 10]]);
+    assert_eq!(file.hdus[5].pixels[[5, 7]], cube[[5, 7, 0]] - cube[[5, 7, 60]]);
+    assert!(file.hdus.iter().all(|h| h.single_precision == h.extname.starts_with("DIFF")));
     assert_eq!(raw.report.figures[0].figure.panels.len(), 8 + 4);
 }
 
@@ -69,11 +71,11 @@ fn the_first_skip_of_the_user_is_always_shown() {
     let common = CommonParameters { id_skip_start: Some(5), save_image: true, ..CommonParameters::default() };
     let process = ChargeLossPlot { skip_id_list: vec![7], ..Default::default() };
     let raw = run(&process, &common, skip_cube()).unwrap();
-    assert_eq!(raw.report.image_files[0].hdus[0].0, "SKIP5");
+    assert_eq!(raw.report.image_files[0].hdus[0].extname, "SKIP5");
     let common = CommonParameters { save_image: true, ..CommonParameters::default() };
     let process = ChargeLossPlot { skip_id_list: vec![0], ..Default::default() };
     let raw = run(&process, &common, skip_cube()).unwrap();
-    assert_eq!(raw.report.image_files[0].hdus[1].0, "SKIP1");
+    assert_eq!(raw.report.image_files[0].hdus[1].extname, "SKIP1");
 }
 
 #[test]
@@ -106,6 +108,47 @@ fn the_slope_of_a_leaking_image_is_found_and_does_not_count_as_settling() {
     }
     assert!(all("settled_from_skip").iter().all(|m| m.value == 0.0));
     assert_eq!(all("mean_change_per_skip").len(), 2);
+}
+
+#[test]
+fn a_few_skips_do_not_tell_whether_they_settle() {
+    let common = CommonParameters::default();
+    for (skips, stated) in [(2, false), (6, false), (7, true), (20, true)] {
+        let all = skip_cube();
+        let cube = Array3::from_shape_fn((16, 48, skips), |index| all[index]);
+        let raw = run(&ChargeLossPlot::default(), &common, cube).unwrap();
+        for name in ["settled_from_skip", "mean_change_per_skip"] {
+            assert_eq!(raw.report.measurements.iter().any(|m| m.name == name), stated, "{skips} skips: {name}");
+        }
+        assert!(!raw.report.warnings().any(|w| w.text.contains("settle")), "{skips} skips");
+    }
+}
+
+/// The pixel charge distribution of a figure.
+fn last_pane(raw: &RawData) -> (String, crate::plot::Histogram) {
+    let panel = raw.report.figures[0].figure.panels.last().unwrap();
+    let crate::plot::Series::Histogram(histogram) = &panel.series[0] else { panic!("{panel:?}") };
+    (histogram.label.clone().unwrap(), histogram.clone())
+}
+
+#[test]
+fn all_pixels_are_in_the_charge_distribution_or_it_says_how_many() {
+    let common = CommonParameters { save_plots: true, ..CommonParameters::default() };
+    let constant = Array3::from_elem((16, 40, 8), 1000.0);
+    for cube in [skip_cube(), constant] {
+        let pixels = (cube.dim().0 * cube.dim().1) as f64;
+        let raw = run(&ChargeLossPlot::default(), &common, cube).unwrap();
+        let (label, histogram) = last_pane(&raw);
+        assert_eq!(label, format!("{pixels} pixels"));
+        assert_eq!(histogram.counts.iter().sum::<f64>(), pixels);
+        assert!(histogram.counts[0] == 0.0 && *histogram.counts.last().unwrap() == 0.0, "margins");
+    }
+    let process = ChargeLossPlot { pcd_nbins: 50, ..Default::default() };
+    let raw = run(&process, &common, skip_cube()).unwrap();
+    assert_eq!(last_pane(&raw).0, "0 of 768 pixels");
+    assert!(raw.report.warnings().any(|w| w.text.contains("`pcd_charge_range`")));
+    let ticks = raw.report.figures[0].figure.panels.last().unwrap().x.ticks.clone().unwrap();
+    assert_eq!(ticks[0], (-100.0, "−100".to_owned()));
 }
 
 #[test]

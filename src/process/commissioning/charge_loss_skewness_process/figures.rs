@@ -43,8 +43,9 @@ pub(super) fn draw(raw: &mut RawData, context: &Context<'_>, result: &ChargeLoss
         pane(&format!("mean(q_{{NDCM}} − q_{{{reference}}}) [ADU]"), of(&|a| a.mean), Some(of(&|a| a.mean_error)));
     let mu = pane("μ_{0} [ADU]", of(&|a| a.mu), Some(of(&Asymmetry::mu_error)));
     let total = pane("total image charge [ADU]", of(&|a| a.total_charge), None);
+    let below = retained(result);
     let mut figure = figure(raw, context, format!("ChargeLossSkewnessProcess_{name}"), &title)
-        .size(14.0, 13.0)
+        .size(14.0, if below.is_some() { 13.0 } else { 10.0 })
         .panel(significance.at(0, 0))
         .panel(skewness.at(0, 1))
         .panel(mean.at(1, 0))
@@ -55,7 +56,7 @@ pub(super) fn draw(raw: &mut RawData, context: &Context<'_>, result: &ChargeLoss
             "Asymmetry and skewness of the differences between single skips and the reference skip, their means and \
              cores, the total charge of each skip, the skips of two pixels, and the charge that is left after each skip.",
         );
-    if let Some(panel) = retained(result) {
+    if let Some(panel) = below {
         figure = figure.panel(panel.spanning(3, 0, 1, 2));
     }
     raw.report.figure(figure);
@@ -91,6 +92,10 @@ fn retained(result: &ChargeLoss) -> Option<Panel> {
     let first = loss.first_skip as f64;
     let (low, high) = (*x.first()?, *x.last()?);
     let p = loss.probability;
+    let decay = match loss.first_skip {
+        0 => "(1 − p)^{skip}".to_owned(),
+        first => format!("(1 − p)^{{skip − {first}}}"),
+    };
     let note = Note::new(Anchor::BottomLeft, Vec::<String>::new())
         .entry("loss per transfer", value_with_error(p, loss.error))
         .entry("95 % interval", interval(loss.interval.0, loss.interval.1));
@@ -104,7 +109,7 @@ fn retained(result: &ChargeLoss) -> Option<Panel> {
                     .marker(Marker::filled(Shape::Circle, Colour::BLACK).size(3.5))
                     .label("cov(first quarter of the skips, skip), overscan subtracted"),
             )
-            .line(Line::function(low, high, 200, |k| (1.0 - p).powf(k - first)).label("(1 − p)^{skip}"))
+            .line(Line::function(low, high, 200, |k| (1.0 - p).powf(k - first)).label(decay))
             .note(note)
             .legend_at(Anchor::TopRight),
     )

@@ -27,6 +27,8 @@ use crate::process::{Context, Measurement, ProcessError, SKImageProcess};
 
 /// |k_CL| in units of its error from which on a skip is named.
 const CONSPICUOUS: f64 = 5.0;
+/// Skips in the log.
+const LOGGED_SKIPS: usize = 10;
 
 /// Parameters of ChargeLossSkewnessProcess.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -245,6 +247,13 @@ impl SKImageProcess for ChargeLossSkewnessProcess {
             raw.report.warn(format!("amplifier {}: no pixel to compare the skips on", amplifier.name));
             return Ok(());
         }
+        if survey.comparison.skips.is_empty() {
+            raw.report.warn(format!(
+                "amplifier {}: the only skip to be compared is the reference skip {}, nothing to do",
+                amplifier.name, survey.comparison.reference
+            ));
+            return Ok(());
+        }
         let result = finished(raw, context, survey)?.result();
         self.report(raw, context, &result);
         if self.display && context.wants_figures() {
@@ -255,7 +264,8 @@ impl SKImageProcess for ChargeLossSkewnessProcess {
     }
 
     fn survey(&self, raw: &RawData, context: &Context<'_>) -> Option<Box<dyn BookedSurvey>> {
-        let survey = self.prepared(raw, context).ok().filter(|s| !s.comparison.region.is_empty())?;
+        let usable = |s: &LossSurvey| !s.comparison.region.is_empty() && !s.comparison.skips.is_empty();
+        let survey = self.prepared(raw, context).ok().filter(usable)?;
         Some(Box::new(survey))
     }
 
@@ -328,7 +338,7 @@ impl ChargeLossSkewnessProcess {
             result.skips.len(),
             conspicuous.len()
         ));
-        for a in conspicuous.iter().take(10) {
+        for a in conspicuous.iter().take(LOGGED_SKIPS) {
             raw.report.inform(format!(
                 "amplifier {name}: skip {}: k_CL = {} (N_above {}, N_below {}), skewness {}",
                 a.skip,
@@ -336,6 +346,12 @@ impl ChargeLossSkewnessProcess {
                 a.n_above,
                 a.n_below,
                 value_with_error(a.skewness, a.skewness_error)
+            ));
+        }
+        if conspicuous.len() > LOGGED_SKIPS {
+            raw.report.inform(format!(
+                "amplifier {name}: and {} more skips with asymmetric tails (all of them are in the table)",
+                conspicuous.len() - LOGGED_SKIPS
             ));
         }
         if let Some(problem) = result.skips.iter().find_map(|a| a.problem.as_ref()) {
@@ -353,6 +369,10 @@ impl ChargeLossSkewnessProcess {
             .scalar("reference_skip", reference)
             .scalar("kcl_threshold", self.kcl_threshold)
             .scalar("kcl_n_sig", self.kcl_n_sig);
+        let problems = problems(&result.skips);
+        if !problems.is_empty() {
+            head = head.scalar("skips_without_result", problems);
+        }
         match &result.transfer {
             Some(loss) if loss.is_measured() => {
                 raw.report.result(format!(
@@ -398,12 +418,13 @@ impl ChargeLossSkewnessProcess {
             "mean_diff_err",
         ];
         let rows = result.skips.iter().map(|a| {
+            let counted = |n: usize| if a.problem.is_some() { f64::NAN } else { n as f64 };
             vec![
                 a.skip as f64,
                 a.kcl,
                 a.kcl_error,
-                a.n_above as f64,
-                a.n_below as f64,
+                counted(a.n_above),
+                counted(a.n_below),
                 a.skewness,
                 a.skewness_error,
                 a.mu,
@@ -421,4 +442,18 @@ impl ChargeLossSkewnessProcess {
         };
         raw.report.table_with(table, head);
     }
+}
+
+/// Which skips have no result and why: `0 5: <reason>; 7: <other reason>`.
+fn problems(skips: &[Asymmetry]) -> String {
+    let mut reasons: Vec<(&str, Vec<String>)> = Vec::new();
+    for a in skips {
+        let Some(problem) = a.problem.as_deref() else { continue };
+        match reasons.iter_mut().find(|(reason, _)| *reason == problem) {
+            Some((_, list)) => list.push(a.skip.to_string()),
+            None => reasons.push((problem, vec![a.skip.to_string()])),
+        }
+    }
+    let texts = reasons.into_iter().map(|(reason, list)| format!("{}: {reason}", list.join(" ")));
+    texts.collect::<Vec<_>>().join("; ")
 }

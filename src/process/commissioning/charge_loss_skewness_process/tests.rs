@@ -161,3 +161,28 @@ fn rows_of_the_table_follow_the_definition() {
     assert_eq!(high.samples[0], f64::from(cube[[high.row, high.col, 0]]));
     assert_eq!(raw.report.tables[0].1.rows.len(), 4);
 }
+
+#[test]
+fn skips_without_result_have_no_counts_and_a_reason() {
+    // two skips are the same in all pixels
+    let mut cube = lossy(20, 50, 12, 20.0, 0.0, 5);
+    for k in [0, 3] {
+        let reference = cube.index_axis(ndarray::Axis(2), 1).to_owned();
+        cube.index_axis_mut(ndarray::Axis(2), k).assign(&reference);
+    }
+    let raw = run(cube.clone(), &ChargeLossSkewnessProcess::default());
+    let table = &raw.report.tables[0].1;
+    for row in &table.rows {
+        let same = [0.0, 3.0].contains(&row[0]);
+        assert_eq!((row[3].is_nan(), row[4].is_nan()), (same, same), "{row:?}");
+    }
+    let scalars = &raw.report.table_heads[&table.name].scalars;
+    let reason = &scalars.iter().find(|(key, _)| key == "skips_without_result").unwrap().1;
+    assert_eq!(reason, "0 3: 0 differences, 100 are needed");
+    // the reference alone
+    let process =
+        ChargeLossSkewnessProcess { id_skip_reference: 4, id_skip_start: 4, id_skip_end: 4, ..Default::default() };
+    let raw = run(cube, &process);
+    assert!(raw.report.figures.is_empty() && raw.report.tables.is_empty());
+    assert!(raw.report.warnings().any(|w| w.text.contains("reference skip 4")));
+}

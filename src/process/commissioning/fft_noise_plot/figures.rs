@@ -1,6 +1,6 @@
 //! Figures of FFTNoisePlot (spec 04 §4.4).
 
-use super::{FFTNoisePlot, NoiseSpectra, NoiseSpectrum, Quantity};
+use super::{FFTNoisePlot, NoiseSpectra, NoiseSpectrum, Quantity, SpectralLine};
 use crate::image::RawData;
 use crate::plot::{Axis, Colour, DataText, Guide, Line, Note, Panel, Points, Shape, Stroke, value_with_error};
 use crate::process::Context;
@@ -8,6 +8,8 @@ use crate::process::commissioning::{electrons, figure, known_gain};
 
 /// Lines that get a label.
 const LABELLED: usize = 6;
+/// Distance of labels, share of the frequency axis.
+const LABEL_DISTANCE: f64 = 0.07;
 
 /// Both spectra in one figure, and each alone.
 pub(super) fn draw(process: &FFTNoisePlot, raw: &mut RawData, context: &Context<'_>, spectra: &NoiseSpectra) {
@@ -24,12 +26,28 @@ pub(super) fn draw(process: &FFTNoisePlot, raw: &mut RawData, context: &Context<
         }
     }
     if let (Some(skips), Some(rows)) = (skips, rows) {
-        let both = figure(raw, context, name(""), &title).grid(1, 2).size(14.0, 5.4).panel(skips).panel(rows);
+        let both = figure(raw, context, name(""), &title).grid(1, 2).size(16.0, 6.0).panel(skips).panel(rows);
         raw.report.figure(both.caption(
             "Average spectrum of the noise along the skips of the pixels (left) and along the rows of the mean image \
              (right); dashed: white noise, lines with their frequency and amplitude.",
         ));
     }
+}
+
+/// The lines that get a label, most significant first: of those so close that their labels would overlap, the first.
+fn labelled<'a>(process: &FFTNoisePlot, found: &'a NoiseSpectrum) -> Vec<&'a SpectralLine> {
+    let frequency = &found.spectrum.frequency;
+    let place = |f: f64| if process.log_x { f.ln() } else { f };
+    let ends = frequency.first().zip(frequency.last());
+    let width = ends.map_or(0.0, |(first, last)| place(*last) - place(*first));
+    let mut kept: Vec<&SpectralLine> = Vec::new();
+    for line in &found.lines {
+        let at = |l: &SpectralLine| place(frequency[l.bin]);
+        if kept.len() < LABELLED && kept.iter().all(|k| (at(k) - at(line)).abs() > LABEL_DISTANCE * width) {
+            kept.push(line);
+        }
+    }
+    kept
 }
 
 fn panel(process: &FFTNoisePlot, found: &NoiseSpectrum, what: &str, gain: Option<f64>) -> Panel {
@@ -39,8 +57,11 @@ fn panel(process: &FFTNoisePlot, found: &NoiseSpectrum, what: &str, gain: Option
     let unit = if spectrum.timed { "Hz" } else { "cycles/sample" };
     let positive = y.iter().copied().filter(|v| *v > 0.0);
     let (low, high) = positive.fold((f64::INFINITY, 0.0_f64), |(l, h), v| (l.min(v), h.max(v)));
-    // tracks make rows fall by decades; the labels of lines need room above
-    let (bottom, top) = (0.8 * low, high * (high / low).powf(0.35).max(1.6));
+    let labelled = labelled(process, found);
+    // room for legend, box of lines and labels above, in shares of the pane
+    let above = 0.12 + 0.045 * (labelled.len() + 1).max(4) as f64;
+    let bottom = 0.8 * low;
+    let top = high * (high / bottom).powf(above / (1.0 - above));
     let label = match (psd, spectrum.timed) {
         (true, true) => "PSD [ADU²/Hz]".to_owned(),
         (true, false) => "PSD [ADU² per cycle/sample]".to_owned(),
@@ -65,12 +86,13 @@ fn panel(process: &FFTNoisePlot, found: &NoiseSpectrum, what: &str, gain: Option
     }
     if let Some(floor) = &found.floor {
         let (sigma, error) = floor.white_sigma(spectrum.step);
-        let white = if psd { floor.white } else { found.white_magnitude() };
-        panel = panel.guide(
-            Guide::horizontal(white)
-                .colour(Colour::BLUE)
-                .label(format!("white noise: σ₁ = {} ADU", value_with_error(sigma, error))),
-        );
+        let white = if psd { floor.white } else { found.white_magnitude().unwrap_or(f64::NAN) };
+        let sigma = value_with_error(sigma, error);
+        let label = match what {
+            "skips" => format!("white noise: σ₁ = {sigma} ADU"),
+            _ => format!("white noise: σ = {sigma} ADU per pixel"),
+        };
+        panel = panel.guide(Guide::horizontal(white).colour(Colour::BLUE).label(label));
         if floor.flicker > 3.0 * floor.flicker_error {
             let scale = |p: f64| if psd { p } else { white * (p / floor.white).sqrt() };
             let curve = spectrum.frequency.iter().map(|f| scale(floor.at(*f))).collect::<Vec<_>>();
@@ -81,12 +103,11 @@ fn panel(process: &FFTNoisePlot, found: &NoiseSpectrum, what: &str, gain: Option
                 )));
         }
     }
-    let shown: Vec<_> = found.lines.iter().take(LABELLED).collect();
-    if !shown.is_empty() {
+    if !found.lines.is_empty() {
         panel = panel.points(
             Points::new(
-                shown.iter().map(|l| spectrum.frequency[l.bin]),
-                shown.iter().map(|l| y[l.bin]).collect::<Vec<_>>(),
+                found.lines.iter().map(|l| spectrum.frequency[l.bin]),
+                found.lines.iter().map(|l| y[l.bin]).collect::<Vec<_>>(),
             )
             .colour(Colour::RED)
             .size(6.0)
@@ -99,12 +120,12 @@ fn panel(process: &FFTNoisePlot, found: &NoiseSpectrum, what: &str, gain: Option
         } else {
             4
         };
-        let text = |l: &&super::SpectralLine| {
-            (spectrum.frequency[l.bin], y[l.bin], format!("{:.digits$} {unit}", l.frequency))
-        };
-        panel = panel.text(DataText::new(shown.iter().map(text)).colour(Colour::RED).size(7.5).shift(0.0, 8.0).halo());
-        let mut note = Note::new(crate::plot::Anchor::TopRight, Vec::<String>::new()).size(7.5).boxed();
-        for line in &shown {
+        let text =
+            |l: &&SpectralLine| (spectrum.frequency[l.bin], y[l.bin], format!("{:.digits$} {unit}", l.frequency));
+        panel =
+            panel.text(DataText::new(labelled.iter().map(text)).colour(Colour::RED).size(8.0).shift(0.0, 8.0).halo());
+        let mut note = Note::new(crate::plot::Anchor::TopRight, Vec::<String>::new()).size(9.0).boxed();
+        for line in &labelled {
             note = note.entry(
                 format!("{} {unit}", value_with_error(line.frequency, line.frequency_error)),
                 format!(
@@ -114,10 +135,17 @@ fn panel(process: &FFTNoisePlot, found: &NoiseSpectrum, what: &str, gain: Option
                 ),
             );
         }
+        if found.lines.len() > labelled.len() {
+            note = note.line(format!("and {} more", found.lines.len() - labelled.len()));
+        }
         panel = panel.note(note);
     }
-    if let (Some(gain), false) = (gain, psd) {
-        panel = panel.right(electrons("FFT magnitude [e⁻]", gain));
+    if let Some(gain) = gain {
+        panel = panel.right(match (psd, spectrum.timed) {
+            (false, _) => electrons("FFT magnitude [e⁻]", gain),
+            (true, true) => electrons("PSD [e⁻²/Hz]", gain * gain),
+            (true, false) => electrons("PSD [e⁻² per cycle/sample]", gain * gain),
+        });
     }
     panel.legend_at(crate::plot::Anchor::TopLeft)
 }

@@ -109,15 +109,11 @@ impl NoiseSpectrum {
         Self { spectrum, lines, floor }
     }
 
-    /// Level of the white noise as magnitude, ADU: σ √(πN)/2 of the fitted level, else the median.
-    pub fn white_magnitude(&self) -> f64 {
-        match &self.floor {
-            Some(floor) => {
-                let sigma = floor.white_sigma(self.spectrum.step).0;
-                sigma * (std::f64::consts::PI * self.spectrum.length as f64).sqrt() / 2.0
-            }
-            None => robust::median(&self.spectrum.magnitude),
-        }
+    /// Fitted level of the white noise as magnitude, ADU: σ √(πN)/2. `None` where no level could be fitted: what else
+    /// lies in the middle of a spectrum need not be white.
+    pub fn white_magnitude(&self) -> Option<f64> {
+        let sigma = self.floor.as_ref()?.white_sigma(self.spectrum.step).0;
+        Some(sigma * (std::f64::consts::PI * self.spectrum.length as f64).sqrt() / 2.0)
     }
 }
 
@@ -339,6 +335,7 @@ fn exponent_text(exponent: f64) -> String {
 /// Log, measurements and tables.
 fn report(raw: &mut RawData, context: &Context<'_>, spectra: &NoiseSpectra) {
     let amplifier = raw.amplifiers[context.amplifier].clone();
+    let (mut both, mut labels) = (Vec::new(), Vec::new());
     for (what, found) in [("skips", &spectra.skips), ("rows", &spectra.rows)] {
         let Some(found) = found else { continue };
         let spectrum = &found.spectrum;
@@ -355,7 +352,8 @@ fn report(raw: &mut RawData, context: &Context<'_>, spectra: &NoiseSpectra) {
         raw.report.measure(Measurement::new(name("sigma"), spectrum.variance().sqrt(), "ADU"));
         if let Some(floor) = &found.floor {
             let (sigma, error) = floor.white_sigma(spectrum.step);
-            text.push_str(&format!(", white noise {} ADU per sample", value_with_error(sigma, error)));
+            let of_what = if what == "skips" { "sample" } else { "pixel of the mean image" };
+            text.push_str(&format!(", white noise {} ADU per {of_what}", value_with_error(sigma, error)));
             raw.report.measure(Measurement::new(name("white_sigma"), sigma, "ADU").error(error));
             if floor.flicker > 3.0 * floor.flicker_error {
                 text.push_str(&format!(
@@ -366,6 +364,8 @@ fn report(raw: &mut RawData, context: &Context<'_>, spectra: &NoiseSpectra) {
                 raw.report
                     .measure(Measurement::new(name("corner_frequency"), floor.corner, unit).error(floor.corner_error));
             }
+        } else {
+            text.push_str(", no level of white noise could be fitted");
         }
         raw.report.result(text);
         if what == "skips" && spectrum.common_share > COMMON_SHARE {
@@ -389,12 +389,19 @@ fn report(raw: &mut RawData, context: &Context<'_>, spectra: &NoiseSpectra) {
             raw.report
                 .measure(Measurement::new(name("line_amplitude"), line.amplitude, "ADU").error(line.amplitude_error));
         }
+        if found.lines.len() > LOGGED_LINES {
+            raw.report.inform(format!(
+                "amplifier {}, {what}: and {} more lines (all of them are in the table)",
+                amplifier.name,
+                found.lines.len() - LOGGED_LINES
+            ));
+        }
         raw.report.measure(Measurement::integer(name("lines"), found.lines.len() as i64));
         let mut head = TableHead::default()
             .scalar("sample_time", if spectrum.timed { spectrum.step.to_string() } else { "unknown".into() })
             .scalar("n_series", spectrum.series)
             .scalar("n_samples", spectrum.length)
-            .scalar("white_level", found.white_magnitude());
+            .scalar("white_level", found.white_magnitude().map_or("n/a".to_owned(), |level| level.to_string()));
         if let Some(floor) = &found.floor {
             let unit = format!("ADU2_per_{}", if spectrum.timed { "Hz" } else { "cycle" });
             head = head
@@ -420,11 +427,16 @@ fn report(raw: &mut RawData, context: &Context<'_>, spectra: &NoiseSpectra) {
                 .to_vec()
         };
         let rows = spectrum.frequency.iter().zip(&spectrum.magnitude).zip(&spectrum.psd);
-        let table = Table {
-            name: format!("FFTNoisePlot_{what}_{}", amplifier.name),
-            columns,
-            rows: rows.map(|((f, m), p)| vec![*f, *m, *p, p.sqrt()]).collect(),
-        };
+        let rows: Vec<Vec<f64>> = rows.map(|((f, m), p)| vec![*f, *m, *p, p.sqrt()]).collect();
+        labels.extend(rows.iter().map(|_| what.to_owned()));
+        both.extend(rows.iter().cloned());
+        let table = Table { name: format!("FFTNoisePlot_{what}_{}", amplifier.name), columns: columns.clone(), rows };
         raw.report.table_with(table, head);
+        if what == "rows" && spectra.skips.is_some() {
+            let table =
+                Table { name: format!("FFTNoisePlot_{}", amplifier.name), columns, rows: std::mem::take(&mut both) };
+            let row_labels = Some(("along".to_owned(), std::mem::take(&mut labels)));
+            raw.report.table_with(table, TableHead { row_labels, ..TableHead::default() });
+        }
     }
 }

@@ -97,7 +97,12 @@ fn the_process_needs_the_mean_image_and_uses_the_range_of_skips() {
     assert_eq!((skips.length, skips.series), (60, 512));
     near(skips.step, 16e-6, 1e-12);
     near(spectra.rows.as_ref().unwrap().spectrum.step, 1.024e-3, 1e-12);
-    assert_eq!(raw.report.tables.len(), 2);
+    // a table beside each of the three figures
+    let tables: Vec<_> = raw.report.tables.iter().map(|(_, t)| (t.name.as_str(), t.rows.len())).collect();
+    assert_eq!(
+        tables,
+        [("FFTNoisePlot_skips_EXT0", 30), ("FFTNoisePlot_rows_EXT0", 16), ("FFTNoisePlot_EXT0", 30 + 16)]
+    );
     let names: Vec<_> = raw.report.figures.iter().map(|f| f.figure.name.as_str()).collect();
     assert_eq!(names, ["FFTNoisePlot_skips_EXT0", "FFTNoisePlot_rows_EXT0", "FFTNoisePlot_EXT0"]);
     assert!(raw.report.table_heads["FFTNoisePlot_skips_EXT0"].scalars.iter().any(|(k, _)| k == "white_level"));

@@ -108,6 +108,12 @@ impl SKImageProcess for FitCalibrationConstant {
         let name = raw.resolve_image_name(&self.image).to_owned();
         let region = Ranges::pixels(raw, context)?.within(&amplifier.full);
         let pixels = Sample::of_rows(region.view(raw.image(&name)?).rows());
+        if let Some(keys) = self.calibration.mistaken_keys(&amplifier, &raw.amplifiers) {
+            raw.report.warn(format!(
+                "amplifier {}: `calibration` has no value for it (given: {keys}), no start value is used",
+                amplifier.name
+            ));
+        }
         let fit = match self.fit(&pixels, self.calibration.get(&amplifier).copied().flatten()) {
             Ok(fit) => fit,
             Err(problem) => {
@@ -138,6 +144,9 @@ impl SKImageProcess for FitCalibrationConstant {
         let mut problems = Vec::new();
         if self.n_peaks < 2 {
             problems.push(format!("`n_peaks` is {}; a spacing needs at least 2 peaks", self.n_peaks));
+        }
+        for start in self.calibration.values().flatten().filter(|c| !(**c > 0.0)) {
+            problems.push(format!("`calibration` is {start}; a positive number of ADU/e- is expected"));
         }
         if !(self.pcd_bin_width > 0.0) {
             problems.push(format!("`pcd_bin_width` is {}; a positive width is expected", self.pcd_bin_width));

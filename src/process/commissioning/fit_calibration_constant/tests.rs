@@ -70,8 +70,20 @@ fn an_unresolved_amplifier_is_a_warning_and_no_gain() {
     run(&FitCalibrationConstant::default(), &mut raw).unwrap();
     assert!(raw.report.warnings().any(|w| w.text.contains("not resolved")));
     assert!(raw.report.cards.is_empty() && raw.products.get_for::<Gain>("EXT0").is_none());
-    let error = run(&FitCalibrationConstant { image: "nothing".into(), ..Default::default() }, &mut raw);
-    assert!(error.unwrap_err().to_string().contains("CompressSkipperProcess"));
+    for (image, maker) in [
+        ("nothing", None),
+        ("median_compressed", Some("CompressSkipperProcess")),
+        ("mean_compressed_pedestal_subtracted_e", Some("CalibrationProcess")),
+    ] {
+        let error = run(&FitCalibrationConstant { image: image.into(), ..Default::default() }, &mut raw);
+        let text = error.unwrap_err().to_string();
+        assert!(text.contains("existing: mean_compressed)"), "{text}");
+        assert_eq!(
+            text.split_once("; ").map(|t| t.1),
+            maker.map(|m| format!("{m} would make it")).as_deref(),
+            "{text}"
+        );
+    }
 }
 
 #[test]
@@ -109,4 +121,21 @@ fn parameters_that_make_no_sense_are_named() {
     let process =
         FitCalibrationConstant { n_peaks: 1, pcd_bin_width: 0.0, n_sigma_win_fit: -1.0, ..Default::default() };
     assert_eq!(process.check().len(), 3);
+    for calibration in [r#"-10"#, r#"{"L": 10, "U": 0}"#] {
+        let process: FitCalibrationConstant =
+            serde_json::from_str(&format!(r#"{{"calibration": {calibration}}}"#)).unwrap();
+        let problems = process.check();
+        assert!(problems.len() == 1 && problems[0].starts_with("`calibration` is"), "{problems:?}");
+    }
+}
+
+#[test]
+fn a_start_value_for_another_amplifier_is_named() {
+    let pixels = image(comb(10.0, 1.6, &[10000, 5000, 2500]), 125);
+    for (calibration, warned) in [(r#"{"X": 10}"#, true), (r#"{"EXT0": 10, "X": 10}"#, false), ("10", false)] {
+        let mut raw = RawData::from_image("mean_compressed", pixels.clone());
+        let text = format!(r#"{{"image": "mean_compressed", "calibration": {calibration}}}"#);
+        run(&serde_json::from_str(&text).unwrap(), &mut raw).unwrap();
+        assert_eq!(raw.report.warnings().any(|w| w.text.contains("(given: X)")), warned, "{calibration}");
+    }
 }

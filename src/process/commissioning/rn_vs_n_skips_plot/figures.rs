@@ -7,10 +7,14 @@ use crate::plot::{Anchor, Axis, Colour, Guide, Line, Marker, Panel, Points, Shap
 use crate::process::Context;
 use crate::process::commissioning::{electrons, figure};
 
+/// The prediction of the spectrum is drawn in the lower pane if all of it lies between these multiples of 1/√N.
+const LEAST_RATIO: f64 = 0.1;
+const LARGEST_RATIO: f64 = 3.0;
+
 /// The curve of the amplifier; after the last one, all of them together.
 pub(super) fn draw(raw: &mut RawData, context: &Context<'_>) {
     let name = raw.amplifiers[context.amplifier].name.clone();
-    if let Some(result) = raw.products.get_for::<NoiseVsSkips>(&name) {
+    if let Some(result) = raw.products.get_for::<NoiseVsSkips>(&name).filter(|r| is_visible(r)) {
         let (main, ratio) = panels(result);
         let figure = figure(raw, context, format!("NoiseVSSkipPlot_{name}"), &format!("Amplifier {name}"))
             .size(8.0, 7.6)
@@ -21,12 +25,18 @@ pub(super) fn draw(raw: &mut RawData, context: &Context<'_>) {
             );
         raw.report.figure(figure);
     }
-    if raw.amplifiers.len() > 1 && context.amplifier + 1 == raw.amplifiers.len() {
+    let any = raw.amplifiers.iter().any(|a| raw.products.get_for(&a.name).is_some_and(is_visible));
+    if any && raw.amplifiers.len() > 1 && context.amplifier + 1 == raw.amplifiers.len() {
         let panel = all(raw);
         let figure = figure(raw, context, "NoiseVSSkipPlot_all".into(), "All amplifiers").size(8.0, 6.0).panel(panel);
         raw.report.figure(figure);
         all_table(raw);
     }
+}
+
+/// Whether there is a point on a logarithmic axis.
+fn is_visible(result: &NoiseVsSkips) -> bool {
+    result.curve.noise.iter().any(|s| *s > 0.0)
 }
 
 /// The curves of all amplifiers in one table.
@@ -51,28 +61,44 @@ fn panels(result: &NoiseVsSkips) -> (Panel, Panel) {
     let largest = x.last().copied().unwrap_or(1.0);
     let expected = |f: &dyn Fn(usize) -> f64| curve.n_skips.iter().map(|n| f(*n)).collect::<Vec<f64>>();
     let from_last = expected(&|n| curve.expected_from_last(n));
+    let from_first = expected(&|n| curve.expected_from_first(n));
     let (low, high) = (0.85, 1.25 * largest.max(1.5));
-    let predicted = curve.predicted.iter().flatten().map(|p| p.0);
-    let all = curve.noise.iter().copied().chain(predicted).filter(|v| *v > 0.0);
-    let (least, most) = all.fold((f64::INFINITY, 0.0_f64), |(l, h), v| (l.min(v), h.max(v)));
-    // room for the notes below and the legend above
-    let (bottom, top) = (0.55 * least, 1.6 * most);
+    let predicted: Option<Vec<f64>> = curve.predicted.as_ref().map(|p| p.iter().map(|p| p.0).collect());
+    let over = |values: &[f64]| values.iter().zip(&from_last).map(|(v, e)| v / e).collect::<Vec<f64>>();
+    let extent = |values: &[f64]| {
+        let values = values.iter().copied().filter(|v| v.is_finite() && *v > 0.0);
+        values.fold((f64::INFINITY, 0.0_f64), |(l, h), v| (l.min(v), h.max(v)))
+    };
+    // the lower pane shows the prediction, too, unless it is far off
+    let ratios = over(&curve.noise);
+    let (mut lowest, mut highest) = extent(&ratios);
+    let mut out_of_range = "";
+    if let Some(predicted) = &predicted {
+        let (least, most) = extent(&over(predicted));
+        if least >= LEAST_RATIO && most <= LARGEST_RATIO {
+            (lowest, highest) = (lowest.min(least), highest.max(most));
+        } else {
+            out_of_range = if most > LARGEST_RATIO { " (above the lower pane)" } else { " (below the lower pane)" };
+        }
+    }
+    let (bottom, top) = {
+        let lines = [&curve.noise, &from_last, &from_first].into_iter().chain(&predicted);
+        let (least, most) = extent(&lines.flatten().copied().collect::<Vec<f64>>());
+        // room for the notes below and the legend above
+        let span = (most / least).ln().max(1.4);
+        (least * (-0.16 * span).exp(), most * (0.12 * span).exp())
+    };
     let mut main = Panel::new()
         .x("N_{skips}")
         .y_axis(Axis::new("Pixel readout noise (ADU)").log().range(bottom, top))
         .log_x()
         .x_range(low, high)
         .line(Line::new(&x, &from_last).width(1.2).label("1/√N_{skip}, last point"))
-        .line(
-            Line::new(&x, expected(&|n| curve.expected_from_first(n)))
-                .width(1.2)
-                .dashed()
-                .label("1/√N_{skip}, first point"),
-        );
-    if let Some(predicted) = &curve.predicted {
-        let values: Vec<f64> = predicted.iter().map(|p| p.0).collect();
-        main = main.line(Line::new(&x, values).colour(Colour::BLUE).width(1.6).label("predicted from the spectrum"));
-        if let Some((slow, curve)) = with_slow_noise(curve) {
+        .line(Line::new(&x, &from_first).width(1.2).dashed().label("1/√N_{skip}, first point"));
+    if let Some(values) = &predicted {
+        let label = format!("predicted from the spectrum{out_of_range}");
+        main = main.line(Line::new(&x, values).colour(Colour::BLUE).width(1.6).label(label));
+        if let Some((slow, curve)) = with_slow_noise(curve).filter(|_| !result.may_hold_charge) {
             main = main.line(
                 Line::new(&x, curve)
                     .stroke(Stroke::new(Colour::BLUE).width(1.2).dashed())
@@ -80,14 +106,22 @@ fn panels(result: &NoiseVsSkips) -> (Panel, Panel) {
             );
         }
     }
-    let mut note = crate::plot::Note::new(Anchor::BottomLeft, Vec::<String>::new())
-        .value("σ₁ [ADU]", curve.sigma_1, curve.sigma_1_error)
-        .value("slope α", curve.slope, curve.slope_error)
-        .value(format!("σ at N = {largest} [ADU]"), curve.last().0, curve.last().1);
-    if let Some(best) = result.optimum {
+    let mut note = crate::plot::Note::new(Anchor::BottomLeft, Vec::<String>::new());
+    if curve.slope.is_finite() {
         note =
-            note.entry("best N for this exposure", format!("{:.0} ({:.0} … {:.0})", best.skips, best.low, best.high));
+            note.value("σ₁ [ADU]", curve.sigma_1, curve.sigma_1_error).value("slope α", curve.slope, curve.slope_error);
     }
+    note = note.value(format!("σ at N = {largest} [ADU]"), curve.last().0, curve.last().1);
+    if let Some(best) = result.optimum {
+        let text = if best.is_lower_limit {
+            format!("at least {:.0}", best.skips)
+        } else {
+            format!("{:.0} ({})", best.skips, best.range())
+        };
+        note = note.entry("best N for this exposure", text);
+    }
+    // keeps clear of the ticks of the lower axis
+    note = note.line("");
     main = main
         .points(
             Points::new(&x, &curve.noise)
@@ -102,22 +136,18 @@ fn panels(result: &NoiseVsSkips) -> (Panel, Panel) {
     }
     if let Some(best) = result.optimum
         && best.skips <= largest
+        && !best.is_lower_limit
     {
         main = main.guide(Guide::vertical(best.skips).dotted());
     }
-    let over = |values: &[f64]| values.iter().zip(&from_last).map(|(v, e)| v / e).collect::<Vec<f64>>();
-    let ratios = over(&curve.noise);
-    let highest = ratios.iter().copied().filter(|r| r.is_finite()).fold(1.25, f64::max);
-    let lowest = ratios.iter().copied().filter(|r| r.is_finite()).fold(0.85, f64::min);
     let mut ratio = Panel::new()
         .x("N_{skips}")
-        .y_axis(Axis::new("noise / expected").range((lowest - 0.05).clamp(0.0, 0.8), (highest + 0.05).clamp(1.3, 3.0)))
+        .y_axis(Axis::new("noise / expected").range((0.95 * lowest).clamp(0.0, 0.8), (1.05 * highest).clamp(1.3, 3.2)))
         .log_x()
         .x_range(low, high)
         .guide(Guide::horizontal(1.0).colour(Colour::RED).solid());
-    if let Some(predicted) = &curve.predicted {
-        let values: Vec<f64> = predicted.iter().map(|p| p.0).collect();
-        ratio = ratio.line(Line::new(&x, over(&values)).colour(Colour::BLUE).width(1.6));
+    if let Some(values) = predicted.as_ref().filter(|_| out_of_range.is_empty()) {
+        ratio = ratio.line(Line::new(&x, over(values)).colour(Colour::BLUE).width(1.6));
     }
     ratio = ratio.points(
         Points::new(&x, &ratios)
@@ -131,7 +161,8 @@ fn panels(result: &NoiseVsSkips) -> (Panel, Panel) {
 fn with_slow_noise(curve: &super::NoiseCurve) -> Option<(f64, Vec<f64>)> {
     let predicted = curve.predicted.as_ref()?;
     let ((last, error), (expected, expected_error)) = (curve.last(), *predicted.last()?);
-    if last - expected < 3.0 * error.hypot(expected_error) {
+    // nor where there is no noise at all
+    if !(last - expected > 3.0 * error.hypot(expected_error)) {
         return None;
     }
     let slow = (last * last - expected * expected).sqrt();

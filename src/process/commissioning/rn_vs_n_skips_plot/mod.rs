@@ -26,6 +26,8 @@ use crate::process::{Context, Measurement, ProcessError, SKImageProcess};
 
 /// The slope may differ by this much from −½ without a warning.
 const SLOPE_TOLERANCE: f64 = 0.05;
+/// What remains of an average over many skips where the pixels are not known to be empty.
+const NOT_REDUCED: &str = "charge, or noise that averaging does not reduce";
 /// The best number of skips is looked for up to this many times the measured ones.
 const EXTRAPOLATION: f64 = 10.0;
 
@@ -69,6 +71,8 @@ pub struct NoiseVsSkips {
     pub gain: Option<f64>,
     /// Best number of skips, if gain, sample time and exposure are known.
     pub optimum: Option<Optimum>,
+    /// Whether the pixels are not the overscan: what averaging does not reduce may be charge.
+    pub may_hold_charge: bool,
 }
 
 impl SKImageProcess for RNvsNskipsPlot {
@@ -88,6 +92,9 @@ impl SKImageProcess for RNvsNskipsPlot {
                 "amplifier {}: the image has no overscan, the noise is that of the active region",
                 amplifier.name
             ));
+        }
+        if let Some(keys) = self.gain.mistaken_keys(&amplifier, &raw.amplifiers) {
+            raw.report.warn(format!("amplifier {}: `gain` has no value for it (given: {keys})", amplifier.name));
         }
         let first = options.skips.start;
         let survey = finished(raw, context, CurveSurvey::new(options))?;
@@ -112,7 +119,8 @@ impl SKImageProcess for RNvsNskipsPlot {
             let largest = EXTRAPOLATION * curve.n_skips.last().copied().unwrap_or(1) as f64;
             optimum(&conditions, &|n| curve.at(n) / gain, error / last, largest)
         });
-        let result = NoiseVsSkips { curve, gain, optimum };
+        let may_hold_charge = self.is_blank || amplifier.overscan.is_empty();
+        let result = NoiseVsSkips { curve, gain, optimum, may_hold_charge };
         self.report(raw, context, &result, first, exposure);
         raw.products.set_for(&amplifier.name, result);
         if context.wants_figures() {
@@ -133,6 +141,9 @@ impl SKImageProcess for RNvsNskipsPlot {
         }
         if !(self.dark_current >= 0.0) {
             problems.push("`dark_current` must not be negative".into());
+        }
+        for gain in self.gain.values().flatten().filter(|g| !(**g > 0.0)) {
+            problems.push(format!("`gain` is {gain}; a positive number of ADU/e- is expected"));
         }
         problems
     }
@@ -168,25 +179,39 @@ impl RNvsNskipsPlot {
     ) {
         let amplifier = raw.amplifiers[context.amplifier].clone();
         let (name, short) = (&amplifier.name, amplifier.short_name());
-        let NoiseVsSkips { curve, gain, optimum } = result;
+        let NoiseVsSkips { curve, gain, optimum, may_hold_charge } = result;
         let (last, last_error) = curve.last();
         let largest = curve.n_skips.last().copied().unwrap_or(0);
         let mut text =
-            format!("amplifier {name}: noise {} ADU with {largest} skips", value_with_error(last, last_error));
+            format!("amplifier {name}: noise {} ADU with {}", value_with_error(last, last_error), skips_text(largest));
         if let Some(gain) = gain {
             text.push_str(&format!(" ({} e-)", value_with_error(last / gain, last_error / gain)));
         }
-        text.push_str(&format!(
-            ", σ₁ = {} ADU, slope {} ({} pixels)",
-            value_with_error(curve.sigma_1, curve.sigma_1_error),
-            value_with_error(curve.slope, curve.slope_error),
-            curve.pixels
-        ));
-        raw.report.result(text);
+        if curve.slope.is_finite() {
+            text.push_str(&format!(
+                ", σ₁ = {} ADU, slope {}",
+                value_with_error(curve.sigma_1, curve.sigma_1_error),
+                value_with_error(curve.slope, curve.slope_error),
+            ));
+        } else if curve.n_skips.len() < 2 {
+            text.push_str("; one number of skips has no slope");
+        }
+        raw.report.result(format!("{text} ({} pixels)", curve.pixels));
+        if curve.noise.iter().all(|s| *s == 0.0) {
+            raw.report.warn(format!(
+                "amplifier {name}: the noise is 0: the pixels have the same value, there is nothing to draw"
+            ));
+        } else if let Some(n) = curve.n_skips.iter().zip(&curve.noise).find_map(|(n, s)| (*s == 0.0).then_some(*n)) {
+            raw.report.warn(format!(
+                "amplifier {name}: the noise is 0 with {}: more than half of the pixels have the same value",
+                skips_text(n)
+            ));
+        }
         if (curve.slope + 0.5).abs() > SLOPE_TOLERANCE {
             raw.report.warn(format!(
-                "amplifier {name}: the noise falls as N^{:.3}, not as 1/√N: the samples are correlated",
-                curve.slope
+                "amplifier {name}: the noise falls as N^{:.3}, not as 1/√N: {}",
+                curve.slope,
+                if *may_hold_charge { NOT_REDUCED } else { "the samples are correlated" }
             ));
         }
         raw.report.measure(
@@ -194,16 +219,18 @@ impl RNvsNskipsPlot {
                 .error(last_error)
                 .card(format!("MERNL{short}"), "[ADU] noise at the largest number of skips"),
         );
-        raw.report.measure(
-            Measurement::new("single_sample_noise", curve.sigma_1, "ADU")
-                .error(curve.sigma_1_error)
-                .card(format!("MERNF{short}"), "[ADU] fitted noise of one sample"),
-        );
-        raw.report.measure(
-            Measurement::new("noise_slope", curve.slope, "")
-                .error(curve.slope_error)
-                .card(format!("MERNA{short}"), "slope of ln(noise) vs ln(skips)"),
-        );
+        if curve.slope.is_finite() {
+            raw.report.measure(
+                Measurement::new("single_sample_noise", curve.sigma_1, "ADU")
+                    .error(curve.sigma_1_error)
+                    .card(format!("MERNF{short}"), "[ADU] fitted noise of one sample"),
+            );
+            raw.report.measure(
+                Measurement::new("noise_slope", curve.slope, "")
+                    .error(curve.slope_error)
+                    .card(format!("MERNA{short}"), "slope of ln(noise) vs ln(skips)"),
+            );
+        }
         let mut head = TableHead::default()
             .scalar("amplifier", name)
             .scalar("first_skip", first_skip)
@@ -215,11 +242,19 @@ impl RNvsNskipsPlot {
             .scalar("sigma_1_error", curve.sigma_1_error);
         if let Some(predicted) = curve.predicted.as_ref().and_then(|p| p.last()) {
             let difference = (last * last - predicted.0 * predicted.0).max(0.0).sqrt();
+            let error = last_error.hypot(predicted.1);
             raw.report.inform(format!(
-                "amplifier {name}: the spectrum along the skips predicts {} ADU with {largest} skips{}",
+                "amplifier {name}: the spectrum along the skips predicts {} ADU with {}{}",
                 value_with_error(predicted.0, predicted.1),
-                if last > predicted.0 + 3.0 * (last_error.hypot(predicted.1)) {
+                skips_text(largest),
+                if last > predicted.0 + 3.0 * error && *may_hold_charge {
+                    format!("; {difference:.3} ADU are {NOT_REDUCED}")
+                } else if last > predicted.0 + 3.0 * error {
                     format!("; {difference:.3} ADU come from noise slower than a pixel")
+                } else if last < predicted.0 - 3.0 * error {
+                    "; less is there: offsets of single skips, the same in all pixels, are in the spectrum \
+                     (`id_skip_start` leaves the first skips out)"
+                        .to_owned()
                 } else {
                     String::new()
                 }
@@ -228,16 +263,24 @@ impl RNvsNskipsPlot {
         }
         if let Some(best) = optimum {
             let beyond = if best.skips > largest as f64 { " (extrapolated)" } else { "" };
+            let number = if best.is_lower_limit {
+                format!("at least {:.0}, where the search ends{beyond}; there", best.skips)
+            } else {
+                format!("{:.0} ± {:.0}{beyond}, {} are within 5 %;", best.skips, best.skips_error, best.range())
+            };
             raw.report.result(format!(
-                "amplifier {name}: best number of skips for {exposure} s of exposure: {:.0} ± {:.0}{beyond}, {:.0} … {:.0} \
-                 are within 5 %; noise {:.3} e-, threshold {:.2} e-, readout {:.0} s",
-                best.skips, best.skips_error, best.low, best.high, best.noise, best.threshold, best.readout
+                "amplifier {name}: best number of skips for {exposure} s of exposure: {number} noise {:.3} e-, threshold \
+                 {:.2} e-, readout {:.0} s",
+                best.noise, best.threshold, best.readout
             ));
-            raw.report.measure(Measurement::new("best_number_of_skips", best.skips, "").error(best.skips_error));
-            head = head
-                .scalar("exposure_s", exposure)
-                .scalar("best_number_of_skips", best.skips)
-                .scalar("within_5_percent", format!("{} to {}", best.low, best.high));
+            head = head.scalar("exposure_s", exposure);
+            if best.is_lower_limit {
+                raw.report.measure(Measurement::new("best_number_of_skips_at_least", best.skips, ""));
+                head = head.scalar("best_number_of_skips_at_least", best.skips);
+            } else {
+                raw.report.measure(Measurement::new("best_number_of_skips", best.skips, "").error(best.skips_error));
+                head = head.scalar("best_number_of_skips", best.skips).scalar("within_5_percent", best.range());
+            }
         }
         let mut columns: Vec<String> =
             ["n_skips", "noise_ADU", "noise_error", "expected_last", "expected_first"].map(str::to_owned).to_vec();
@@ -265,4 +308,9 @@ impl RNvsNskipsPlot {
         let table = Table { name: format!("NoiseVSSkipPlot_{name}"), columns, rows: rows.collect() };
         raw.report.table_with(table, head);
     }
+}
+
+/// `1 skip`, `2 skips`.
+fn skips_text(n: usize) -> String {
+    format!("{n} skip{}", if n == 1 { "" } else { "s" })
 }

@@ -32,11 +32,13 @@ pub struct Conditions {
 pub struct Optimum {
     /// Number of skips.
     pub skips: f64,
-    /// Its uncertainty from that of the noise.
+    /// Its uncertainty from that of the noise; NaN if it is a lower limit.
     pub skips_error: f64,
+    /// Whether the search ended at `skips`: the best number is this one or a larger one.
+    pub is_lower_limit: bool,
     /// Smallest number of skips with at least 95 % of the best sensitivity.
     pub low: f64,
-    /// Largest such number.
+    /// Largest such number; infinite if the search ended at one.
     pub high: f64,
     /// Noise there, e⁻.
     pub noise: f64,
@@ -44,6 +46,17 @@ pub struct Optimum {
     pub threshold: f64,
     /// Readout time there, s.
     pub readout: f64,
+}
+
+impl Optimum {
+    /// The numbers of skips with at least 95 % of the best sensitivity.
+    pub fn range(&self) -> String {
+        if self.high.is_finite() {
+            format!("{:.0} … {:.0}", self.low, self.high)
+        } else {
+            format!("{:.0} or more", self.low)
+        }
+    }
 }
 
 /// Skips looked at: a factor of 1.02 apart.
@@ -74,13 +87,15 @@ pub fn optimum(conditions: &Conditions, noise: &dyn Fn(f64) -> f64, error: f64, 
     let around = [best(1.0 - error)?.0, best(1.0 + error)?.0].map(|i| numbers[i]);
     let good: Vec<f64> =
         numbers.iter().zip(&values).filter(|(_, v)| v.0 >= 0.95 * values[at].0).map(|(n, _)| *n).collect();
-    let skips = numbers[at];
+    let (skips, tried) = (numbers[at], numbers.last().copied()?);
+    let is_lower_limit = skips >= tried;
     Some(Optimum {
         skips,
         // not better known than the steps of the search
-        skips_error: (0.5 * (around[1] - around[0]).abs()).max(STEP * skips),
+        skips_error: if is_lower_limit { f64::NAN } else { (0.5 * (around[1] - around[0]).abs()).max(STEP * skips) },
+        is_lower_limit,
         low: good.first().copied()?,
-        high: good.last().copied()?,
+        high: good.last().copied().map(|n| if n >= tried { f64::INFINITY } else { n })?,
         noise: noise(skips),
         threshold: values[at].1,
         readout: skips * conditions.sample_time * conditions.pixels,
@@ -135,7 +150,20 @@ mod tests {
     fn with_noise_far_below_one_electron_more_skips_only_cost_time() {
         let found = optimum(&conditions(1000.0, 1.0), &|_| 0.05, 0.01, 1e4).unwrap();
         assert_eq!(found.skips, 1.0);
+        assert!(!found.is_lower_limit && found.skips_error > 0.0);
         assert!(optimum(&conditions(0.0, 1.0), &noise, 0.01, 1e4).is_none());
         assert!(optimum(&conditions(1.0, 1.0), &|_| f64::NAN, 0.01, 1e4).is_none());
+    }
+
+    #[test]
+    fn where_the_search_ends_the_best_number_is_a_lower_limit() {
+        // the maximum lies at some hundreds of skips
+        let far = optimum(&conditions(1e4, 0.01), &noise, 0.01, 1e4).unwrap();
+        assert!(!far.is_lower_limit && far.skips > 100.0 && far.high.is_finite());
+        let near = optimum(&conditions(1e4, 0.01), &noise, 0.01, 50.0).unwrap();
+        assert!(near.is_lower_limit && near.skips_error.is_nan() && near.high.is_infinite());
+        // numbers are 2 % apart
+        assert!(near.skips > 48.0 && near.skips <= 50.0);
+        assert!(near.range().ends_with("or more"), "{}", near.range());
     }
 }
