@@ -223,11 +223,14 @@ pub fn median_and_mad_in_place(values: &mut [f64]) -> (f64, f64) {
 ///
 /// The MAD of whole numbers is itself a whole or half number, for σ = 2.6 it is 2 and 14 % off. Here the values of a step
 /// count as spread evenly over it, as in quantiles of grouped data; the added term is what that leaves out. Falls back to
-/// the plain MAD where the values cover more steps than could matter. NaN without a value.
+/// the plain MAD where the values cover more steps than could matter. 0 where all values are the same, NaN without a value.
 pub fn sigma_of_steps(values: &mut [f64], step: f64) -> f64 {
     let plain = |values: &mut [f64]| MAD_TO_SIGMA * median_and_mad_in_place(values).1;
     let Some((low, high)) = min_max(values) else { return f64::NAN };
     let steps = ((high - low) / step).round();
+    if steps == 0.0 {
+        return 0.0;
+    }
     if !(step > 0.0 && steps < MOST_STEPS) {
         return plain(values);
     }

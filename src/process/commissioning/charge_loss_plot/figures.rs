@@ -112,8 +112,10 @@ fn charge_distribution(process: &ChargeLossPlot, values: &[f64]) -> Option<(Pane
         None => {
             let (low, high) = robust::min_max(values)?;
             // the smallest and the largest value lie in bins of their own beside the frame
-            let width = if high > low { (high - low) / BINS as f64 } else { 0.1 };
-            (low - (MARGIN as f64 + 0.5) * width, low + ((BINS + MARGIN) as f64 + 0.5) * width, BINS + 2 * MARGIN + 1)
+            let (width, between) = if high > low { ((high - low) / BINS as f64, BINS) } else { (0.1, 0) };
+            let low = low - (MARGIN as f64 + 0.5) * width;
+            let bins = between + 2 * MARGIN + 1;
+            (low, low + bins as f64 * width, bins)
         }
     };
     let counts = crate::stats::Histogram::corrected(values, low, high, bins).ok()?;

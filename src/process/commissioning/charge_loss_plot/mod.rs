@@ -28,6 +28,8 @@ use crate::stats::robust::{self, MAD_TO_SIGMA};
 /// A skip has settled when its mean differs from the line through the late skips by less than this many times their
 /// scatter.
 const SETTLED: f64 = 5.0;
+/// Relative differences of means that are rounding.
+const ROUNDING: f64 = 1e-9;
 /// Groups of rows that tell an error.
 const FEWEST_GROUPS: usize = 10;
 /// Skips that a slope needs.
@@ -119,7 +121,9 @@ impl SkipCurves {
             None => robust::median(&self.mean[from..]),
         };
         let rest: Vec<f64> = self.mean.iter().enumerate().map(|(k, m)| m - level(k)).collect();
-        let limit = SETTLED * MAD_TO_SIGMA * robust::mad(&rest[from..]);
+        // the means of a constant image differ by their rounding
+        let rounding = ROUNDING * self.mean[from..].iter().fold(0.0_f64, |most, m| most.max(m.abs()));
+        let limit = (SETTLED * MAD_TO_SIGMA * robust::mad(&rest[from..])).max(rounding);
         // Before the later half the line is extrapolated, with an error of its own.
         let n = (self.mean.len() - from) as f64;
         let (centre, squares) = (from as f64 + 0.5 * (n - 1.0), n * (n * n - 1.0) / 12.0);
@@ -154,7 +158,8 @@ impl SkipCurves {
         let from = self.settled_from()?;
         let line = self.line(from)?;
         let (slope, error) = (line.coefficients[1], line.error(1));
-        let error = error.max(self.error_of_groups(from).unwrap_or(0.0));
+        let rounding = ROUNDING * self.mean[from].abs() / (self.mean.len() - from) as f64;
+        let error = error.max(self.error_of_groups(from).unwrap_or(0.0)).max(rounding);
         (slope.is_finite() && error.is_finite()).then_some((slope, error))
     }
 

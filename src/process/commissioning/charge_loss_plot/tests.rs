@@ -134,7 +134,7 @@ fn last_pane(raw: &RawData) -> (String, crate::plot::Histogram) {
 #[test]
 fn all_pixels_are_in_the_charge_distribution_or_it_says_how_many() {
     let common = CommonParameters { save_plots: true, ..CommonParameters::default() };
-    let constant = Array3::from_elem((16, 40, 8), 1000.0);
+    let constant = Array3::from_elem((16, 40, 8), 1000.1);
     for cube in [skip_cube(), constant] {
         let pixels = (cube.dim().0 * cube.dim().1) as f64;
         let raw = run(&ChargeLossPlot::default(), &common, cube).unwrap();
@@ -142,6 +142,7 @@ fn all_pixels_are_in_the_charge_distribution_or_it_says_how_many() {
         assert_eq!(label, format!("{pixels} pixels"));
         assert_eq!(histogram.counts.iter().sum::<f64>(), pixels);
         assert!(histogram.counts[0] == 0.0 && *histogram.counts.last().unwrap() == 0.0, "margins");
+        assert!(raw.report.warnings().next().is_none(), "a constant image has settled");
     }
     let process = ChargeLossPlot { pcd_nbins: 50, ..Default::default() };
     let raw = run(&process, &common, skip_cube()).unwrap();

@@ -141,7 +141,7 @@ fn seed_panel(result: &CalibrationConstant, unit: &str, prominence: &str) -> Pan
             .marker(Marker::open(Shape::Circle, Colour::BLACK).size(7.0))
             .label(format!("found peaks (prominence in {prominence})")),
         )
-        .text(DataText::new(numbers).size(8.5).shift(0.0, 8.0).halo())
+        .text(DataText::new(numbers).size(8.5).shift(13.0, 7.0).halo())
         .legend(
             Legend::outside()
                 .entry(LegendKey::Nothing, format!("distance of the peaks: {:.4} {unit}/e⁻", seed.spacing))

@@ -142,7 +142,7 @@ fn panels(result: &NoiseVsSkips) -> (Panel, Panel) {
     }
     let mut ratio = Panel::new()
         .x("N_{skips}")
-        .y_axis(Axis::new("noise / expected").range((0.95 * lowest).clamp(0.0, 0.8), (1.05 * highest).clamp(1.3, 3.2)))
+        .y_axis(Axis::new("noise / expected").range((lowest - 0.06).clamp(0.0, 0.8), (highest + 0.06).clamp(1.3, 3.2)))
         .log_x()
         .x_range(low, high)
         .guide(Guide::horizontal(1.0).colour(Colour::RED).solid());

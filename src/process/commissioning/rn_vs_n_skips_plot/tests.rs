@@ -6,9 +6,14 @@ use crate::process::commissioning::test_data::skip_cube;
 use crate::process::{CommonParameters, registry};
 
 fn run(process: &RNvsNskipsPlot, samples: ndarray::Array3<f64>, common: &CommonParameters) -> RawData {
+    let skips = samples.dim().2;
+    run_on(process, SkipCube::from_reals(samples), skips, common)
+}
+
+fn run_on(process: &RNvsNskipsPlot, cube: SkipCube, skips: usize, common: &CommonParameters) -> RawData {
     let mut raw = RawData::from_image("raw", ndarray::Array2::zeros((16, 48)));
-    raw.nskips = samples.dim().2;
-    raw.cube = Some(SkipCube::from_reals(samples));
+    raw.nskips = skips;
+    raw.cube = Some(cube);
     raw.amplifiers[0].active = Region::new(0..16, 0..32);
     raw.amplifiers[0].overscan = Region::new(0..16, 32..48);
     let entry = registry::find("NoiseVSSkipPlot").unwrap();
@@ -101,10 +106,13 @@ fn the_best_number_of_skips_needs_gain_times_and_exposure() {
 #[test]
 fn a_constant_image_has_no_noise_to_draw() {
     let common = CommonParameters { save_plots: true, ..CommonParameters::default() };
-    let raw = run(&RNvsNskipsPlot::default(), ndarray::Array3::from_elem((16, 48, 8), 7.0), &common);
-    assert!(raw.report.warnings().any(|w| w.text.contains("the noise is 0")));
-    assert!(raw.report.figures.is_empty());
-    assert!(raw.report.cards.iter().all(|c| c.keyword == "MERNL0"));
+    let constant = ndarray::Array3::from_elem((16, 48, 8), 7);
+    let cubes = [SkipCube::from_integers(constant.clone()), SkipCube::from_reals(constant.mapv(f64::from))];
+    for raw in cubes.map(|cube| run_on(&RNvsNskipsPlot::default(), cube, 8, &common)) {
+        assert!(raw.report.warnings().any(|w| w.text.contains("the noise is 0")));
+        assert!(raw.report.figures.is_empty());
+        assert!(raw.report.cards.iter().all(|c| c.keyword == "MERNL0"));
+    }
 }
 
 #[test]
