@@ -217,6 +217,13 @@ impl Spectrum {
         self.psd.iter().sum::<f64>() * self.resolution()
     }
 
+    /// Standard deviation within a series and its statistical error, ADU.
+    pub fn sigma(&self) -> (f64, f64) {
+        let squares: f64 = self.psd.iter().enumerate().map(|(i, p)| (p * self.relative_error(i)).powi(2)).sum();
+        let sigma = self.variance().sqrt();
+        (sigma, 0.5 * squares.sqrt() * self.resolution() / sigma)
+    }
+
     /// Statistical error of P at bin `i`, relative: |X|² of noise is exponentially distributed, at Nyquist χ² with one
     /// degree of freedom.
     pub fn relative_error(&self, i: usize) -> f64 {
@@ -305,6 +312,10 @@ mod tests {
     fn white_noise_predicts_one_over_root_n() {
         let all: Vec<Vec<f64>> = (0..400).map(|k| gaussian_sample(k, 100, 0.0, 3.0)).collect();
         let found = spectrum(&all, None);
+        let (sigma, error) = found.sigma();
+        // 400 series with 99 degrees of freedom each
+        assert!((error / (3.0 / (2.0 * 400.0 * 99.0f64).sqrt()) - 1.0).abs() < 0.02, "{error}");
+        assert!((sigma - 3.0 * (99.0f64 / 100.0).sqrt()).abs() < 4.0 * error, "{sigma} ± {error}");
         for n in [1, 2, 7, 30, 100] {
             let (sigma, error) = found.noise_of_mean(n);
             let expected = 3.0 / (n as f64).sqrt();
