@@ -251,10 +251,6 @@ impl RNvsNskipsPlot {
                     format!("; {difference:.3} ADU are {NOT_REDUCED}")
                 } else if last > predicted.0 + 3.0 * error {
                     format!("; {difference:.3} ADU come from noise slower than a pixel")
-                } else if last < predicted.0 - 3.0 * error {
-                    "; less is there: offsets of single skips, the same in all pixels, are in the spectrum \
-                     (`id_skip_start` leaves the first skips out)"
-                        .to_owned()
                 } else {
                     String::new()
                 }
