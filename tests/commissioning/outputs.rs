@@ -69,6 +69,7 @@ fn figures_tables_images_and_cards_are_written() {
         "sim_FFTNoisePlot_skips_U.pdf",
         "sim_FFTNoisePlot_rows_L.csv",
         "sim_FFTNoisePlot_L.pdf",
+        "sim_FFTNoisePlot_L.csv",
         "sim_ChargeLossPlot.pdf",
         "sim_ChargeLossPlot.csv",
         "sim__skipper_chargeloss.fits",
@@ -94,4 +95,7 @@ fn figures_tables_images_and_cards_are_written() {
     let names: Vec<_> = (0..images.hdus().len()).map(|h| images.header(h).unwrap().text("EXTNAME").unwrap()).collect();
     assert_eq!(names, ["SKIP0", "SKIP1", "SKIP2", "BASELINE", "MEAN", "STD", "DIFF0", "DIFF1", "DIFF2"]);
     assert_eq!(images.header(6).unwrap().integer("BASESKIP"), Some(119));
+    // differences in single precision
+    let bits: Vec<_> = (0..names.len()).map(|h| images.header(h).unwrap().integer("BITPIX").unwrap()).collect();
+    assert_eq!(bits, [-64, -64, -64, -64, -64, -64, -32, -32, -32]);
 }

@@ -60,7 +60,9 @@ fn panel(process: &FFTNoisePlot, found: &NoiseSpectrum, what: &str, gain: Option
     let labelled = labelled(process, found);
     // room for legend, box of lines and labels above, in shares of the pane
     let above = 0.12 + 0.045 * (labelled.len() + 1).max(4) as f64;
-    let bottom = 0.8 * low;
+    // what all series have in common is in the curve, not in the level of the white noise: that may lie below
+    let white = if psd { found.floor.as_ref().map(|f| f.white) } else { found.white_magnitude() };
+    let bottom = 0.8 * white.filter(|level| *level > 0.0).map_or(low, |level| low.min(level));
     let top = high * (high / bottom).powf(above / (1.0 - above));
     let label = match (psd, spectrum.timed) {
         (true, true) => "PSD [ADU²/Hz]".to_owned(),
@@ -84,9 +86,8 @@ fn panel(process: &FFTNoisePlot, found: &NoiseSpectrum, what: &str, gain: Option
     } else if let Some(last) = spectrum.frequency.last() {
         panel = panel.x_range(0.0, *last);
     }
-    if let Some(floor) = &found.floor {
+    if let (Some(floor), Some(white)) = (&found.floor, white) {
         let (sigma, error) = floor.white_sigma(spectrum.step);
-        let white = if psd { floor.white } else { found.white_magnitude().unwrap_or(f64::NAN) };
         let sigma = value_with_error(sigma, error);
         let label = match what {
             "skips" => format!("white noise: σ₁ = {sigma} ADU"),
