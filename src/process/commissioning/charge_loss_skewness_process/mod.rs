@@ -350,7 +350,7 @@ impl ChargeLossSkewnessProcess {
         }
         if conspicuous.len() > LOGGED_SKIPS {
             raw.report.inform(format!(
-                "amplifier {name}: and {} more skips with asymmetric tails (all of them are in the table)",
+                "amplifier {name}: and {} more with asymmetric tails (all skips are in the table)",
                 conspicuous.len() - LOGGED_SKIPS
             ));
         }

@@ -392,7 +392,7 @@ fn report(raw: &mut RawData, context: &Context<'_>, spectra: &NoiseSpectra) {
         }
         if found.lines.len() > LOGGED_LINES {
             raw.report.inform(format!(
-                "amplifier {}, {what}: and {} more lines (all of them are in the table)",
+                "amplifier {}, {what}: and {} more (all lines are in the table)",
                 amplifier.name,
                 found.lines.len() - LOGGED_LINES
             ));

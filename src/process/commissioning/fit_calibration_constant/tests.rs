@@ -58,6 +58,14 @@ fn every_amplifier_has_its_own_gain_cards_table_and_figures() {
         let table = raw.report.tables.iter().map(|(_, t)| t).find(|t| t.name == figure.figure.name);
         assert!(!table.unwrap_or_else(|| panic!("{}", figure.figure.name)).rows.is_empty());
     }
+    // one x axis for the four panes of the linearity; no pull where there is no model
+    for figure in raw.report.figures.iter().map(|f| &f.figure).filter(|f| f.name.contains("lineality")) {
+        let ends: Vec<_> = figure.panels.iter().map(|p| (p.x.min.unwrap(), p.x.max.unwrap())).collect();
+        assert!(ends.len() == 4 && ends.iter().all(|e| *e == ends[0] && e.0 < 0.0 && e.1 > 4.0), "{ends:?}");
+    }
+    for (_, table) in raw.report.tables.iter().filter(|(_, t)| t.name.contains("fit_peaks")) {
+        assert!(table.rows.iter().all(|row| (-0.5..=4.5).contains(&row[0]) || row[3].is_nan()));
+    }
     let peaks = raw.report.tables.iter().filter(|(_, t)| t.name.contains("lineality"));
     assert!(peaks.map(|(_, t)| t.rows.len()).eq([5, 5]));
     assert_eq!(raw.report.figures[3].figure.name, "FitCalibrationConstant_PCD_low_and_high_EnergyRange_AMPLIFIER_U");
@@ -84,6 +92,31 @@ fn an_unresolved_amplifier_is_a_warning_and_no_gain() {
             "{text}"
         );
     }
+}
+
+#[test]
+fn the_figure_of_the_search_marks_where_the_comb_begins() {
+    // an overscan at 0 e-, and peaks from 20 e- on
+    let overscan = comb(10.0, 1.0, &[3000]);
+    let bright = comb(10.0, 1.0, &[400, 900, 1500, 2000, 1500, 900, 400]).into_iter().map(|x| x + 200.0);
+    let pixels = image(overscan.into_iter().chain(bright).collect(), 100);
+    let mut raw = RawData::from_image("mean_compressed_pedestal_subtracted", pixels);
+    let process = FitCalibrationConstant { image: "mean_compressed_pedestal_subtracted".into(), ..Default::default() };
+    run(&process, &mut raw).unwrap();
+    assert_eq!(raw.products.get_for::<CalibrationConstant>("EXT0").unwrap().first_electron, 20);
+    let guide = |text: &str| {
+        let series = &raw.report.figures[0].figure.panels[0].series;
+        let found = series.iter().find(|s| s.label() == Some(text));
+        let Some(crate::plot::Series::Guide(guide)) = found else { panic!("{text}: {found:?}") };
+        guide.at
+    };
+    // bins of the search are narrower than 1 ADU
+    assert!((guide("first peak of the comb") - 200.0).abs() < 1.0);
+    assert!((guide("second peak of the comb") - 210.0).abs() < 1.0);
+    // both panes of the charge hold data: the overscan, and the comb beside it
+    let charge = &raw.report.figures.last().unwrap().figure;
+    assert_eq!(charge.panels[0].x.min, Some(-2.0));
+    assert!(charge.panels[0].x.max >= Some(27.0));
 }
 
 #[test]

@@ -92,9 +92,13 @@ fn panels(result: &NoiseVsSkips) -> (Panel, Panel) {
         .x("N_{skips}")
         .y_axis(Axis::new("Pixel readout noise (ADU)").log().range(bottom, top))
         .log_x()
-        .x_range(low, high)
-        .line(Line::new(&x, &from_last).width(1.2).label("1/√N_{skip}, last point"))
-        .line(Line::new(&x, &from_first).width(1.2).dashed().label("1/√N_{skip}, first point"));
+        .integer_x()
+        .x_range(low, high);
+    if curve.n_skips.len() > 1 {
+        main = main
+            .line(Line::new(&x, &from_last).width(1.2).label("1/√N_{skip}, last point"))
+            .line(Line::new(&x, &from_first).width(1.2).dashed().label("1/√N_{skip}, first point"));
+    }
     if let Some(values) = &predicted {
         let label = format!("predicted from the spectrum{out_of_range}");
         main = main.line(Line::new(&x, values).colour(Colour::BLUE).width(1.6).label(label));
@@ -144,6 +148,7 @@ fn panels(result: &NoiseVsSkips) -> (Panel, Panel) {
         .x("N_{skips}")
         .y_axis(Axis::new("noise / expected").range((lowest - 0.06).clamp(0.0, 0.8), (highest + 0.06).clamp(1.3, 3.2)))
         .log_x()
+        .integer_x()
         .x_range(low, high)
         .guide(Guide::horizontal(1.0).colour(Colour::RED).solid());
     if let Some(values) = predicted.as_ref().filter(|_| out_of_range.is_empty()) {
