@@ -36,6 +36,8 @@ pub(super) const STUDY: Study = Study {
     cases,
 };
 
+/// Pedestal, ADU: with 1000 the digitiser would cut off, at 43 ADU/e⁻, noise beyond 3.9 σ, which is 5e-5 of the variance.
+const BASE: f64 = 10_000.0;
 /// Standard deviation of the 1/f noise, e⁻. Averaging the skips leaves most of it: beside the white noise the peaks get
 /// 0.2 to 0.25 e⁻ wide, and stay apart.
 const FLICKER: f64 = 0.2;
@@ -51,7 +53,7 @@ fn cases(extent: Extent) -> Vec<Case> {
     let mut cases = Vec::new();
     for &(gain, sigma1, skips) in stands {
         let base = json!({"rows": rows, "active_cols": COLUMNS[0], "prescan_cols": 4, "overscan_cols": 40, "skips": skips,
-            "t_skip": SAMPLE, "gain": gain, "adc_bits": 20, "noise": {"sigma1": sigma1}, "lambda_image": 0.7});
+            "t_skip": SAMPLE, "gain": gain, "adc_bits": 20, "pedestal": {"base": BASE}, "noise": {"sigma1": sigma1}, "lambda_image": 0.7});
         let process = chain(&[
             ("CompressSkipperProcess", json!({})),
             ("PedestalSubtractionProcess", json!({"method": "median", "use_mad": false})),
