@@ -300,6 +300,12 @@ fn fit(args: &TrendArgs, horizontal: &Horizontal, series: &Series, degree: usize
     if scattered {
         let variance = if fit.ndf > 0 { fit.chi2 / fit.ndf as f64 } else { f64::NAN };
         fit.covariance.iter_mut().flatten().for_each(|c| *c *= variance);
+        if let (constant, 0.0) = mean_and_scatter(&y) {
+            // What is left of slopes and errors is arithmetic.
+            fit.coefficients.fill(0.0);
+            fit.coefficients[0] = constant;
+            fit.covariance.iter_mut().flatten().for_each(|c| *c = 0.0);
+        }
     }
     Some(Fitted { fit, zero, scale, points: points.len(), scattered })
 }

@@ -216,6 +216,8 @@ fn values_without_scatter_are_said_to_be_the_same() {
     }
     let results = run(&args(&["GAIN", "?.fits"]), folder.path()).unwrap();
     assert_eq!(results.text, ["GAIN: 7 images, all 1.3"]);
+    let results = run(&args(&["GAIN", "?.fits", "--fit", "pol1"]), folder.path()).unwrap();
+    assert_eq!(results.text[1..3], ["  p0 = 1.3", "  p1 = 0 /day"]);
 }
 
 /// Two images of 0.5 day of exposure and a day of readout each, joined: 2 × (0.5 + 0.5) days, whatever MEXP says.

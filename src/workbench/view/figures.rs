@@ -253,7 +253,7 @@ pub fn zooms(args: &ViewArgs, parameters: &Parameters, tiles: &[Tile], listed: &
         let (row, col) = tile.original(pixel.row, pixel.col);
         let (x, y) = axis_names(tile);
         let charge = format!("col {col}, row {row}: {} {}", tile.values[[pixel.row, pixel.col]], unit(tile));
-        let title = if tiles.len() > 1 { format!("{}\n{charge}", short(&tile.name)) } else { charge };
+        let title = if tiles.len() > 1 { format!("{}, {charge}", short(&tile.name)) } else { charge };
         let mut panel = Panel::image_of(plot)
             .x(x)
             .y(y)
