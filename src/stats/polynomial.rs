@@ -100,23 +100,33 @@ pub fn propagated_covariance(
     actual: &[Vec<f64>],
     degree: usize,
 ) -> Result<Vec<Vec<f64>>, StatsError> {
-    check_lengths(x, &[("rows of a covariance", actual.len())], degree)?;
-    // the fit is linear: its answer to a point that moves by one
-    let answers: Vec<Vec<f64>> = (0..x.len())
-        .map(|i| {
-            let mut unit = vec![0.0; x.len()];
-            unit[i] = 1.0;
-            fit_correlated_polynomial(x, &unit, assumed, degree).map(|fit| fit.coefficients)
-        })
-        .collect::<Result<_, _>>()?;
-    let element = |row: usize, col: usize| -> f64 {
-        let terms = actual
-            .iter()
-            .zip(&answers)
-            .map(|(line, a)| a[row] * line.iter().zip(&answers).map(|(v, b)| v * b[col]).sum::<f64>());
-        terms.sum()
+    check_lengths(
+        x,
+        &[("rows of a covariance", actual.len()), ("rows of the assumed covariance", assumed.len())],
+        degree,
+    )?;
+    let n = degree + 1;
+    let unknown = || vec![vec![f64::NAN; n]; n];
+    let Some(factor) = BandMatrix::full(assumed).factor() else { return Ok(unknown()) };
+    let scale = Scale::of(x);
+    // columns of J and of WJ
+    let columns: Vec<Vec<f64>> = (0..n).map(|k| scale.column(x, k)).collect();
+    let mut weighted = columns.clone();
+    weighted.iter_mut().for_each(|column| factor.solve(column));
+    let product = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>();
+    let moved: Vec<Vec<f64>> = weighted.iter().map(|w| actual.iter().map(|line| product(line, w)).collect()).collect();
+    let (mut information, mut middle) = ([[0.0; N]; N], [[0.0; N]; N]);
+    for row in 0..n {
+        for col in 0..n {
+            information[row][col] = product(&columns[row], &weighted[col]);
+            middle[row][col] = product(&weighted[row], &moved[col]);
+        }
+    }
+    let Some(inverse) = small_matrix::inverse(&information, n) else { return Ok(unknown()) };
+    let times = |a: &[[f64; N]; N], b: &[[f64; N]; N]| -> [[f64; N]; N] {
+        std::array::from_fn(|row| std::array::from_fn(|col| (0..n).map(|k| a[row][k] * b[k][col]).sum()))
     };
-    Ok((0..=degree).map(|row| (0..=degree).map(|col| element(row, col)).collect()).collect())
+    Ok(scale.back(&times(&times(&inverse, &middle), &inverse), n))
 }
 
 fn check_lengths(x: &[f64], lengths: &[(&'static str, usize)], degree: usize) -> Result<(), StatsError> {
@@ -140,15 +150,9 @@ fn solve(x: &[f64], mut y: Vec<f64>, whiten: impl Fn(&mut [f64]), degree: usize)
     if ndf < 0 {
         return undetermined(ndf, n);
     }
-    let (lo, hi) = x.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(lo, hi), x| (lo.min(*x), hi.max(*x)));
-    let (centre, half) = (0.5 * (lo + hi), if hi > lo { 0.5 * (hi - lo) } else { 1.0 });
-    let columns: Vec<Vec<f64>> = (0..n as i32)
-        .map(|k| {
-            let mut column: Vec<f64> = x.iter().map(|x| ((x - centre) / half).powi(k)).collect();
-            whiten(&mut column);
-            column
-        })
-        .collect();
+    let scale = Scale::of(x);
+    let mut columns: Vec<Vec<f64>> = (0..n).map(|k| scale.column(x, k)).collect();
+    columns.iter_mut().for_each(|column| whiten(column));
     whiten(&mut y);
     let product = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>();
     let mut matrix = [[0.0; N]; N];
@@ -163,18 +167,9 @@ fn solve(x: &[f64], mut y: Vec<f64>, whiten: impl Fn(&mut [f64]), degree: usize)
     else {
         return undetermined(ndf, n);
     };
-    let back = transformation(centre, half, n);
+    let back = scale.transformation(n);
     let coefficients: Vec<f64> = (0..n).map(|k| (0..n).map(|j| back[k][j] * scaled[j]).sum()).collect();
-    let covariance = (0..n)
-        .map(|row| {
-            (0..n)
-                .map(|col| {
-                    let term = |i: usize, j: usize| back[row][i] * inverse[i][j] * back[col][j];
-                    (0..n).map(|i| (0..n).map(|j| term(i, j)).sum::<f64>()).sum()
-                })
-                .collect()
-        })
-        .collect();
+    let covariance = scale.back(&inverse, n);
     let chi2 = (0..x.len())
         .map(|i| {
             let f: f64 = (0..n).map(|k| scaled[k] * columns[k][i]).sum();
@@ -184,17 +179,45 @@ fn solve(x: &[f64], mut y: Vec<f64>, whiten: impl Fn(&mut [f64]), degree: usize)
     PolynomialFit { coefficients, covariance, chi2, ndf }
 }
 
-/// Coefficient of xᵏ in ((x − centre)/half)ʲ, as `[k][j]`.
-fn transformation(centre: f64, half: f64, n: usize) -> [[f64; N]; N] {
-    let mut matrix = [[0.0; N]; N];
-    matrix[0][0] = 1.0;
-    for j in 1..n {
-        for k in 0..=j {
-            let raised = if k > 0 { matrix[k - 1][j - 1] } else { 0.0 };
-            matrix[k][j] = (raised - centre * matrix[k][j - 1]) / half;
-        }
+/// x shifted and scaled to [−1, 1].
+struct Scale {
+    centre: f64,
+    half: f64,
+}
+
+impl Scale {
+    fn of(x: &[f64]) -> Self {
+        let (lo, hi) = x.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(lo, hi), x| (lo.min(*x), hi.max(*x)));
+        Self { centre: 0.5 * (lo + hi), half: if hi > lo { 0.5 * (hi - lo) } else { 1.0 } }
     }
-    matrix
+
+    /// Powers k of the scaled x.
+    fn column(&self, x: &[f64], k: usize) -> Vec<f64> {
+        x.iter().map(|x| ((x - self.centre) / self.half).powi(k as i32)).collect()
+    }
+
+    /// Coefficient of xᵏ in ((x − centre)/half)ʲ, as `[k][j]`.
+    fn transformation(&self, n: usize) -> [[f64; N]; N] {
+        let mut matrix = [[0.0; N]; N];
+        matrix[0][0] = 1.0;
+        for j in 1..n {
+            for k in 0..=j {
+                let raised = if k > 0 { matrix[k - 1][j - 1] } else { 0.0 };
+                matrix[k][j] = (raised - self.centre * matrix[k][j - 1]) / self.half;
+            }
+        }
+        matrix
+    }
+
+    /// The covariance of the coefficients of powers of x from that of the scaled ones.
+    fn back(&self, covariance: &[[f64; N]; N], n: usize) -> Vec<Vec<f64>> {
+        let back = self.transformation(n);
+        let element = |row: usize, col: usize| {
+            let term = |i: usize, j: usize| back[row][i] * covariance[i][j] * back[col][j];
+            (0..n).map(|i| (0..n).map(|j| term(i, j)).sum::<f64>()).sum()
+        };
+        (0..n).map(|row| (0..n).map(|col| element(row, col)).collect()).collect()
+    }
 }
 
 #[cfg(test)]

@@ -14,6 +14,8 @@ use crate::dqm::trend::RunTrend;
 use crate::output::images::TOOL;
 use crate::plot::{Axis, Dash, Figure, Marker, Panel, Points, Shape, Stroke, render_html};
 
+/// Reasons for the flag of a run that are told.
+const REASONS: usize = 3;
 /// Elements whose trends are shown: dark current, calibration, resolution, zero peak, pedestal noise.
 const TRENDS: [u16; 5] = [63, 64, 62, 61, 33];
 
@@ -78,7 +80,7 @@ fn table(out: &mut dyn Write, runs: &[RunTrend], directory: &Path) -> io::Result
         out,
         "<div class=\"scroll\"><table class=\"sortable\"><thead><tr><th data-type=\"number\">Run</th><th>Tag</th>\
          <th>Start (UTC)</th><th data-type=\"number\">Images</th><th data-type=\"number\">Errors</th>\
-         <th data-type=\"number\">Flag</th><th data-type=\"number\">Masked pixels</th>"
+         <th data-type=\"number\">Flag</th><th>Why</th><th data-type=\"number\">Masked pixels</th>"
     )?;
     for id in TRENDS {
         let d = catalogue::by_id(id);
@@ -105,6 +107,7 @@ fn table(out: &mut dyn Write, runs: &[RunTrend], directory: &Path) -> io::Result
             run.status as u8,
             flag(run.status),
         )?;
+        write!(out, "<td>{}</td>", why(run))?;
         let masked = run.n_masked.map_or(("-1".to_owned(), "–".to_owned()), |n| (n.to_string(), n.to_string()));
         write!(out, "<td data-v=\"{}\">{}</td>", masked.0, masked.1)?;
         for id in TRENDS {
@@ -123,6 +126,24 @@ fn table(out: &mut dyn Write, runs: &[RunTrend], directory: &Path) -> io::Result
         writeln!(out, "</tr>")?;
     }
     writeln!(out, "</tbody></table></div>")
+}
+
+/// What makes the flag of a run: its errors, and the worst of its violated tests.
+fn why(run: &RunTrend) -> String {
+    let images = |n: usize| format!("{n} image{}", if n == 1 { "" } else { "s" });
+    let mut lines = Vec::new();
+    if run.n_errors > 0 {
+        lines.push(format!("{} with an error", images(run.n_errors)));
+    }
+    for reason in run.reasons.iter().take(REASONS) {
+        let place = if reason.images == 0 { "run".to_owned() } else { images(reason.images) };
+        let (element, test) = (escape::html(&reason.element), escape::html(&reason.test));
+        lines.push(format!("{} {element} {test}: {place}", flag(reason.flag)));
+    }
+    if run.reasons.len() > REASONS {
+        lines.push(format!("and {} more", run.reasons.len() - REASONS));
+    }
+    lines.join("<br>")
 }
 
 /// Whether the files of a run are its own: of several tags with one number, those of the last one that was processed lie

@@ -151,6 +151,11 @@ fn the_index_links_to_the_runs_and_draws_their_trends() {
     let page = std::fs::read_to_string(dir.path().join(PAGE)).unwrap();
     assert_eq!(page.matches("<script").count(), 1);
     assert!(page.contains("href=\"run060/index.html\"") && !page.contains("href=\"run059"));
+    // the worst test of each run is named
+    let worst = &runs[0].reasons[0];
+    assert!(
+        worst.flag >= crate::dqm::model::Flag::Warn && page.contains(&format!("{} {}: ", worst.element, worst.test))
+    );
     assert_eq!(page.matches("<svg").count(), 5);
     assert!(attributes(&page, "src").is_empty());
 }

@@ -11,7 +11,7 @@ use crate::dqm::model::{
     Entry, Flag, HistogramCounts, ImageRecord, LineFit, MonitorElement, NumberOrigin, Pair, QualityTest, ReferenceRun,
     RunEntry, RunRecord, SCHEMA, Summary, Values,
 };
-use crate::dqm::trend::history::{self, RunTrend, TrendValue};
+use crate::dqm::trend::history::{self, Reason, RunTrend, TrendValue};
 
 /// A line of the list of runs.
 #[derive(Clone, Debug, PartialEq)]
@@ -84,6 +84,7 @@ impl Store {
                     n_masked: run.n_masked,
                     ..RunTrend::default()
                 };
+                trend.reasons = trend_reasons(t, run_id)?;
                 trend_values(t, run_id, &mut trend)?;
                 trend_fits(t, run_id, &mut trend)?;
                 trends.push(trend);
@@ -151,6 +152,23 @@ impl Store {
         let outcome = self.connection.transaction().map_err(WorkError::from).and_then(|t| work(&t));
         outcome.map_err(|error| error.at(self.path.clone(), action))
     }
+}
+
+/// Tests with a warning or worse.
+fn trend_reasons(t: &Transaction<'_>, run_id: i64) -> Result<Vec<Reason>, WorkError> {
+    let mut statement = t.prepare_cached(
+        "SELECT m.name, t.name, t.flag, COUNT(DISTINCT v.image_id)
+         FROM me_tests t JOIN me_values v USING(value_id) JOIN mes m USING(me_id)
+         WHERE v.run_id = ?1 AND t.flag NOT IN ('none', 'pass')
+         GROUP BY m.name, t.name, t.flag, v.image_id IS NULL",
+    )?;
+    let mut rows = statement.query([run_id])?;
+    let mut reasons = Vec::new();
+    while let Some(row) = rows.next()? {
+        let images = size(row.get(3)?);
+        reasons.push(Reason { flag: flag(row, 2)?, element: row.get(0)?, test: row.get(1)?, images });
+    }
+    Ok(history::sorted(reasons))
 }
 
 /// Values on the level of the run, and the profile of the columns.

@@ -1,6 +1,7 @@
 //! What trends need of a run, from its summary or from the database.
 
-use std::collections::BTreeMap;
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::dqm::catalogue::Scope;
 use crate::dqm::model::{Entry, Flag, ImageRecord, LineFit, MonitorElement, Pair, Summary};
@@ -76,6 +77,26 @@ impl Default for FitValue {
     }
 }
 
+/// A test of a monitor element that is violated.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reason {
+    /// How badly.
+    pub flag: Flag,
+    /// Name of the element.
+    pub element: String,
+    /// Name of the test.
+    pub test: String,
+    /// In how many images; 0: by the run.
+    pub images: usize,
+}
+
+/// The worst reasons first, those of the run before those of images, what is in many images before what is in few.
+pub(crate) fn sorted(mut reasons: Vec<Reason>) -> Vec<Reason> {
+    let key = |r: &Reason| (Reverse(r.flag), r.images > 0, Reverse(r.images), r.element.clone(), r.test.clone());
+    reasons.sort_by_cached_key(key);
+    reasons
+}
+
 /// A run as trends see it. Keys name the amplifier, after its CCD when that is not 0 (`1 L`).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct RunTrend {
@@ -93,6 +114,8 @@ pub struct RunTrend {
     pub n_errors: usize,
     /// Masked pixels.
     pub n_masked: Option<u64>,
+    /// Tests with a warning or worse, the worst first.
+    pub reasons: Vec<Reason>,
     /// Values by id and amplifier.
     pub values: BTreeMap<(u16, String), TrendValue>,
     /// Dark-current fits by amplifier.
@@ -123,6 +146,7 @@ impl RunTrend {
             n_images: summary.run.n_images.max(summary.images.len()),
             n_errors: summary.images.iter().filter(|i| i.error.is_some()).count(),
             n_masked: summary.run.n_masked,
+            reasons: reasons(summary),
             ..Self::default()
         };
         for me in summary.mes.values().filter(|me| !matches!(me.scope, Scope::I | Scope::H)) {
@@ -161,6 +185,24 @@ impl RunTrend {
             }
         }
     }
+}
+
+fn reasons(summary: &Summary) -> Vec<Reason> {
+    // files in which a test of an element is violated; a violation by the run is in none
+    let mut files: BTreeMap<(&str, &str, Flag, bool), BTreeSet<&str>> = BTreeMap::new();
+    for (element, entry, test) in summary.image_tests().filter(|(_, _, test)| test.flag >= Flag::Warn) {
+        files.entry((element, &test.name, test.flag, true)).or_default().insert(&entry.file);
+    }
+    for (element, _, test) in summary.run_tests().filter(|(_, _, test)| test.flag >= Flag::Warn) {
+        files.entry((element, &test.name, test.flag, false)).or_default();
+    }
+    let reason = |((element, test, flag, _), files): ((&str, &str, Flag, bool), BTreeSet<&str>)| Reason {
+        flag,
+        element: element.to_owned(),
+        test: test.to_owned(),
+        images: files.len(),
+    };
+    sorted(files.into_iter().map(reason).collect())
 }
 
 /// What the quartiles of an element on a run are taken from: the images for scalars, the median profile for vectors.

@@ -17,7 +17,7 @@ use crate::atomic_file;
 use crate::plot::{Figure, Format, RenderError, render};
 
 pub use figures::{FitRanges, Span};
-pub use history::{FitValue, RunTrend, TrendValue};
+pub use history::{FitValue, Reason, RunTrend, TrendValue};
 
 /// What is drawn.
 #[derive(Clone, Debug, Default)]

@@ -36,6 +36,8 @@ const SHIFT: f64 = 0.3;
 const BEYOND: usize = 3;
 /// Neighbours of a component that can overlap with it.
 const OVERLAP: usize = 4;
+/// Values that a peak below the first one holds at least: in a bright image it may be nearly as high as the first one.
+const FEW: f64 = 3.0;
 /// Values below which a component has no errors of its own.
 const PRESENT: f64 = 1.0;
 
@@ -119,7 +121,7 @@ fn peak_below(values: &[f64], first: f64, sigma: f64, spacing: f64) -> bool {
     };
     let tail = |at: f64| normal_cdf(at * spacing / sigma);
     let expected = within(-0.5, 0.5) * (tail(-0.7) - tail(-1.3));
-    within(-1.3, -0.7) - expected > (5.0 * expected.sqrt()).max(30.0)
+    within(-1.3, -0.7) - expected > (5.0 * expected.sqrt()).max(FEW)
 }
 
 /// The components that can have a part in each bin, and the nearest one.

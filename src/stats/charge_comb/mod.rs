@@ -219,6 +219,17 @@ fn fit_equidistant(values: &[f64], first: f64, seed_spacing: f64, n_peaks: usize
     }
 }
 
+/// The place nearest to `first` at which the values of the first peaks have the phase of a comb of this spacing.
+fn in_phase(values: &[f64], first: f64, spacing: f64) -> f64 {
+    use std::f64::consts::PI;
+    let range = first - 0.5 * spacing..first + (JUDGED_PEAKS as f64 - 0.5) * spacing;
+    let (re, im) = values.iter().filter(|x| range.contains(*x)).fold((0.0, 0.0), |(re, im), x| {
+        let (sin, cos) = (2.0 * PI * (x - first) / spacing).sin_cos();
+        (re + cos, im + sin)
+    });
+    first + im.atan2(re) / (2.0 * PI) * spacing
+}
+
 /// The comb of a seed. Where peaks overlap, the seed may see every second or third one only: if the fit leaves the
 /// spacing of the seed, it starts again from where it went to if that is what the user said, else from the spacing that
 /// it went to, a half and a third of the seed's.
@@ -233,6 +244,12 @@ fn comb_of_seed(
         Ok(comb) => return Ok(comb),
         Err(rejected) => rejected,
     };
+    // where peaks overlap, their highest bin may lie anywhere: the fit starts again in phase with the values
+    let first = in_phase(values, seed.first, seed.spacing);
+    if let Ok(comb) = fit_equidistant(values, first, seed.spacing, n_peaks) {
+        seed.first = first;
+        return Ok(comb);
+    }
     let mut others = Vec::new();
     if agrees_with_start(spacing, options.start, spacing / seed.spacing) {
         others.push(spacing);

@@ -299,6 +299,34 @@ fn gains_of_the_real_image() {
     }
 }
 
+/// Exposed pixels of many electrons beside an overscan without: the comb begins where its peaks hold some pixels, and the
+/// peak below, of nearly as many, must not widen the first one.
+#[test]
+fn bright_images_with_an_overscan_have_their_gain() {
+    use crate::stats::random::{Poisson, Stream};
+    let mut stream = Stream::from_seed(43);
+    for lambda in [5.0, 10.0, 15.0, 20.0, 25.0, 30.0, 40.0, 50.0] {
+        let electrons = Poisson::new(lambda);
+        let (mut found, mut pulls) = (0, Vec::new());
+        for _ in 0..8 {
+            let mut pixel = |i: usize| {
+                let charge = if i % 10 < 3 { 0 } else { electrons.draw(&mut stream) };
+                1000.0 + 10.0 * charge as f64 + 1.3 * stream.normal()
+            };
+            let values: Vec<f64> = (0..45_000).map(|i| pixel(i)).collect();
+            match fit(&values, 100, None) {
+                Ok(fit) => {
+                    found += 1;
+                    pulls.push((fit.gain() - 10.0) / fit.scaled_gain_error());
+                }
+                Err(problem) => println!("λ {lambda}: {problem}"),
+            }
+        }
+        println!("λ {lambda}: {found} of 8, pulls {pulls:.1?}");
+        assert!(found == 8 && pulls.iter().all(|p| p.abs() < 4.0), "λ {lambda}: {found} of 8, pulls {pulls:?}");
+    }
+}
+
 /// Rows that share an offset, of which half hold more charge than the others: the peaks move against each other by more
 /// than independent pixels let them. Pulls of the gain with and without the rows.
 #[test]

@@ -207,6 +207,8 @@ fn median_around(bin: usize, bins: usize, peaks: &[usize], value: impl Fn(usize)
     (robust::median(&values), values.len())
 }
 
+/// χ² of three degrees of freedom that chance exceeds in one of a thousand lines.
+const CONTRADICTED: f64 = 16.3;
 /// Unknowns: strength and position.
 const UNKNOWNS: usize = 2;
 /// Data: three powers and what they share.
@@ -425,6 +427,13 @@ impl Fit<'_> {
         for _ in 0..STEPS {
             let Some(next) = data.step(&line) else { break };
             line = FittedLine { strength: next.strength.min(largest), ..next };
+        }
+        // a line that does not explain its bins, another one too near to be told from it, is known no better than that
+        let (chi2, ndf) = (data.chi2(&line), (data.count() - UNKNOWNS) as f64);
+        if chi2 > CONTRADICTED && chi2.is_finite() {
+            let scale = (chi2 / ndf).sqrt();
+            line.strength_error *= scale;
+            line.position_error = (line.position_error * scale).min(0.5);
         }
         FittedLine { doubled: line.phase_from(data.square, data.length), ..line }
     }

@@ -222,12 +222,17 @@ fn likelier(spectrum: &Spectrum, free: &[usize], one: NoiseFloor, other: NoiseFl
     }
 }
 
-/// The spectrum without what the lines leak into the bins around them.
+/// The spectrum without what all series have in common, and without what the lines leak into the bins around them.
 fn without_lines(spectrum: &Spectrum, lines: &[SpectralLine]) -> Spectrum {
     let mut rest = spectrum.clone();
+    // of a line that has the same phase in all series, part of the power is common
+    let single = |line: &SpectralLine| (spectrum.deviations[line.bin] / spectrum.psd[line.bin]).clamp(0.0, 1.0);
+    let singles: Vec<f64> = lines.iter().map(single).collect();
     for (i, psd) in rest.psd.iter_mut().enumerate() {
-        let leaked: f64 = lines.iter().map(|l| power_of_sine(spectrum, l.frequency, l.amplitude, i)).sum();
-        *psd = (*psd - leaked).max(0.1 * *psd);
+        let of = |(l, share): (&SpectralLine, &f64)| share * power_of_sine(spectrum, l.frequency, l.amplitude, i);
+        let leaked: f64 = lines.iter().zip(&singles).map(of).sum();
+        let power = spectrum.deviations[i];
+        *psd = (power - leaked).max(0.1 * power);
     }
     rest
 }
@@ -477,6 +482,26 @@ mod tests {
         assert!((floor.chi2_ndf - 1.0).abs() < 0.5);
     }
 
+    /// First skips that have not settled are no noise.
+    #[test]
+    fn unsettled_samples_leave_the_white_noise_as_it_is() {
+        let mut stream = Stream::from_seed(25);
+        let transform = Transform::new(64);
+        let (mut workspace, mut sums) = (transform.workspace(), transform.sums());
+        for _ in 0..2000 {
+            for (j, x) in workspace.input.iter_mut().enumerate() {
+                *x = 5.0 * stream.normal() - 300.0 * (-(j as f64) / 1.5).exp();
+            }
+            transform.add(&mut workspace, &mut sums);
+        }
+        let spectrum = Spectrum::new(&sums, 64, Some(4e-5)).unwrap();
+        assert!(spectrum.common_share > 0.9);
+        let floor = noise_floor(&spectrum, &find_lines(&spectrum)).unwrap();
+        let (sigma, error) = floor.white_sigma(4e-5);
+        assert!((sigma - 5.0).abs() < 4.0 * error && error < 0.05, "{sigma} ± {error}");
+        assert!(floor.flicker.abs() < 4.0 * floor.flicker_error, "{floor:?}");
+    }
+
     /// Electrons lost from skip to skip: the level of the white noise stays that of the samples.
     #[test]
     fn steps_between_the_samples_leave_the_white_noise_as_it_is() {
@@ -508,6 +533,7 @@ mod tests {
             exact.psd[i] = 1e-3 * (1.0 + 1000.0 / exact.frequency[i]) * if i == 127 { 0.5 } else { 1.0 };
             exact.magnitude[i] = (exact.psd[i] * 1e6).sqrt();
         }
+        exact.deviations.clone_from(&exact.psd);
         assert_eq!(find_lines(&exact), []);
         let floor = noise_floor(&exact, &[]).unwrap();
         assert!((floor.corner / 1000.0 - 1.0).abs() < 1e-6 && floor.exponent == 1.0, "{floor:?}");
@@ -516,12 +542,14 @@ mod tests {
         for i in 0..steep.psd.len() {
             steep.psd[i] = 1e-3 * steep.frequency[i].powf(-0.3) * if i == 127 { 0.5 } else { 1.0 };
         }
+        steep.deviations.clone_from(&steep.psd);
         let floor = noise_floor(&steep, &[]).unwrap();
         assert!(floor.corner == 0.0 && floor.white > steep.psd[126] && floor.white < steep.psd[95], "{floor:?}");
         // another slope
         for i in 0..exact.psd.len() {
             exact.psd[i] = 1e-3 * (1.0 + (1000.0 / exact.frequency[i]).powf(1.7)) * if i == 127 { 0.5 } else { 1.0 };
         }
+        exact.deviations.clone_from(&exact.psd);
         let floor = noise_floor(&exact, &[]).unwrap();
         assert!((floor.exponent - 1.7).abs() < 1e-9 && (floor.corner / 1000.0 - 1.0).abs() < 1e-6, "{floor:?}");
     }

@@ -371,7 +371,8 @@ fn report(raw: &mut RawData, context: &Context<'_>, spectra: &NoiseSpectra) {
         if what == "skips" && spectrum.common_share > COMMON_SHARE {
             raw.report.warn(format!(
                 "amplifier {}: {:.0} % of the power along the skips is the same in all pixels: the first skips have not \
-                 settled and spoil noise level and lines; leave them out with `id_skip_start`",
+                 settled (leave them out with `id_skip_start`), or charge is lost; it is left out of the white noise, not \
+                 of the curve and of lines",
                 amplifier.name,
                 100.0 * spectrum.common_share
             ));

@@ -7,7 +7,12 @@
 //! ```
 //!
 //! Σ P_f Δf is the mean variance of the series. White noise of standard deviation σ has P = 2 σ² Δt and
-//! M = σ √(πN)/2.
+//! M = σ √(πN)/2. What all series have in common is in both, though it is no noise: first samples that have not settled,
+//! charge that all pixels lose. The deviations of R series from their mean have
+//!
+//! ```text
+//! 2 (⟨|X_f|²⟩ − |⟨X_f⟩|²) Δt/N · R/(R − 1).
+//! ```
 
 use std::sync::Arc;
 
@@ -142,6 +147,8 @@ pub struct Spectrum {
     pub magnitude: Vec<f64>,
     /// P_f, ADU²/Hz (ADU² per cycle/sample).
     pub psd: Vec<f64>,
+    /// P of the deviations from the mean series, unit of `psd`.
+    pub deviations: Vec<f64>,
     /// 2 ⟨X_f²⟩ Δt/N, unit of `psd`: noise of no preferred phase has none.
     pub square: Vec<Complex<f64>>,
     /// 2 Re ⟨X_f X*_{f+1} exp(−iπ (N−1)/N)⟩ Δt/N, unit of `psd`: what a bin shares with the next one. White noise shares
@@ -162,6 +169,11 @@ impl Spectrum {
         let bins = sums.magnitude.len();
         let one_sided = |i: usize| if 2 * (i + 1) == length { 1.0 } else { 2.0 };
         let scale = 2.0 * dt / (n * count);
+        let deviations = |i: usize, power: f64| {
+            let common =
+                if sums.series > 1 { (sums.sum[i].norm_sqr() / count - power / count) / (count - 1.0) } else { 0.0 };
+            one_sided(i) * (power / count - common) * dt / n
+        };
         let turn = Complex::from_polar(1.0, -std::f64::consts::PI * (n - 1.0) / n);
         Some(Self {
             length,
@@ -176,6 +188,7 @@ impl Spectrum {
                 let shares: Vec<f64> = shares.map(|(x, p)| x.norm_sqr() / count / p - 1.0 / count).collect();
                 if shares.is_empty() { 0.0 } else { robust::median(&shares).max(0.0) }
             },
+            deviations: sums.power.iter().enumerate().map(|(i, p)| deviations(i, *p)).collect(),
             psd: sums.power.iter().enumerate().map(|(i, p)| one_sided(i) * p / count * dt / n).collect(),
             square: sums.square.iter().map(|x| x * scale).collect(),
             shared: sums.cross.iter().map(|x| (x * turn).re * scale).collect(),
@@ -204,6 +217,13 @@ impl Spectrum {
         self.psd.iter().sum::<f64>() * self.resolution()
     }
 
+    /// Standard deviation within a series and its statistical error, ADU.
+    pub fn sigma(&self) -> (f64, f64) {
+        let squares: f64 = self.psd.iter().enumerate().map(|(i, p)| (p * self.relative_error(i)).powi(2)).sum();
+        let sigma = self.variance().sqrt();
+        (sigma, 0.5 * squares.sqrt() * self.resolution() / sigma)
+    }
+
     /// Statistical error of P at bin `i`, relative: |X|² of noise is exponentially distributed, at Nyquist χ² with one
     /// degree of freedom.
     pub fn relative_error(&self, i: usize) -> f64 {
@@ -216,7 +236,8 @@ impl Spectrum {
         if self.timed { "Hz" } else { "cycles/sample" }
     }
 
-    /// Noise of the mean of the first `n` samples, with its statistical error, ADU:
+    /// Noise of the mean of the first `n` samples, how far it deviates from series to series, with its statistical error,
+    /// ADU:
     ///
     /// ```text
     /// σ²(n) = Σ_f P_f Δf |D_n(f)|²,   D_n(f) = sin(π f n/N) / (n sin(π f/N))
@@ -227,9 +248,9 @@ impl Spectrum {
     pub fn noise_of_mean(&self, n: usize) -> (f64, f64) {
         use std::f64::consts::PI;
         let (n, length, df) = (n.max(1) as f64, self.length as f64, self.resolution());
-        let lowest = self.psd.first().map_or(0.0, |p| 0.5 * p * df);
+        let lowest = self.deviations.first().map_or(0.0, |p| 0.5 * p * df);
         let (mut variance, mut error) = (lowest, (lowest * self.relative_error(0)).powi(2));
-        for (i, p) in self.psd.iter().enumerate() {
+        for (i, p) in self.deviations.iter().enumerate() {
             let x = PI * (i + 1) as f64 / length;
             let response = (n * x).sin() / (n * x.sin());
             let part = p * df * response * response;
@@ -291,6 +312,10 @@ mod tests {
     fn white_noise_predicts_one_over_root_n() {
         let all: Vec<Vec<f64>> = (0..400).map(|k| gaussian_sample(k, 100, 0.0, 3.0)).collect();
         let found = spectrum(&all, None);
+        let (sigma, error) = found.sigma();
+        // 400 series with 99 degrees of freedom each
+        assert!((error / (3.0 / (2.0 * 400.0 * 99.0f64).sqrt()) - 1.0).abs() < 0.02, "{error}");
+        assert!((sigma - 3.0 * (99.0f64 / 100.0).sqrt()).abs() < 4.0 * error, "{sigma} ± {error}");
         for n in [1, 2, 7, 30, 100] {
             let (sigma, error) = found.noise_of_mean(n);
             let expected = 3.0 / (n as f64).sqrt();
@@ -303,10 +328,16 @@ mod tests {
         let noise: Vec<Vec<f64>> = (0..300).map(|k| gaussian_sample(k, 64, 0.0, 3.0)).collect();
         assert!(spectrum(&noise, None).common_share < 0.01);
         // a first sample 24 ADU low holds 24²/(64·9) of the power of the noise in every bin
-        let mut transient = noise;
+        let mut transient = noise.clone();
         transient.iter_mut().for_each(|s| s[0] -= 24.0);
-        let share = spectrum(&transient, None).common_share;
-        assert!((share - 0.5).abs() < 0.05, "{share}");
+        let found = spectrum(&transient, None);
+        assert!((found.common_share - 0.5).abs() < 0.05, "{}", found.common_share);
+        // the noise of means is that of the samples, as if the first one had settled
+        let settled = spectrum(&noise, None);
+        for n in [1, 8, 64] {
+            let ((a, error), (b, _)) = (found.noise_of_mean(n), settled.noise_of_mean(n));
+            assert!((a / b - 1.0).abs() < 1e-9, "{n}: {a} ± {error} for {b}");
+        }
     }
 
     #[test]
