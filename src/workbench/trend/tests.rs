@@ -138,10 +138,11 @@ fn noise_is_that_of_the_trimmed_region() {
     let cards = [card("DATE", "2024-01-01T00:00:00"), card("SSAMP", 30)];
     with_cards(folder.path(), "a.fits", &pixels, &cards);
     run(&args(&["a.fits", "--std", "--sf", "0.1", "--x", "SSAMP"]), folder.path()).unwrap();
-    let row = &rows(folder.path(), "STD")[0];
+    let row = &rows(folder.path(), "SSAMP_STD")[0];
     assert!((row[4] - 2.0).abs() < 1e-12, "30 samples of 1/15 µs: {row:?}");
     assert!((row[5] - 0.5 / 3.0).abs() < 1e-9, "{row:?}");
     // The command line of plot_fitsval.
+    std::fs::remove_file(folder.path().join("plot_fitsval_SSAMP_STD.csv")).unwrap();
     let results = run(&args(&["-i", "a.fits", "--std", "--sf", "0.1", "-p", "SSAMP"]), folder.path()).unwrap();
     assert!(results.warnings.is_empty(), "{:?}", results.warnings);
     assert_eq!(rows(folder.path(), "SSAMP_STD"), [row.clone()]);
