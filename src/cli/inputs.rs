@@ -104,7 +104,8 @@ fn identity(absolute: &Path) -> PathBuf {
     }
 }
 
-fn reason(infile: &OsStr, base: &Path) -> &'static str {
+/// Why an input stands for no file.
+pub fn reason(infile: &OsStr, base: &Path) -> &'static str {
     let path = base.join(infile);
     if infile.is_empty() {
         "an empty name"

@@ -169,12 +169,13 @@ pub fn parse_in(
     if program == "dqmSKImg" {
         words.insert(0, "--dqm".into());
     } else if let Some(tool) = subcommand::find_old(&program) {
-        return Ok(Command::Subcommand(tool, words));
+        return Ok(Command::Subcommand(tool, tool.words_as(&program, words)));
     }
     if let Some(tool) = words.first().and_then(|first| subcommand::find(first))
         && !surroundings.directory.join(&words[0]).is_file()
     {
-        return Ok(Command::Subcommand(tool, words.split_off(1)));
+        let own = words.split_off(1);
+        return Ok(Command::Subcommand(tool, tool.words_as(&words[0], own)));
     }
     if words.is_empty() {
         words.push("-h".into());

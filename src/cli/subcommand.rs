@@ -90,7 +90,17 @@ pub(super) fn overview() -> Option<String> {
 impl Subcommand {
     /// The command line under its full name.
     pub(super) fn named_command(&self) -> clap::Command {
-        (self.command)().name(self.name).bin_name(format!("panaSKImg {}", self.name)).about(self.summary)
+        let command = (self.command)().name(self.name).bin_name(format!("panaSKImg {}", self.name)).about(self.summary);
+        // `-3` behind an option is its value; whether it makes sense is judged where the value is used.
+        command.mut_args(|arg| {
+            let is_value = !arg.is_positional() && arg.get_action().takes_values();
+            if is_value { arg.allow_negative_numbers(true) } else { arg }
+        })
+    }
+
+    /// The words of a command line of this tool, called by this name: what the older program of the name implied is said.
+    pub(super) fn words_as(&self, called: &OsStr, words: Vec<OsString>) -> Vec<OsString> {
+        if called == "dc_analysis" { trend::words_of_dc_analysis(words) } else { words }
     }
 
     /// Reads its own command line and does the work.

@@ -53,7 +53,10 @@ fn cards(setup: &Setup, index: u64) -> Vec<Card> {
     let config = &setup.config;
     let geometry = &setup.geometry;
     let acm = config.layout == Layout::Acm;
+    // One image after the other, without a pause.
+    let before = index as f64 * (config.t_exp + setup.t_read);
     let time = |seconds: f64| {
+        let seconds = before + seconds;
         let time = setup.start.saturating_add(jiff::SignedDuration::from_secs_f64(seconds));
         time.strftime("%Y-%m-%dT%H:%M:%S%.6f").to_string()
     };

@@ -11,7 +11,7 @@ use clap::{ArgAction, Args};
 use ndarray::{Array2, ArrayView2, Axis, concatenate};
 
 use super::error::{BenchError, BenchResult};
-use super::files::{Cards, Extension, FitsFile, expand, name_of, range_of};
+use super::files::{Cards, Extension, FitsFile, expand, identity, name_of, range_of, unit_card, whole};
 use super::results::{FigureArgs, Results, plus_minus};
 use crate::fits::{Card, FitsWriter, Header};
 use crate::output::images::{TOOL, is_structural};
@@ -45,7 +45,7 @@ pub struct ComposeArgs {
     #[arg(long, num_args = 2, value_names = ["A", "B"], allow_negative_numbers = true)]
     pub row_range: Option<Vec<i64>>,
     /// Skip images that have not this number of rows and columns
-    #[arg(long, num_args = 2, value_names = ["R", "C"])]
+    #[arg(long, num_args = 2, value_names = ["R", "C"], value_parser = whole)]
     pub shape: Option<Vec<usize>>,
     /// Files of the ACM board: the time is that of DATEINI, that of the readout READOUT_SEC, else
     /// DATEEND - DATEINI without the exposure
@@ -63,8 +63,16 @@ struct Member {
     pixels: Array2<f64>,
     header: Header,
     extname: Option<String>,
+    /// Unit of the pixels, as a card.
+    unit: Option<Card>,
     cards: Cards,
     time: f64,
+}
+
+impl Member {
+    fn unit_text(&self) -> String {
+        self.unit.as_ref().map_or_else(|| "no unit".to_owned(), |card| card.value.to_text())
+    }
 }
 
 /// Joins the images. Relative paths count from `base`.
@@ -76,10 +84,10 @@ pub fn run(args: &ComposeArgs, base: &Path) -> BenchResult<Results> {
     if args.row_range.is_some() && !args.concatenate {
         return Err(BenchError::option("--row-range", "rows can be chosen for a stacked image only; add -c"));
     }
-    let output = base.join(&args.output);
+    let output: PathBuf = base.join(&args.output).components().collect();
     let mut members = Vec::new();
     for path in expand(&args.infile, base)? {
-        if path == output {
+        if identity(&path) == identity(&output) {
             results.warn(format!("{} is the output and was left out", path.display()));
             continue;
         }
@@ -100,6 +108,15 @@ pub fn run(args: &ComposeArgs, base: &Path) -> BenchResult<Results> {
             hint: format!(" like {}; images of other shapes are left out with --shape R C", name_of(&first.path)),
         });
     }
+    if let Some(other) = members.iter().find(|m| m.unit_text() != first.unit_text()) {
+        return Err(BenchError::Data(format!(
+            "{}: its pixels have {}, those of {} {}; they cannot be joined",
+            other.path.display(),
+            other.unit_text(),
+            name_of(&first.path),
+            first.unit_text()
+        )));
+    }
     let rows = match &args.row_range {
         Some(values) => range_of(values, shape.0, "--row-range")?,
         None => 0..shape.0,
@@ -109,13 +126,17 @@ pub fn run(args: &ComposeArgs, base: &Path) -> BenchResult<Results> {
     let stacked = concatenate(Axis(0), &views).map_err(|e| BenchError::Data(e.to_string()))?;
     let header = joined_header(&members, rows.len(), args, &mut results);
 
+    let unwritable = |e: String| BenchError::Unwritable { path: output.clone(), reason: e };
+    if let Some(folder) = output.parent() {
+        std::fs::create_dir_all(folder).map_err(|e| unwritable(e.to_string()))?;
+    }
     let mut writer = FitsWriter::new();
     if args.concatenate {
         writer.push(header, Cow::Borrowed(&stacked));
     } else {
         writer.push_stack(header, Cow::Borrowed(&stacked), members.len());
     }
-    writer.write(&output, false).map_err(|e| BenchError::Unwritable { path: output.clone(), reason: e.to_string() })?;
+    writer.write(&output, false).map_err(|e| unwritable(e.to_string()))?;
     let what = if args.concatenate {
         format!("{} rows × {} columns", stacked.nrows(), shape.1)
     } else {
@@ -152,7 +173,8 @@ fn read(args: &ComposeArgs, path: &Path, results: &mut Results) -> BenchResult<O
         });
     };
     let extname = file.input.hdus()[hdu].extname.clone();
-    Ok(Some(Member { path: path.to_owned(), pixels, header, extname, cards, time }))
+    let unit = unit_card(&file, hdu)?;
+    Ok(Some(Member { path: path.to_owned(), pixels, header, extname, unit, cards, time }))
 }
 
 /// Header of the first image, with what has become of it.
@@ -163,7 +185,10 @@ fn joined_header(members: &[Member], rows: usize, args: &ComposeArgs, results: &
     header.push(Card::new("EXTNAME", extname, "name of this image"));
     let own = first.header.cards().iter().filter(|c| !is_structural(&c.keyword));
     own.for_each(|card| header.push(card.clone()));
-    let complete = ["MREAD", "MEXP", "AMPL"].iter().all(|key| first.cards.value(key).is_some());
+    if let Some(unit) = &first.unit {
+        header.set(unit.clone());
+    }
+    let complete = members.iter().any(|m| ["MREAD", "MEXP", "AMPL"].iter().all(|key| m.cards.value(key).is_some()));
     header.set(Card::new("AMPL", "J", "joined images"));
     if header.card("NROW").is_some() {
         let total = if args.concatenate { rows * members.len() } else { rows };
@@ -174,14 +199,22 @@ fn joined_header(members: &[Member], rows: usize, args: &ComposeArgs, results: &
         if let Some(end) = last.cards.text("RDEND") {
             header.set(Card::new("RDEND", end, "end of the last readout"));
         }
-        let times: Vec<(f64, f64)> = members.iter().map(|m| m.cards.times()).collect();
-        let waiting: Vec<f64> = times.iter().map(|(_, readout)| 0.5 * readout).collect();
-        let exposure: Vec<f64> = times.iter().map(|(exposure, _)| *exposure).collect();
-        let what = [
-            ("CTBINPIX", "CTPIXSTD", "waiting time of a pixel", waiting),
-            ("CTBINEXP", "CTEXPSTD", "exposure", exposure),
+        let times: Vec<_> = members.iter().map(|m| m.cards.known_times()).collect();
+        let waiting = times.iter().map(|(_, readout)| readout.map(|t| 0.5 * t)).collect();
+        let exposure = times.iter().map(|(exposure, _)| *exposure).collect();
+        let what: [(_, _, _, _, Vec<Option<f64>>); 2] = [
+            ("CTBINPIX", "CTPIXSTD", "waiting time of a pixel", "readout time", waiting),
+            ("CTBINEXP", "CTEXPSTD", "exposure", "exposure time", exposure),
         ];
-        for (mean_key, std_key, name, sample) in what {
+        for (mean_key, std_key, name, time, known) in what {
+            for (member, _) in members.iter().zip(&known).filter(|(_, t)| t.is_none()) {
+                let file = name_of(&member.path);
+                results.warn(format!("{file}: there is no {time}; the image does not count in {mean_key}, {std_key}"));
+            }
+            let sample: Vec<f64> = known.into_iter().flatten().collect();
+            if sample.is_empty() {
+                continue;
+            }
             let (mean, std) = mean_and_std(&sample, Ddof::Population);
             header.set(Card::new(mean_key, mean, format!("[s] mean {name}")));
             header.set(Card::new(std_key, std, format!("[s] standard deviation of the {name}")));
@@ -199,7 +232,7 @@ fn joined_header(members: &[Member], rows: usize, args: &ComposeArgs, results: &
 mod tests {
     use super::*;
     use crate::fits::FitsInput;
-    use crate::workbench::test_files::{image, with_cards};
+    use crate::workbench::test_files::{extensions, image, with_cards};
 
     fn args(infile: &str, concatenate: bool) -> ComposeArgs {
         ComposeArgs {
@@ -303,6 +336,67 @@ mod tests {
         assert_eq!(results.warnings, ["i_d.fits has 5 rows × 3 columns and was left out"]);
         let pixels = FitsInput::open(folder.path().join("all.fits")).unwrap().read_image(0).unwrap();
         assert_eq!(pixels.column(0).to_vec(), [1.1, 1.2, 1.3, 2.1, 2.2, 2.3, 3.1, 3.2, 3.3]);
+    }
+
+    #[test]
+    fn the_unit_of_the_pixels_is_kept() {
+        let folder = tempfile::tempdir().unwrap();
+        let date = |day: u32| Card::new("EXPSTART", format!("2024-05-0{day}T10:00:00"), "");
+        let unit = |text: &str| Card::new("BUNIT", text, "");
+        with_cards(folder.path(), "i_a.fits", &image(2, 2, |_, _| 1.0), &[date(1), unit("electron")]);
+        with_cards(folder.path(), "i_b.fits", &image(2, 2, |_, _| 1.0), &[date(2), unit("electron")]);
+        let unit_of_all = || {
+            let header = FitsInput::open(folder.path().join("all.fits")).unwrap().header(0).unwrap();
+            header.text("BUNIT")
+        };
+        run(&args("i_*.fits", true), folder.path()).unwrap();
+        assert_eq!(unit_of_all().as_deref(), Some("electron"));
+        // An image that is in electrons by its name only.
+        extensions(folder.path(), "c.fits", &[("CALIBRATED", &image(2, 2, |_, _| 1.0), &[date(3)])]);
+        run(&args("c.fits", false), folder.path()).unwrap();
+        assert_eq!(unit_of_all().as_deref(), Some("electron"));
+        with_cards(folder.path(), "i_d.fits", &image(2, 2, |_, _| 1.0), &[date(4), unit("adu")]);
+        let error = run(&args("i_*.fits", true), folder.path()).unwrap_err().to_string();
+        assert!(error.contains("i_d.fits") && error.contains("adu") && error.contains("electron"), "{error}");
+    }
+
+    /// Readout 60 s in one file and unknown in the other: pixels wait for 30 s, not for the mean of 30 and 0.
+    #[test]
+    fn a_time_that_is_missing_is_not_zero() {
+        let folder = tempfile::tempdir().unwrap();
+        let date = |day: u32| Card::new("EXPSTART", format!("2024-05-0{day}T10:00:00"), "");
+        let own = [date(1), Card::new("MREAD", 60_000, ""), Card::new("MEXP", 5000, ""), Card::new("AMPL", "L", "")];
+        with_cards(folder.path(), "i_a.fits", &image(2, 2, |_, _| 0.0), &own);
+        with_cards(folder.path(), "i_b.fits", &image(2, 2, |_, _| 0.0), &[date(2), own[3].clone()]);
+        let results = run(&args("i_*.fits", true), folder.path()).unwrap();
+        let header = FitsInput::open(folder.path().join("all.fits")).unwrap().header(0).unwrap();
+        let times = ["CTBINPIX", "CTPIXSTD", "CTBINEXP", "CTEXPSTD"].map(|key| header.number(key).unwrap());
+        assert_eq!(times, [30.0, 0.0, 5.0, 0.0]);
+        assert_eq!(results.warnings.len(), 2, "{:?}", results.warnings);
+        assert!(results.warnings[0].starts_with("i_b.fits: there is no readout time"), "{:?}", results.warnings);
+        // Where no file has a time there is no card.
+        let mut acm = args("i_b.fits", true);
+        acm.acm = true;
+        run(&acm, folder.path()).unwrap();
+        assert!(FitsInput::open(folder.path().join("all.fits")).unwrap().header(0).unwrap().card("CTBINPIX").is_none());
+    }
+
+    #[test]
+    fn a_file_counts_once_however_it_is_written_and_the_output_never() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::create_dir(folder.path().join("eo")).unwrap();
+        run_of_three(&folder.path().join("eo"));
+        let mut two_ways = args("eo/i_*.fits", true);
+        two_ways.infile.push("eo/../eo/i_a.fits".into());
+        two_ways.output = "made/all.fits".into();
+        let results = run(&two_ways, folder.path()).unwrap();
+        assert!(results.text.iter().any(|l| l.starts_with("3 image(s) joined")), "{:?}", results.text);
+        let mut again = args("eo/*.fits", true);
+        again.output = "./eo/../eo/i_c.fits".into();
+        let results = run(&again, folder.path()).unwrap();
+        assert!(results.text.iter().any(|l| l.starts_with("2 image(s) joined")), "{:?}", results.text);
+        let error = run(&args("eo", true), folder.path()).unwrap_err().to_string();
+        assert!(error.contains("is a directory"), "{error}");
     }
 
     #[test]

@@ -8,8 +8,7 @@ use clap::{ArgAction, Args};
 use ndarray::{Array2, ArrayView2, Axis, Slice, concatenate};
 
 use super::error::{BenchError, BenchResult};
-use super::files::{Extension, FitsFile, expand, name_of, stem_of};
-use super::pcd::unit_of;
+use super::files::{Extension, FitsFile, expand, name_of, stem_of, unit_card, unit_of, whole};
 use super::results::{FigureArgs, Results};
 use crate::fits::{Card, FitsWriter, Header};
 use crate::output::images::{TOOL, is_structural};
@@ -30,10 +29,10 @@ pub struct CutArgs {
     #[arg(long, num_args = 1.., value_name = "INFILE")]
     pub images: Vec<String>,
     /// Centre and padding: columns CENTRE-PAD to CENTRE+PAD
-    #[arg(long, num_args = 2, required = true, value_names = ["CENTRE", "PAD"])]
+    #[arg(long, num_args = 2, required = true, value_names = ["CENTRE", "PAD"], value_parser = whole)]
     pub col: Vec<usize>,
     /// Centre and padding of the rows
-    #[arg(long, num_args = 2, required = true, value_names = ["CENTRE", "PAD"])]
+    #[arg(long, num_args = 2, required = true, value_names = ["CENTRE", "PAD"], value_parser = whole)]
     pub row: Vec<usize>,
     /// Extension with the data, number or EXTNAME [default: CALIBRATED, else the first image]
     #[arg(long, value_name = "EXT")]
@@ -88,18 +87,27 @@ pub fn run(args: &CutArgs, base: &Path) -> BenchResult<Results> {
             format!("{} names are given for {} images", args.ccds.len(), files.len()),
         ));
     }
-    let mut cuts = Vec::new();
-    for (k, path) in files.iter().enumerate() {
+    let cuts = results.read_each(&files, |k, path, _| {
         let title = args.ccds.get(k).cloned().unwrap_or_else(|| stem_of(path));
-        cuts.push(cut(args, path, title)?);
-    }
-    if let Some(other) = cuts.iter().find(|c| c.pixels.dim() != cuts[0].pixels.dim()) {
+        cut(args, path, title)
+    })?;
+    let first = &cuts[0];
+    if let Some(other) = cuts.iter().find(|c| c.pixels.dim() != first.pixels.dim()) {
         return Err(BenchError::Shape {
             path: other.path.clone(),
-            found: other.pixels.dim(),
-            expected: cuts[0].pixels.dim(),
-            hint: " (of the region: the images differ in size)".into(),
+            found: other.shape,
+            expected: first.shape,
+            hint: format!(" like {}: the region is cut off at the edge of one of them", name_of(&first.path)),
         });
+    }
+    if let Some(other) = cuts.iter().find(|c| c.unit != first.unit) {
+        return Err(BenchError::Data(format!(
+            "{}: its pixels are in {}, those of {} in {}",
+            other.path.display(),
+            other.unit,
+            name_of(&first.path),
+            first.unit
+        )));
     }
     for one in &cuts {
         let q = one.centre(args);
@@ -121,7 +129,10 @@ struct Cut {
     path: PathBuf,
     title: String,
     unit: String,
+    unit_card: Option<Card>,
     header: Header,
+    /// Rows and columns of the image.
+    shape: (usize, usize),
     rows: Range<usize>,
     cols: Range<usize>,
     pixels: Array2<f64>,
@@ -151,7 +162,17 @@ fn cut(args: &CutArgs, path: &Path, title: String) -> BenchResult<Cut> {
     let part = image.slice_axis(Axis(0), Slice::from(rows.clone()));
     let pixels = part.slice_axis(Axis(1), Slice::from(cols.clone())).to_owned();
     let unit = unit_of(&file, hdu)?;
-    Ok(Cut { path: path.to_owned(), title, unit, header: file.header(0)?, rows, cols, pixels })
+    Ok(Cut {
+        path: path.to_owned(),
+        title,
+        unit,
+        unit_card: unit_card(&file, hdu)?,
+        header: file.header(0)?,
+        shape: image.dim(),
+        rows,
+        cols,
+        pixels,
+    })
 }
 
 fn write_cube(name: &str, cuts: &[Cut], results: &mut Results) -> BenchResult<()> {
@@ -160,6 +181,9 @@ fn write_cube(name: &str, cuts: &[Cut], results: &mut Results) -> BenchResult<()
     header.push(Card::new("EXTNAME", "SNAP", "region cut out of images"));
     let own = first.header.cards().iter().filter(|c| !is_structural(&c.keyword));
     own.for_each(|card| header.push(card.clone()));
+    if let Some(unit) = &first.unit_card {
+        header.set(unit.clone());
+    }
     for (key, value, comment) in [
         ("NROW", first.rows.len(), "rows"),
         ("NCOL", first.cols.len(), "columns"),
@@ -190,7 +214,7 @@ fn panel(args: &CutArgs, one: &Cut, palette: &Palette) -> Panel {
         .extent(x0, x0 + one.cols.len() as f64, y0, y0 + one.rows.len() as f64)
         .palette(palette.clone())
         .range(args.cmap[0], args.cmap[1])
-        .colour_label(format!("[{unit}]"));
+        .colour_label(format!("pixel charge [{unit}]"));
     let (x, y) = (args.col[0] as f64, args.row[0] as f64);
     let mark = Polygon::rectangle(x - 0.5, y - 0.5, x + 0.5, y + 0.5).stroke(Stroke::new(Colour::RED).width(1.6));
     Panel::image_of(plot).title(format!("{}: {:.2} {unit}", one.title, one.centre(args))).equal_aspect().polygon(mark)
@@ -241,7 +265,7 @@ mod tests {
 
     use super::*;
     use crate::fits::FitsInput;
-    use crate::workbench::test_files::{image, with_cards};
+    use crate::workbench::test_files::{extensions, image, with_cards};
 
     fn args(words: &[&str]) -> CutArgs {
         let command = CutArgs::augment_args(clap::Command::new("cut"));
@@ -269,9 +293,31 @@ mod tests {
         assert_eq!(reader.info().animation_control().unwrap().num_frames, 2);
     }
 
+    /// The cut of an image in electrons is in electrons, whether its unit or only its name says so.
+    #[test]
+    fn the_unit_of_the_pixels_is_kept() {
+        let folder = tempfile::tempdir().unwrap();
+        let pixels = image(8, 8, |_, _| 2.0);
+        extensions(folder.path(), "a.fits", &[("CALIBRATED", &pixels, &[])]);
+        extensions(folder.path(), "b.fits", &[("", &pixels, &[Card::new("BUNIT", "electron", "")])]);
+        extensions(folder.path(), "c.fits", &[("", &pixels, &[Card::new("BUNIT", "adu", "")])]);
+        for (name, unit) in [("a", "e-"), ("b", "e-"), ("c", "ADU")] {
+            run(&args(&[&format!("{name}.fits"), "--col", "3", "1", "--row", "3", "1"]), folder.path()).unwrap();
+            let file = FitsFile::open(&folder.path().join(format!("{name}_snap_3-3.fits"))).unwrap();
+            assert_eq!(unit_of(&file, 0).unwrap(), unit, "{name}");
+        }
+        let error = run(&args(&["?.fits", "--col", "3", "1", "--row", "3", "1"]), folder.path()).unwrap_err();
+        assert!(error.to_string().contains("c.fits: its pixels are in ADU"), "{error}");
+    }
+
     #[test]
     fn mistakes_are_explained() {
         let folder = tempfile::tempdir().unwrap();
+        with_cards(folder.path(), "wide.fits", &image(20, 31, |_, _| 0.0), &[]);
+        with_cards(folder.path(), "narrow.fits", &image(20, 30, |_, _| 0.0), &[]);
+        let error = run(&args(&["*.fits", "--col", "29", "2", "--row", "5", "2"]), folder.path()).unwrap_err();
+        let text = "wide.fits: the image has 20 rows × 31 columns; 20 × 30 are expected like narrow.fits";
+        assert!(error.to_string().contains(text), "{error}");
         with_cards(folder.path(), "a.fits", &image(20, 30, |_, _| 0.0), &[]);
         let message = |words: &[&str]| run(&args(words), folder.path()).unwrap_err().to_string();
         assert!(message(&["a.fits", "--col", "30", "2", "--row", "1", "3"]).contains("30 lies beyond"));

@@ -74,6 +74,17 @@ impl BenchError {
         matches!(self, Self::NoInput(_))
     }
 
+    /// Whether an option makes no sense or a result cannot be written (exit code 2); everything else is a matter of the
+    /// file (exit code 1, spec 01 §7.1).
+    pub fn is_usage(&self) -> bool {
+        matches!(self, Self::Option { .. } | Self::Unwritable { .. })
+    }
+
+    /// Whether one file is not what it should be, while others may be: it cannot be read, or has no such image.
+    pub fn is_of_one_file(&self) -> bool {
+        matches!(self, Self::Unreadable { .. } | Self::NoImage { .. })
+    }
+
     /// A wrong option.
     pub fn option(option: &'static str, reason: impl Into<String>) -> Self {
         Self::Option { option, reason: reason.into() }

@@ -1,7 +1,8 @@
 //! Input files of the bench tools: patterns, extensions by number or EXTNAME, masks, header cards.
 
+use std::collections::HashSet;
 use std::ffi::OsString;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 use std::str::FromStr;
 
 use jiff::tz::TimeZone;
@@ -9,7 +10,7 @@ use ndarray::Array2;
 
 use super::error::{BenchError, BenchResult};
 use crate::cli::inputs;
-use crate::fits::{CardValue, FitsInput, Header};
+use crate::fits::{Card, CardValue, FitsInput, Header};
 use crate::image::times::parse_date;
 
 /// An extension of a FITS file: a number, or an EXTNAME in any case.
@@ -39,7 +40,15 @@ impl std::fmt::Display for Extension {
     }
 }
 
-/// The files that patterns stand for, each once, sorted by path. Relative patterns count from `base`.
+/// A whole number of an option that cannot be negative.
+///
+/// # Errors
+/// Anything else.
+pub fn whole(text: &str) -> Result<usize, String> {
+    text.trim().parse().map_err(|_| "a whole number, 0 or more, is expected".to_owned())
+}
+
+/// The files that patterns stand for, each once however it is written, sorted by path. Relative patterns count from `base`.
 ///
 /// # Errors
 /// Without any pattern, or if one of them matches no file.
@@ -51,13 +60,37 @@ pub fn expand(patterns: &[String], base: &Path) -> BenchResult<Vec<PathBuf>> {
     for pattern in patterns {
         let found = inputs::matching(&OsString::from(pattern), base);
         if found.is_empty() {
-            return Err(BenchError::NoInput(format!("`{pattern}` matches no file")));
+            let reason = inputs::reason(&OsString::from(pattern), base);
+            return Err(BenchError::NoInput(format!("`{pattern}` {reason}")));
         }
-        files.extend(found);
+        files.extend(found.into_iter().map(tidy));
     }
+    // Of several ways to write a file the shortest one stays.
+    files.sort_by(|a, b| a.components().count().cmp(&b.components().count()).then_with(|| a.cmp(b)));
+    let mut seen = HashSet::new();
+    files.retain(|path| seen.insert(identity(path)));
     files.sort();
-    files.dedup();
     Ok(files)
+}
+
+/// What is the same for all ways to write a path: links followed, no `..`; the path itself if there is no such file.
+pub fn identity(path: &Path) -> PathBuf {
+    std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned())
+}
+
+/// The path without `.` and `..`, unless a link makes another file of it.
+fn tidy(path: PathBuf) -> PathBuf {
+    let mut plain = PathBuf::new();
+    for part in path.components() {
+        match part {
+            Component::CurDir => {}
+            Component::ParentDir if matches!(plain.components().next_back(), Some(Component::Normal(_))) => {
+                plain.pop();
+            }
+            other => plain.push(other),
+        }
+    }
+    if identity(&plain) == identity(&path) { plain } else { path }
 }
 
 /// Name of a file without directories and FITS endings.
@@ -237,24 +270,47 @@ impl Cards {
         found
     }
 
-    /// Exposure and readout time, seconds: `MEXP` and `MREAD` are milliseconds, `EXPOSURE`, `EXPTIME`, `READOUT_SEC` of
-    /// the ACM board and the dates of start and end seconds (spec 04 §4.2). 0 for what is not there.
+    /// Exposure and readout time, seconds, as [`Cards::known_times`]; 0 for what is not there.
     pub fn times(&self) -> (f64, f64) {
-        let exposure = self
-            .number("MEXP")
-            .map(|t| 1e-3 * t)
-            .or_else(|| self.first_number(&["EXPOSURE", "EXPTIME"]))
-            .unwrap_or(0.0);
+        let (exposure, readout) = self.known_times();
+        (exposure.unwrap_or(0.0), readout.unwrap_or(0.0))
+    }
+
+    /// Exposure and readout time, seconds: `MEXP` and `MREAD` are milliseconds, `EXPOSURE`, `EXPTIME`, `READOUT_SEC` of
+    /// the ACM board and the dates of start and end seconds (spec 04 §4.2).
+    pub fn known_times(&self) -> (Option<f64>, Option<f64>) {
+        let exposure = self.number("MEXP").map(|t| 1e-3 * t).or_else(|| self.first_number(&["EXPOSURE", "EXPTIME"]));
         let from_dates = || {
             let start = self.date(&["RDSTART", "RDSTRT", "DATEINI", "DATESTART"])?;
             let end = self.date(&["RDEND", "DATEEND"])?;
             let started_before_exposure = self.date(&["RDSTART", "RDSTRT"]).is_none();
-            Some((end - start - if started_before_exposure { exposure } else { 0.0 }).max(0.0))
+            let before = if started_before_exposure { exposure.unwrap_or(0.0) } else { 0.0 };
+            Some((end - start - before).max(0.0))
         };
         let readout = self.number("MREAD").map(|t| 1e-3 * t);
-        let readout = readout.or_else(|| self.number("READOUT_SEC")).or_else(from_dates).unwrap_or(0.0);
-        (exposure, readout)
+        (exposure, readout.or_else(|| self.number("READOUT_SEC")).or_else(from_dates))
     }
+}
+
+/// Unit of the pixels of an HDU, `e-` or `ADU`.
+pub fn unit_of(file: &FitsFile, hdu: usize) -> BenchResult<String> {
+    let header = file.header(hdu)?;
+    let electrons = match header.text("BUNIT") {
+        Some(unit) => {
+            let unit = unit.trim().to_ascii_lowercase();
+            unit.starts_with("electron") || unit == "e-" || unit == "e"
+        }
+        None => false,
+    };
+    let calibrated = header.text("EXTNAME").is_some_and(|e| e.trim().eq_ignore_ascii_case("CALIBRATED"));
+    Ok(if electrons || calibrated { "e-" } else { "ADU" }.to_owned())
+}
+
+/// The card that keeps the unit of an HDU in an image made of it: its own `BUNIT`, or what its name says.
+pub fn unit_card(file: &FitsFile, hdu: usize) -> BenchResult<Option<Card>> {
+    let own = file.header(hdu)?.card("BUNIT").filter(|card| card.value != CardValue::Undefined).cloned();
+    let electrons = unit_of(file, hdu)? == "e-";
+    Ok(own.or_else(|| electrons.then(|| Card::new("BUNIT", "electron", "unit of the pixels"))))
 }
 
 /// Values of the pixels that are finite and not masked.

@@ -61,11 +61,16 @@ pub fn run(args: &HeaderArgs, base: &Path) -> BenchResult<Results> {
     let mut results = Results::new(&FigureArgs { outdir: ".".into(), ..FigureArgs::default() }, base)?;
     match wanted(args)? {
         Wanted::Diff(a, b) => {
-            let first = header_of(&one_file(&a, base)?, args.hext.as_ref())?;
-            let second = header_of(&one_file(&b, base)?, args.hext.as_ref())?;
-            let (lines, differ) = compare(&first, &second, args.mode, args.all);
+            // As of diff: 0 the same, 1 different, and everything else is trouble (exit code 2).
+            let trouble = |e: BenchError| BenchError::option("header diff", e.to_string());
+            let first = Compared::read(&one_file(&a, base).map_err(trouble)?, args.hext.as_ref()).map_err(trouble)?;
+            let second = Compared::read(&one_file(&b, base).map_err(trouble)?, args.hext.as_ref()).map_err(trouble)?;
+            let (lines, differ) = compare(&first.header, &second.header, args.mode, args.all);
             results.text = lines;
             results.code = if differ { DIFFERENT } else { 0 };
+            if args.hext.is_none() && first.hdus.max(second.hdus) > 1 {
+                results.notes.push(format!("{} and {} were compared, no others (--hext)", first.title, second.title));
+            }
         }
         Wanted::Show(pattern, keys) => {
             let files = expand(&[pattern], base)?;
@@ -108,11 +113,30 @@ fn one_file(name: &str, base: &Path) -> BenchResult<PathBuf> {
 
 fn header_of(path: &Path, extension: Option<&Extension>) -> BenchResult<Header> {
     let file = FitsFile::open(path)?;
-    let hdu = match extension {
-        Some(extension) => file.find(extension)?,
-        None => usize::from(file.input.hdus().len() > 1),
-    };
-    file.header(hdu)
+    file.header(hdu_of(&file, extension)?)
+}
+
+/// A header that is compared, and what else the file holds.
+struct Compared {
+    header: Header,
+    title: String,
+    hdus: usize,
+}
+
+impl Compared {
+    fn read(path: &Path, extension: Option<&Extension>) -> BenchResult<Self> {
+        let file = FitsFile::open(path)?;
+        let hdu = hdu_of(&file, extension)?;
+        let title = format!("HDU {} of {}", file.input.hdus()[hdu].title(), name_of(path));
+        Ok(Self { header: file.header(hdu)?, title, hdus: file.input.hdus().len() })
+    }
+}
+
+fn hdu_of(file: &FitsFile, extension: Option<&Extension>) -> BenchResult<usize> {
+    match extension {
+        Some(extension) => file.find(extension),
+        None => Ok(usize::from(file.input.hdus().len() > 1)),
+    }
 }
 
 fn show(path: &Path, header: &Header, keys: &[String], results: &mut Results) {

@@ -5,7 +5,7 @@ use std::path::Path;
 use clap::{ArgAction, Args};
 
 use super::error::{BenchError, BenchResult};
-use super::files::{Extension, FitsFile, expand, unmasked};
+use super::files::{Extension, FitsFile, expand, unit_of, unmasked};
 use super::results::{FigureArgs, Results, plus_minus};
 use crate::image::report::Table;
 use crate::plot::{Axis, Colour, Figure, Guide, Histogram, Panel, Points};
@@ -77,7 +77,7 @@ pub fn run(args: &PcdArgs, base: &Path) -> BenchResult<Results> {
     let mut sets = Vec::new();
     for (k, pattern) in patterns.iter().enumerate() {
         let label = args.label.get(k).unwrap_or(pattern).clone();
-        sets.push(read(args, label, pattern, base, (bins as usize, lo, hi))?);
+        sets.push(read(args, label, pattern, base, (bins as usize, lo, hi), &mut results)?);
     }
     for set in &sets {
         let inside: f64 = set.counts.iter().sum();
@@ -112,6 +112,7 @@ fn read(
     pattern: &str,
     base: &Path,
     (bins, lo, hi): (usize, f64, f64),
+    results: &mut Results,
 ) -> BenchResult<Set> {
     let mask = args.fullmask.clone().or_else(|| args.ext.get(1).cloned());
     let mask = mask.unwrap_or_else(|| Extension::Name("FULLMASK".into()));
@@ -119,7 +120,7 @@ fn read(
     let mut counts = vec![0.0; bins];
     let mut pixels = 0;
     let mut unit = String::new();
-    for path in &files {
+    let read = results.read_each(&files, |_, path, _| {
         let file = FitsFile::open(path)?;
         let hdu = file.find(&args.ext[0])?;
         let image = file.image(hdu)?;
@@ -129,24 +130,17 @@ fn read(
         pixels += values.len() as u64;
         let one = histogram::Histogram::window(&values, lo, hi, bins).map_err(|e| BenchError::Data(e.to_string()))?;
         counts.iter_mut().zip(one.contents()).for_each(|(sum, n)| *sum += n);
-    }
+        Ok(())
+    })?;
     if pixels == 0 {
         return Err(BenchError::Data(format!("{label}: the mask leaves no pixel (--fullmask none takes all)")));
     }
-    Ok(Set { label, files: files.len(), pixels, counts, unit })
+    Ok(Set { label, files: read.len(), pixels, counts, unit })
 }
 
 /// `1 file`, `2 files`.
 pub(super) fn files_text(n: usize) -> String {
     format!("{n} file{}", if n == 1 { "" } else { "s" })
-}
-
-/// Unit of the pixels of an HDU, `e-` or `ADU`.
-pub(super) fn unit_of(file: &FitsFile, hdu: usize) -> BenchResult<String> {
-    let header = file.header(hdu)?;
-    let electrons = header.text("BUNIT").is_some_and(|u| u.trim().to_ascii_lowercase().starts_with("electron"))
-        || header.text("EXTNAME").is_some_and(|e| e.trim().eq_ignore_ascii_case("CALIBRATED"));
-    Ok(if electrons { "e-" } else { "ADU" }.to_owned())
 }
 
 /// Scale and unit for display: counts, or share of the pixels.

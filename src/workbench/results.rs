@@ -26,6 +26,9 @@ pub struct FigureArgs {
     pub display: bool,
 }
 
+/// Exit code: an item failed, the others were processed.
+pub const FAILED: u8 = 1;
+
 /// What a tool found and wrote.
 #[derive(Debug, Default)]
 pub struct Results {
@@ -37,12 +40,16 @@ pub struct Results {
     pub figures: Vec<(Figure, Vec<PathBuf>)>,
     /// What may spoil the result.
     pub warnings: Vec<String>,
+    /// What was decided for the user, and is neither a result nor a mistake.
+    pub notes: Vec<String>,
     /// Whether the figures are to be shown.
     pub display: bool,
     /// Exit code.
     pub code: u8,
     directory: PathBuf,
     formats: Vec<Format>,
+    /// Whether the user named the formats.
+    formats_named: bool,
 }
 
 impl Results {
@@ -67,14 +74,15 @@ impl Results {
                 format.ok_or_else(|| BenchError::option("--fmt", format!("`{name}` is none of png, pdf, eps, svg")))?,
             );
         }
-        if formats.is_empty() {
+        let formats_named = !formats.is_empty();
+        if !formats_named {
             formats = usual.to_vec();
         }
         // `DIR/./file` would be right, but is ugly to read.
         let directory: PathBuf = base.join(&args.outdir).components().collect();
         std::fs::create_dir_all(&directory)
             .map_err(|e| BenchError::Unwritable { path: directory.clone(), reason: e.to_string() })?;
-        Ok(Self { display: args.display, directory, formats, ..Self::default() })
+        Ok(Self { display: args.display, directory, formats, formats_named, ..Self::default() })
     }
 
     /// One more line of text.
@@ -87,6 +95,38 @@ impl Results {
         self.warnings.push(text.into());
     }
 
+    /// A file that is left out: a warning, and exit code 1 at the end.
+    pub fn fail(&mut self, error: impl std::fmt::Display) {
+        self.warn(format!("{error}; the file was left out"));
+        self.code = FAILED;
+    }
+
+    /// What `read` makes of each file. A file that cannot be read or has no such image is left out (exit code 1) as long
+    /// as there are others.
+    ///
+    /// # Errors
+    /// Those of `read` that are not of one file alone; the first one if no file can be read.
+    pub fn read_each<'a, T>(
+        &mut self,
+        files: impl IntoIterator<Item = &'a PathBuf>,
+        mut read: impl FnMut(usize, &Path, &mut Self) -> BenchResult<T>,
+    ) -> BenchResult<Vec<T>> {
+        let mut all = Vec::new();
+        let mut failed = Vec::new();
+        for (number, path) in files.into_iter().enumerate() {
+            match read(number, path, self) {
+                Ok(one) => all.push(one),
+                Err(error) if error.is_of_one_file() => failed.push(error),
+                Err(error) => return Err(error),
+            }
+        }
+        if all.is_empty() && !failed.is_empty() {
+            return Err(failed.swap_remove(0));
+        }
+        failed.iter().for_each(|error| self.fail(error));
+        Ok(all)
+    }
+
     /// Path of an output file of this name.
     pub fn path(&self, name: &str) -> PathBuf {
         self.directory.join(name)
@@ -94,8 +134,18 @@ impl Results {
 
     /// Draws and writes a figure, named as it says. A figure that cannot be written is a warning.
     pub fn figure(&mut self, figure: Figure) {
+        self.draw(figure, &self.formats.clone());
+    }
+
+    /// As [`Results::figure`], in these formats unless the user named others.
+    pub fn figure_in(&mut self, figure: Figure, usual: &[Format]) {
+        let formats = if self.formats_named { self.formats.clone() } else { usual.to_vec() };
+        self.draw(figure, &formats);
+    }
+
+    fn draw(&mut self, figure: Figure, formats: &[Format]) {
         let mut paths = Vec::new();
-        for (format, bytes) in self.formats.iter().zip(render_all(&figure, &self.formats)) {
+        for (format, bytes) in formats.iter().zip(render_all(&figure, formats)) {
             let path = self.directory.join(format!("{}.{}", figure.name, format.extension()));
             let result =
                 bytes.map_err(|e| e.to_string()).and_then(|b| atomic_file::write(&path, &b).map_err(|e| e.to_string()));
@@ -131,7 +181,9 @@ impl Results {
     }
 }
 
-/// `value ± error` for the terminal, rounded to two digits of the error.
+/// `value ± error` for the terminal, rounded to two digits of the error. An error below the precision of the value is
+/// one of the arithmetic and is left out.
 pub fn plus_minus(value: f64, error: f64) -> String {
+    let error = if error.abs() < 1e-13 * value.abs() { f64::NAN } else { error };
     crate::plot::without_markup(&crate::plot::value_with_error(value, error)).replace('−', "-")
 }

@@ -25,7 +25,7 @@ use crate::stats::distributions::{gaussian, normal_survival, poisson_probability
 pub struct ThresholdArgs {
     /// Result of a dark-current fit: mu0, sigma, gain, lambda, all in ADU
     #[arg(long, num_args = 4, value_names = ["MU0", "SIGMA", "GAIN", "LAMBDA"], allow_negative_numbers = true,
-          default_values_t = [0.003_482, 0.2729, 1.284, 0.006_609])]
+          default_values_t = [DEFAULT.mu0, DEFAULT.sigma, DEFAULT.gain, DEFAULT.lambda])]
     pub dcfit: Vec<f64>,
     /// Take the fit from the header of a processed file (cards MEMU0, MESIG, MEGAIN, MEDC)
     #[arg(long, value_name = "FILE", conflicts_with = "dcfit")]
@@ -36,9 +36,9 @@ pub struct ThresholdArgs {
     /// Amplifier of --from [default: all]
     #[arg(long, value_name = "AMP", value_delimiter = ',')]
     pub amp: Vec<String>,
-    /// Charge axis of the figure, ADU
-    #[arg(long, num_args = 2, value_names = ["LO", "HI"], allow_negative_numbers = true, default_values_t = [-5.0, 5.0])]
-    pub xrange: Vec<f64>,
+    /// Charge axis of the figure, ADU [default: -5 5; of another fit mu0 - 5 sigma to mu0 + 2 gain + 5 sigma]
+    #[arg(long, num_args = 2, value_names = ["LO", "HI"], allow_negative_numbers = true)]
+    pub xrange: Option<Vec<f64>>,
     /// Map of the thresholds for sigma between A and B, ADU (with --scan-lam)
     #[arg(long, num_args = 2, value_names = ["A", "B"], requires = "scan_lam")]
     pub scan_sigma: Option<Vec<f64>>,
@@ -62,6 +62,9 @@ pub struct DarkCurrentFit {
     /// Dark current, ADU.
     pub lambda: f64,
 }
+
+/// The fit of the older program.
+const DEFAULT: DarkCurrentFit = DarkCurrentFit { mu0: 0.003_482, sigma: 0.2729, gain: 1.284, lambda: 0.006_609 };
 
 /// The two thresholds.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -98,6 +101,19 @@ impl DarkCurrentFit {
     fn density(&self, x: f64, electrons: u64) -> f64 {
         let weight = poisson_probability(electrons, self.lambda / self.gain);
         weight * gaussian(x, self.mu0 + electrons as f64 * self.gain, self.sigma)
+    }
+
+    /// Charge axis on which both peaks are seen.
+    fn range(&self) -> (f64, f64) {
+        if *self == DEFAULT {
+            return (-5.0, 5.0);
+        }
+        (self.mu0 - 5.0 * self.sigma, self.mu0 + 2.0 * self.gain + 5.0 * self.sigma)
+    }
+
+    /// A charge in electrons, counted from the empty pixels.
+    fn electrons(&self, x: f64) -> f64 {
+        (x - self.mu0) / self.gain
     }
 
     /// mu0, sigma, gain, lambda with six significant digits.
@@ -172,7 +188,8 @@ fn bisect(mut lo: f64, mut hi: f64, f: impl Fn(f64) -> f64) -> f64 {
 /// Parameters that are not positive; a file without the cards.
 pub fn run(args: &ThresholdArgs, base: &Path) -> BenchResult<Results> {
     let mut results = Results::new(&args.output, base)?;
-    if !(args.xrange[0] < args.xrange[1]) {
+    let xrange = args.xrange.as_deref().map(|ends| (ends[0], ends[1]));
+    if xrange.is_some_and(|(lo, hi)| !(lo < hi)) {
         return Err(BenchError::option("--xrange", "LO must be less than HI"));
     }
     for (name, fit, errors) in fits(args, base)? {
@@ -190,8 +207,8 @@ pub fn run(args: &ThresholdArgs, base: &Path) -> BenchResult<Results> {
         for (what, x, error) in both {
             let adu = if error > 0.0 { plus_minus(x, error) } else { format!("{x:.6}") };
             results.line(format!(
-                "  {what:<13} {adu} ADU = {:.6} e- = {:.4} sigma",
-                (x - fit.mu0) / fit.gain,
+                "  {what:<13} {adu} ADU = {:.6} e- ((x - mu0)/gain) = {:.4} sigma (x/sigma)",
+                fit.electrons(x),
                 x / fit.sigma
             ));
         }
@@ -200,12 +217,42 @@ pub fn run(args: &ThresholdArgs, base: &Path) -> BenchResult<Results> {
             found.f1, found.purity, found.efficiency
         ));
         let suffix = if name.is_empty() { String::new() } else { format!("_{name}") };
-        results.figure(figure(&fit, &found, (args.xrange[0], args.xrange[1]), &suffix));
+        results.figure(figure(&fit, &found, xrange.unwrap_or_else(|| fit.range()), &suffix));
+        table(&fit, &found, (equal_error, best_error), &suffix, &mut results)?;
         if let (Some(sigma), Some(lambda)) = (&args.scan_sigma, &args.scan_lam) {
             scan(&fit, (sigma[0], sigma[1]), (lambda[0], lambda[1]), &suffix, &mut results)?;
         }
     }
     Ok(results)
+}
+
+/// Both thresholds: 1 for equal losses, 2 for the largest F1.
+fn table(
+    fit: &DarkCurrentFit,
+    found: &Thresholds,
+    errors: (f64, f64),
+    suffix: &str,
+    results: &mut Results,
+) -> BenchResult<()> {
+    let row = |criterion: f64, x: f64, error: f64| {
+        let (t0, t1) = fit.above(x);
+        let error = if error > 0.0 { error } else { f64::NAN };
+        let (purity, efficiency) = (t1 / (t1 + t0), t1 / fit.weights().1);
+        vec![criterion, x, error, fit.electrons(x), x / fit.sigma, fit.f1(x), purity, efficiency]
+    };
+    let columns = ["criterion", "x_ADU", "x_err", "electrons", "x_over_sigma", "F1", "purity", "efficiency"];
+    let table = Table {
+        name: format!("threshold{suffix}"),
+        columns: columns.map(String::from).to_vec(),
+        rows: vec![row(1.0, found.equal, errors.0), row(2.0, found.best, errors.1)],
+    };
+    let scalars = [
+        ("mu0_ADU", fit.mu0.to_string()),
+        ("sigma_ADU", fit.sigma.to_string()),
+        ("gain_ADU_per_e", fit.gain.to_string()),
+        ("lambda_ADU", fit.lambda.to_string()),
+    ];
+    results.csv(&table, &scalars)
 }
 
 type NamedFit = (String, DarkCurrentFit, Option<[f64; 4]>);
@@ -264,6 +311,8 @@ fn fits(args: &ThresholdArgs, base: &Path) -> BenchResult<Vec<NamedFit>> {
 fn figure(fit: &DarkCurrentFit, found: &Thresholds, range: (f64, f64), suffix: &str) -> Figure {
     let (lo, hi) = range;
     let [mu0, sigma, gain, lambda] = fit.texts();
+    let place =
+        |x: f64| format!("x = {x:.4} ADU, (x − μ_{{0}})/gain = {:.3} e⁻, x/σ = {:.2}", fit.electrons(x), x / fit.sigma);
     let curve = |electrons: u64, colour: Colour, label: &str| {
         Line::function(lo, hi, 1200, |x| fit.density(x, electrons)).colour(colour).label(label)
     };
@@ -276,16 +325,15 @@ fn figure(fit: &DarkCurrentFit, found: &Thresholds, range: (f64, f64), suffix: &
         .line(total.width(0.9).label("all"))
         .line(curve(0, Colour::BLUE, "0 e⁻"))
         .line(curve(1, Colour::ORANGE, "1 e⁻"))
-        .guide(Guide::vertical(found.equal).colour(Colour::GREEN).label(format!(
-            "equal losses: {:.4} ADU = {:.2} σ",
-            found.equal,
-            found.equal / fit.sigma
-        )))
-        .guide(Guide::vertical(found.best).colour(Colour::RED).dotted().label(format!(
-            "largest F1: {:.4} ADU = {:.2} σ",
-            found.best,
-            found.best / fit.sigma
-        )));
+        .guide(
+            Guide::vertical(found.equal).colour(Colour::GREEN).label(format!("equal losses: {}", place(found.equal))),
+        )
+        .guide(
+            Guide::vertical(found.best)
+                .colour(Colour::RED)
+                .dotted()
+                .label(format!("largest F1: {}", place(found.best))),
+        );
     let quality = Panel::new()
         .x("pixel charge [ADU]")
         .y("share")
@@ -372,7 +420,31 @@ fn scan(
 mod tests {
     use super::*;
 
-    const DEFAULT: DarkCurrentFit = DarkCurrentFit { mu0: 0.003_482, sigma: 0.2729, gain: 1.284, lambda: 0.006_609 };
+    /// Both thresholds of a fit with a high gain lie in the figure, and in the table.
+    #[test]
+    fn the_figure_shows_the_peaks_of_any_fit() {
+        use clap::FromArgMatches as _;
+        assert_eq!(DEFAULT.range(), (-5.0, 5.0));
+        let folder = tempfile::tempdir().unwrap();
+        let command = ThresholdArgs::augment_args(clap::Command::new("threshold"));
+        let words = ["threshold", "--dcfit", "2", "10", "60", "3"];
+        let args = ThresholdArgs::from_arg_matches(&command.get_matches_from(words)).unwrap();
+        let results = run(&args, folder.path()).unwrap();
+        let axis = &results.figures[0].0.panels[0].x;
+        let (lo, hi) = (axis.min.unwrap(), axis.max.unwrap());
+        assert_eq!((lo, hi), (2.0 - 50.0, 2.0 + 120.0 + 50.0));
+        let csv = std::fs::read_to_string(folder.path().join("threshold.csv")).unwrap();
+        let rows: Vec<Vec<f64>> = csv
+            .lines()
+            .filter(|l| l.starts_with(['1', '2']))
+            .map(|l| l.split(',').map(|x| x.parse().unwrap_or(f64::NAN)).collect())
+            .collect();
+        assert!(rows.len() == 2 && rows.iter().all(|r| lo < r[1] && r[1] < hi), "{csv}");
+        assert!(
+            (rows[0][3] - (rows[0][1] - 2.0) / 60.0).abs() < 1e-12 && (rows[0][4] - rows[0][1] / 10.0).abs() < 1e-12
+        );
+        assert!(results.text[1].contains(" e- ((x - mu0)/gain) = "), "{:?}", results.text);
+    }
 
     #[test]
     fn the_defaults_give_the_values_of_the_specification() {

@@ -122,6 +122,36 @@ fn saturation_and_times_are_in_truth_and_header() {
     assert_eq!(header.text("RDEND").unwrap(), "2025-03-01T12:00:02.900000");
 }
 
+/// The next image is exposed when the one before it has been read: 2.5 s of exposure and 0.4 s of readout later. The first
+/// image is that of a series of one.
+#[test]
+fn images_of_a_series_follow_each_other() {
+    let settings = ["rows=10", "skips=4", "t_exp=2.5", "start_time=2025-03-01T12:00:00"];
+    let layouts = [("single", ["EXPSTART", "RDSTRT", "RDEND"]), ("acm", ["DATEINI", "DATEINI", "DATEEND"])];
+    for (layout, keys) in layouts {
+        let dir = tempfile::tempdir().unwrap();
+        let layout = format!("layout={layout}");
+        let all: Vec<&str> = settings.iter().copied().chain([layout.as_str()]).collect();
+        simulate(dir.path(), &all, &["-o", "s.fits", "--n-images", "3"]);
+        simulate(dir.path(), &all, &["-o", "one.fits"]);
+        let [one, first] = ["one.fits", "s_1.fits"].map(|name| std::fs::read(dir.path().join(name)).unwrap());
+        assert_eq!(one, first, "{layout}");
+        let times: Vec<[String; 3]> = (1..=3)
+            .map(|n| {
+                let input = panaskimg::fits::FitsInput::open(dir.path().join(format!("s_{n}.fits"))).unwrap();
+                let header = input.header(0).unwrap();
+                keys.map(|key| header.text(key).unwrap())
+            })
+            .collect();
+        let seconds = |text: &str| text.rsplit(':').next().unwrap().parse::<f64>().unwrap();
+        for (before, after) in times.iter().zip(&times[1..]) {
+            assert!((seconds(&after[0]) - seconds(&before[2])).abs() < 2e-6, "{layout} {times:?}");
+        }
+        let step = seconds(&times[1][0]) - seconds(&times[0][0]);
+        assert!((step - (seconds(&times[0][2]) - seconds(&times[0][0]))).abs() < 2e-6, "{layout} {times:?}");
+    }
+}
+
 /// The truth of an image adds up: mean charge, histogram, particles and pixels agree with the images.
 #[test]
 fn the_truth_files_agree_with_each_other() {

@@ -68,6 +68,87 @@ fn a_pattern_without_files_ends_with_3_and_one_sentence() {
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0, "nothing is left behind");
 }
 
+/// What is wrong with a file ends with 1, wherever it is found (spec 01 §7.1).
+#[test]
+fn files_that_are_no_images_fail_and_do_not_stop_the_others() {
+    let products = Products::new();
+    let waders = products.waders();
+    let folder = products.folder();
+    std::fs::write(folder.join("bad.fits"), "no image").unwrap();
+    std::fs::write(folder.join("bad.root"), "no tree").unwrap();
+    let alone: [&[&str]; 10] = [
+        &["compose", "bad.fits"],
+        &["hotcols", "bad.fits"],
+        &["pcd", "bad.fits"],
+        &["view", "bad.fits"],
+        &["trend", "KEY", "bad.fits"],
+        &["linearity", "bad.fits"],
+        &["transient", "bad.fits", "-r", "1", "-c", "1"],
+        &["topology", "bad.root"],
+        &["cut", "bad.fits", "--col", "1", "1", "--row", "1", "1"],
+        &["header", "show", "bad.fits"],
+    ];
+    for call in alone {
+        let run = run_in(folder, call);
+        assert_eq!((run.code, run.err.lines().count()), (1, 1), "{call:?}: {}", run.err);
+        assert!(run.err.starts_with("error: ") && run.err.contains("bad."), "{call:?}: {}", run.err);
+    }
+    assert_eq!(run_in(folder, &["pcd", &waders, "--ext", "NOSUCH"]).code, 1, "a missing HDU");
+    let others: [&[&str]; 6] = [
+        &["hotcols", "bad.fits", &waders],
+        &["pcd", "*.fits"],
+        &["view", "bad.fits", &waders],
+        &["trend", "MEGAIN0", "bad.fits", &waders, "--x", "image"],
+        &["linearity", "bad.fits", &waders],
+        &["cut", "bad.fits", &waders, "--col", "3", "1", "--row", "3", "1"],
+    ];
+    for call in others {
+        let run = run_in(folder, call);
+        assert_eq!(run.code, 1, "{call:?}: {}", run.err);
+        assert!(run.err.contains("bad.fits") && run.err.contains("was left out"), "{call:?}: {}", run.err);
+        assert!(run.out.contains("wrote "), "{call:?}: {}", run.out);
+    }
+}
+
+/// A negative number behind an option is its value, and the tool says what it expects.
+#[test]
+fn negative_values_of_options_are_judged_by_the_tool() {
+    let products = Products::new();
+    let waders = products.waders();
+    let folder = products.folder();
+    let raw = products.raw();
+    let calls: [(&[&str], &str); 7] = [
+        (&["linearity", &waders, "-k", "-3"], "--gain: it must be positive"),
+        (&["cut", &waders, "--col", "-1", "5", "--row", "1", "1"], "a whole number, 0 or more"),
+        (&["transient", &raw, "-r", "-1", "-c", "1"], "a whole number, 0 or more"),
+        (&["hotcols", &waders, "--scan", "-3", "4", "4"], "--scan: 0 < MIN < MAX"),
+        (&["hotcols", &waders, "--tpix", "-3"], "--tpix: it must be positive"),
+        (&["topology", "panaSKImg_clustersRec_*.root", "--srexy", "-3", "1"], "--srexy: both must be positive"),
+        (&["threshold", "--scan-sigma", "-1", "2", "--scan-lam", "0.1", "0.2"], "--scan-sigma: 0 < A < B"),
+    ];
+    for (call, message) in calls {
+        let run = run_in(folder, call);
+        assert_eq!(run.code, 2, "{call:?}: {}", run.err);
+        assert!(run.err.contains(message) && !run.err.contains("-- -"), "{call:?}: {}", run.err);
+    }
+    let topology = run_in(folder, &["topology", "panaSKImg_clustersRec_*.root", "--emin", "-3", "--max", "1"]);
+    assert_eq!(topology.code, 0, "{}", topology.err);
+}
+
+/// The command line of dc_analysis: the rate without being asked for, against the exposure with --continuous.
+#[test]
+fn the_old_name_of_the_trend_of_rates_implies_them() {
+    let products = Products::new();
+    let waders = products.waders();
+    let words = [&*waders, "--continuous", "--all", "--amp", "0", "--pol1", "5"];
+    let old = run_in(products.folder(), &[&["dc_analysis"], &words[..]].concat());
+    assert!(old.out.contains("RATE 0: 1 image, "), "{} {}", old.out, old.err);
+    assert!(products.folder().join("plot_fitsval_RATE.csv").is_file());
+    let plain = run_in(products.folder(), &["trend", "*.fits"]);
+    assert_eq!(plain.code, 2);
+    assert!(plain.err.contains("`*.fits` is taken as a keyword"), "{}", plain.err);
+}
+
 #[test]
 fn headers_are_compared_with_exit_codes_like_diff() {
     let products = Products::new();
@@ -78,7 +159,12 @@ fn headers_are_compared_with_exit_codes_like_diff() {
     let differ = run(&["header", "diff", &raw, &waders, "--hext", "0"]);
     assert_eq!(differ.code, 1);
     assert!(differ.out.contains("-- DIFF --") && differ.out.contains("-- ONLY-B --"), "{}", differ.out);
+    assert!(same.err.contains("note: HDU 1 ") && same.err.contains("no others"), "{}", same.err);
+    assert_eq!(run(&["header", "diff", &waders, &waders, "--hext", "0"]).err, "");
     assert_eq!(run(&["header", "diff", &raw]).code, 2);
+    for trouble in [&[&*waders, "nofile.fits"][..], &[&*waders, "Cargo.toml"], &[&*waders, &*waders, "--hext", "99"]] {
+        assert_eq!(run(&[&["header", "diff"], trouble].concat()).code, 2, "{trouble:?}");
+    }
     let shown = run(&["header", "show", &waders, "MEGAIN0", "ME*", "--hext", "0"]);
     assert_eq!(shown.code, 0, "{}", shown.err);
     assert!(shown.out.starts_with("MEGAIN0  = "), "{}", shown.out);
@@ -96,7 +182,7 @@ fn the_threshold_of_a_processed_image_lies_between_the_peaks() {
     assert!((0.4..0.6).contains(&electrons), "{line}");
     assert!(products.folder().join("threshold_0.png").is_file(), "{}", run.out);
     let missing = run_in(products.folder(), &["threshold", "--from", &products.raw()]);
-    assert_eq!(missing.code, 2);
+    assert_eq!(missing.code, 1, "the image fails, not the command line: {}", missing.err);
     assert!(missing.err.contains("FitDarkCurrentProcess"), "{}", missing.err);
 }
 
@@ -175,7 +261,7 @@ fn raw_skips_are_drawn() {
 fn averaged_skips_have_no_transient() {
     let products = Products::new();
     let run = run_in(products.folder(), &["transient", &products.waders(), "-r", "3", "-c", "10", "--skips", "1"]);
-    assert_eq!((run.code, run.err.lines().count()), (2, 1), "{} {}", run.out, run.err);
+    assert_eq!((run.code, run.err.lines().count()), (1, 1), "{} {}", run.out, run.err);
     assert!(run.err.contains("averaged already"), "{}", run.err);
 }
 

@@ -1,11 +1,12 @@
 //! What all bench tools do around their work: read the options, print, show the figures.
 
 use std::ffi::OsString;
+use std::fmt::Display;
 use std::path::Path;
 
 use clap::{ArgMatches, Command, FromArgMatches};
 
-use super::super::{Surroundings, UsageError, print, say};
+use super::super::{SOME_FAILED, Surroundings, UsageError, print, say};
 use crate::plot::{DisplayEnvironment, Figure, Showcase, Shown, display_target};
 use crate::workbench::error::BenchResult;
 use crate::workbench::results::Results;
@@ -17,9 +18,11 @@ pub(super) fn work<A: FromArgMatches>(
     run: fn(&A, &Path) -> BenchResult<Results>,
 ) -> Result<u8, UsageError> {
     let arguments = A::from_arg_matches(matches).map_err(|e| UsageError::Clap(Box::new(e)))?;
-    let results = run(&arguments, &surroundings.directory).map_err(|e| {
-        if e.is_no_input() { UsageError::NoInput(e.to_string()) } else { UsageError::Other(e.to_string()) }
-    })?;
+    let results = match run(&arguments, &surroundings.directory) {
+        Ok(results) => results,
+        Err(error) => return failed(&error, error.is_no_input(), error.is_usage()),
+    };
+    results.notes.iter().for_each(|n| say("note", n));
     results.warnings.iter().for_each(|w| say("warning", w));
     results.text.iter().for_each(|line| print(&format!("{line}\n")));
     results.written.iter().for_each(|path| print(&format!("wrote {}\n", path.display())));
@@ -27,6 +30,21 @@ pub(super) fn work<A: FromArgMatches>(
         show(&results.figures);
     }
     Ok(results.code)
+}
+
+/// What an error means (spec 01 §7.1): no input file, wrong usage, or an item that failed (exit code 1).
+///
+/// # Errors
+/// The first two.
+pub(super) fn failed(error: &impl Display, is_no_input: bool, is_usage: bool) -> Result<u8, UsageError> {
+    if is_no_input {
+        Err(UsageError::NoInput(error.to_string()))
+    } else if is_usage {
+        Err(UsageError::Other(error.to_string()))
+    } else {
+        say("error", error);
+        Ok(SOME_FAILED)
+    }
 }
 
 /// Shows figures in a viewer or in the terminal (spec 01 §6.5).

@@ -3,7 +3,7 @@
 use clap::{ArgMatches, Args, Command, FromArgMatches};
 
 use super::super::{ALL_DONE, Surroundings, UsageError, print, say};
-use super::Subcommand;
+use super::{Subcommand, bench};
 use crate::workbench::crosstalk::{CrosstalkArgs, run};
 
 pub(super) const TOOL: Subcommand = Subcommand {
@@ -21,14 +21,15 @@ fn command() -> Command {
 
 fn work(matches: &ArgMatches, surroundings: &Surroundings<'_>) -> Result<u8, UsageError> {
     let arguments = CrosstalkArgs::from_arg_matches(matches).map_err(|e| UsageError::Clap(Box::new(e)))?;
-    let results = run(&arguments, &surroundings.directory).map_err(|e| {
-        if e.is_no_input() { UsageError::NoInput(e.to_string()) } else { UsageError::Other(e.to_string()) }
-    })?;
+    let results = match run(&arguments, &surroundings.directory) {
+        Ok(results) => results,
+        Err(error) => return bench::failed(&error, error.is_no_input(), error.is_usage()),
+    };
     results.warnings.iter().for_each(|w| say("warning", w));
     results.text.iter().for_each(|line| print(&format!("{line}\n")));
     results.written.iter().for_each(|path| print(&format!("wrote {}\n", path.display())));
     if arguments.display {
-        super::bench::show(&results.figures);
+        bench::show(&results.figures);
     }
     Ok(ALL_DONE)
 }

@@ -183,6 +183,11 @@ impl CrosstalkError {
     pub fn is_no_input(&self) -> bool {
         matches!(self, Self::NoFile { .. })
     }
+
+    /// Whether the command line is wrong (exit code 2) and not an image (exit code 1, spec 01 §7.1).
+    pub fn is_usage(&self) -> bool {
+        !matches!(self, Self::NoImage { .. } | Self::Unreadable { .. } | Self::Shape { .. } | Self::NoFile { .. })
+    }
 }
 
 /// What the tool found and wrote.

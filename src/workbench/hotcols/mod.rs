@@ -21,7 +21,7 @@ use ndarray::Array2;
 use serde_json::{Value, json};
 
 use super::error::{BenchError, BenchResult};
-use super::files::{Extension, FitsFile, expand, range_of, stem_of};
+use super::files::{Extension, FitsFile, expand, range_of, stem_of, whole};
 use super::results::{FigureArgs, Results, plus_minus};
 use crate::image::report::Table;
 pub use search::{Baseline, Found, Line, find_gaps, find_hot};
@@ -79,7 +79,7 @@ pub struct HotcolsArgs {
     #[arg(long, value_name = "Z", default_value_t = 4.0)]
     pub nsigma: f64,
     /// Width of the running median of the baseline
-    #[arg(long, value_name = "N", default_value_t = 51)]
+    #[arg(long, value_name = "N", default_value_t = 51, value_parser = whole)]
     pub window: usize,
     /// Baseline: polynomial of this degree, for example pol2, instead of the running median
     #[arg(long, value_name = "polN")]
@@ -99,13 +99,13 @@ pub struct HotcolsArgs {
     #[arg(long, value_enum, default_value_t = SumAxis::Col)]
     pub axis: SumAxis,
     /// Columns that are examined together
-    #[arg(long, value_name = "N", default_value_t = 1)]
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = whole)]
     pub rebin: usize,
     /// Add columns A to B (both included) to the lists: the overscan
-    #[arg(long, num_args = 2, value_names = ["A", "B"])]
+    #[arg(long, num_args = 2, value_names = ["A", "B"], value_parser = whole)]
     pub addovs: Option<Vec<usize>>,
     /// Add columns A to B (both included) to the lists: the prescan
-    #[arg(long, num_args = 2, value_names = ["A", "B"])]
+    #[arg(long, num_args = 2, value_names = ["A", "B"], value_parser = whole)]
     pub addpre: Option<Vec<usize>>,
     /// Time in which a pixel collected charge, s: gives a rate in events/(kg day)
     #[arg(long, value_name = "S")]
@@ -131,7 +131,8 @@ pub fn run(args: &HotcolsArgs, base: &Path) -> BenchResult<Results> {
     let mut results = Results::new(&args.output, base)?;
     let patterns: Vec<String> = args.files.iter().chain(&args.infiles).cloned().collect();
     let files = expand(&patterns, base)?;
-    let lines = count(args, &files)?;
+    let (lines, width) = count(args, &files, &mut results)?;
+    let added = args.added(width, &mut results);
     let judged = |line: &Line| match args.xfit.as_deref() {
         Some(&[a, b]) => line.first as i64 >= a && (b < 0 || (line.first as i64) < b),
         _ => true,
@@ -148,7 +149,7 @@ pub fn run(args: &HotcolsArgs, base: &Path) -> BenchResult<Results> {
 
     let stem = stem_of(&files[0]);
     let name = format!("{stem}_HotCols");
-    let fragments = fragments(args, &lines, &found);
+    let fragments = fragments(args, &lines, &found, &added);
     let what = args.axis.name();
     let hot = found.iter().filter(|f| f.hot).count();
     let groups = if args.rebin > 1 { format!(" groups of {} {what}s", args.rebin) } else { format!(" {what}s") };
@@ -196,10 +197,30 @@ impl HotcolsArgs {
         if self.tpix.is_some_and(|t| !(t > 0.0)) {
             return Err(BenchError::option("--tpix", "it must be positive"));
         }
+        for (option, columns) in [("--addovs", &self.addovs), ("--addpre", &self.addpre)] {
+            if let Some([a, b]) = columns.as_deref()
+                && a > b
+            {
+                return Err(BenchError::option(option, format!("A ≤ B is expected, not {a} and {b}")));
+            }
+        }
         match &self.fitfunc {
             None => Ok(Baseline::RunningMedian(self.window)),
             Some(text) => polynomial_degree(text).map(Baseline::Polynomial),
         }
+    }
+
+    /// Columns of --addpre and --addovs, as far as the image of `width` columns has them.
+    fn added(&self, width: usize, results: &mut Results) -> Vec<usize> {
+        let mut all = Vec::new();
+        for (option, columns) in [("--addpre", &self.addpre), ("--addovs", &self.addovs)] {
+            let Some([a, b]) = columns.as_deref() else { continue };
+            if *b >= width {
+                results.warn(format!("{option} {a} {b}: the image has columns 0 to {} only", width.saturating_sub(1)));
+            }
+            all.extend(*a..width.min(b + 1));
+        }
+        all
     }
 }
 
@@ -213,19 +234,19 @@ pub(super) fn polynomial_degree(text: &str) -> BenchResult<usize> {
         .ok_or_else(|| BenchError::option("--fitfunc", format!("`{text}` is none of pol0, pol1, …, pol7")))
 }
 
-/// Selected and unmasked pixels per column (row), summed over the files.
-fn count(args: &HotcolsArgs, files: &[std::path::PathBuf]) -> BenchResult<Vec<Line>> {
+/// Selected and unmasked pixels per column (row), summed over the files, and the number of columns of the images.
+fn count(args: &HotcolsArgs, files: &[std::path::PathBuf], results: &mut Results) -> BenchResult<(Vec<Line>, usize)> {
     let mut shape = None;
     let mut totals: Vec<(u64, u64)> = Vec::new();
     let mut across = 0..0;
-    for path in files {
+    results.read_each(files, |_, path, _| {
         let file = FitsFile::open(path)?;
         let hdu = file.find_data(args.ext.first(), &["CALIBRATED"])?;
         let image = file.image(hdu)?;
         let expected = *shape.get_or_insert(image.dim());
         if image.dim() != expected {
             let hint = format!(" like {}", super::files::name_of(&files[0]));
-            return Err(BenchError::Shape { path: path.clone(), found: image.dim(), expected, hint });
+            return Err(BenchError::Shape { path: path.to_owned(), found: image.dim(), expected, hint });
         }
         let mask = file.mask(&args.mask, image.dim())?;
         let cols = match &args.cols {
@@ -239,7 +260,8 @@ fn count(args: &HotcolsArgs, files: &[std::path::PathBuf]) -> BenchResult<Vec<Li
         across = if args.axis == SumAxis::Col { cols.clone() } else { rows.clone() };
         totals.resize(across.len(), (0, 0));
         add(args, &image, mask.as_ref(), rows, cols, &mut totals);
-    }
+        Ok(())
+    })?;
     if totals.iter().all(|(_, total)| *total == 0) {
         return Err(BenchError::Data(format!(
             "the mask {} leaves no pixel of the range (--mask none takes all)",
@@ -247,14 +269,15 @@ fn count(args: &HotcolsArgs, files: &[std::path::PathBuf]) -> BenchResult<Vec<Li
         )));
     }
     let grouped = totals.chunks(args.rebin).enumerate();
-    Ok(grouped
+    let lines = grouped
         .map(|(k, group)| Line {
             first: across.start + k * args.rebin,
             width: group.len(),
             selected: group.iter().map(|g| g.0).sum(),
             total: group.iter().map(|g| g.1).sum(),
         })
-        .collect())
+        .collect();
+    Ok((lines, shape.map_or(0, |(_, cols)| cols)))
 }
 
 fn add(
@@ -293,13 +316,11 @@ fn runs(numbers: &[usize]) -> Vec<(usize, usize)> {
 
 /// The lists as they stand in a configuration: pairs include their end in `skip_cols` and `hot_cols`, and exclude it in
 /// `cols_to_mask`.
-fn fragments(args: &HotcolsArgs, lines: &[Line], found: &[Found]) -> Vec<Value> {
+fn fragments(args: &HotcolsArgs, lines: &[Line], found: &[Found], added: &[usize]) -> Vec<Value> {
     let mut numbers: Vec<usize> =
         lines.iter().zip(found).filter(|(_, f)| f.hot).flat_map(|(l, _)| l.first..l.first + l.width).collect();
     if args.axis == SumAxis::Col {
-        for added in [&args.addpre, &args.addovs].into_iter().flatten() {
-            numbers.extend(added[0]..=added[1].max(added[0]));
-        }
+        numbers.extend(added);
     }
     numbers.sort_unstable();
     numbers.dedup();

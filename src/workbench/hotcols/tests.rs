@@ -28,7 +28,7 @@ fn the_example_of_the_specification() {
     let found = find_hot(&lines, &Baseline::RunningMedian(51), 4.0, false);
     assert!((found[37].z - 8.944).abs() < 1e-3, "{}", found[37].z);
     assert!((found[51].z - 5.590).abs() < 1e-3, "{}", found[51].z);
-    let fragments = fragments(&args(&["x"]), &lines, &found);
+    let fragments = fragments(&args(&["x"]), &lines, &found, &[]);
     assert_eq!(fragments[0]["skip_cols"], json!([37, [50, 52]]));
     assert_eq!(fragments[0]["hot_cols"], json!([37, [50, 52]]));
     assert_eq!(fragments[1]["cols_to_mask"], json!([37, [50, 53]]));
@@ -90,6 +90,11 @@ fn columns_of_a_file_are_found_with_masked_pixels_left_out() {
     let row = csv.lines().find(|l| l.starts_with("20,")).unwrap();
     assert!(row.starts_with("20,1,60,60,60,120,0"), "{row}");
     assert!(csv.lines().any(|l| l.starts_with("49,")), "the last column counts");
+    let beyond = run(&args(&["a.fits", "--addpre", "0", "1", "--addovs", "48", "500"]), folder.path()).unwrap();
+    assert_eq!(beyond.warnings, ["--addovs 48 500: the image has columns 0 to 49 only"]);
+    assert!(beyond.text[1].contains("[[0,1],20,[48,49]]"), "{:?}", beyond.text);
+    let wrong = run(&args(&["a.fits", "--addovs", "49", "45"]), folder.path()).unwrap_err();
+    assert!(wrong.is_usage() && wrong.to_string().contains("A ≤ B"), "{wrong}");
     let rows = run(&args(&["a.fits", "--axis", "row", "--mask", "none"]), folder.path()).unwrap();
     assert!(rows.text[0].starts_with("0 of 60 rows"), "{:?}", rows.text);
 }

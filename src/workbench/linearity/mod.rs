@@ -13,9 +13,9 @@ use std::path::Path;
 use clap::{ArgAction, Args};
 
 use super::error::{BenchError, BenchResult};
-use super::files::{Extension, FitsFile, expand, range_of, stem_of};
+use super::files::{Extension, FitsFile, expand, range_of, stem_of, unit_of};
 use super::results::{FigureArgs, Results, plus_minus};
-use super::{pcd, topology};
+use super::{topology, transient};
 use crate::image::report::Table;
 use crate::stats::charge_comb::{
     CombFit, CombOptions, FreePeaks, NotResolved, Sample, fit_comb, line_of_peaks, mean_width,
@@ -27,6 +27,8 @@ pub use track::{Peak, track};
 const COMB_PEAKS: usize = 8;
 /// Shares of the lowest values in which the first peaks are looked for.
 const LOWEST_SHARES: [f64; 6] = [1.0, 0.5, 0.2, 0.1, 0.05, 0.02];
+/// Peaks below the first wanted one that are fitted with it, because they overlap.
+const NEIGHBOURS: usize = 2;
 /// Peaks in a group of the averaged residuals.
 const GROUP: usize = 10;
 
@@ -167,13 +169,19 @@ pub fn run(args: &LinearityArgs, base: &Path) -> BenchResult<Results> {
     if args.gain.is_some_and(|k| !(k > 0.0 && k.is_finite())) {
         return Err(BenchError::option("--gain", "it must be positive"));
     }
-    let (pixels, unit, stem) = read(args, base)?;
     let mut results = Results::new(&args.output, base)?;
+    let (pixels, unit, stem) = read(args, base, &mut results)?;
     if args.erange.is_some() {
         results.warn("--erange is not needed any more: neighbouring peaks are fitted together");
     }
     let start = if unit == "ADU" { args.gain } else { Some(1.0) };
     let found = measure(&pixels, start, &unit, (a, b), args.min_counts, &mut results)?;
+    if let Some(step) = smallest_step(pixels.values()).filter(|step| found.gain() < 1.5 * step) {
+        return Err(BenchError::Data(format!(
+            "{stem}: the pixels have steps of {step} {unit}, and the peaks, {} {unit} apart, are these steps; averaged              skips in ADU or electrons are needed",
+            plus_minus(found.gain(), found.line.error(1))
+        )));
+    }
     let name = args.name.clone().unwrap_or(stem);
     report(args, &found, &mut results);
     table(&name, args, &found, &mut results)?;
@@ -183,7 +191,7 @@ pub fn run(args: &LinearityArgs, base: &Path) -> BenchResult<Results> {
 }
 
 /// The values of all pixels, their unit, and the name of the first file.
-fn read(args: &LinearityArgs, base: &Path) -> BenchResult<(Sample, String, String)> {
+fn read(args: &LinearityArgs, base: &Path, results: &mut Results) -> BenchResult<(Sample, String, String)> {
     let mut pixels = Sample::default();
     if !args.root.is_empty() {
         let files = expand(&args.root, base)?;
@@ -199,10 +207,10 @@ fn read(args: &LinearityArgs, base: &Path) -> BenchResult<(Sample, String, Strin
     let patterns: Vec<String> = args.files.iter().chain(&args.fits).cloned().collect();
     let files = expand(&patterns, base)?;
     let mut unit: Option<String> = None;
-    for path in &files {
+    results.read_each(&files, |_, path, _| {
         let file = FitsFile::open(path)?;
         let hdu = file.find_data(args.ext.as_ref(), &["CALIBRATED"])?;
-        let own = if args.inadu { "ADU".to_owned() } else { pcd::unit_of(&file, hdu)? };
+        let own = if args.inadu { "ADU".to_owned() } else { unit_of(&file, hdu)? };
         if unit.get_or_insert_with(|| own.clone()) != &own {
             return Err(BenchError::Data(format!(
                 "{}: its pixels are in {own}, those of others are not",
@@ -210,13 +218,75 @@ fn read(args: &LinearityArgs, base: &Path) -> BenchResult<(Sample, String, Strin
             )));
         }
         let image = file.image(hdu)?;
+        if let Some(skips) = transient::raw_skips(&file, hdu, image.ncols())?
+            && image.iter().all(|x| !x.is_finite() || x.fract() == 0.0)
+        {
+            return Err(BenchError::Data(format!(
+                "{}: the image holds {skips} skips per pixel; average them first (CompressSkipperProcess)",
+                path.display()
+            )));
+        }
         let rows = args.rows.as_ref().map_or(Ok(0..image.nrows()), |v| range_of(v, image.nrows(), "--rows"))?;
         let cols = args.cols.as_ref().map_or(Ok(0..image.ncols()), |v| range_of(v, image.ncols(), "--cols"))?;
         for row in rows {
             pixels.push_row(image.row(row).into_iter().skip(cols.start).take(cols.len()));
         }
-    }
+        Ok(())
+    })?;
     Ok((pixels, unit.unwrap_or_else(|| "ADU".into()), stem_of(&files[0])))
+}
+
+/// Smallest distance between two different values.
+fn smallest_step(values: &[f64]) -> Option<f64> {
+    let mut sorted = values.to_vec();
+    sorted.sort_unstable_by(f64::total_cmp);
+    sorted.windows(2).map(|w| w[1] - w[0]).filter(|d| *d > 0.0).min_by(f64::total_cmp)
+}
+
+/// The peaks from below the `first` wanted one to the last, and where the values below them end. All peaks are followed
+/// from the lowest on, so that they have the right numbers and no peak is cut in two. Only where there is no comb of low
+/// peaks the search begins at the first one, with the start value.
+fn find_peaks(
+    sorted: &[f64],
+    start: Option<f64>,
+    (first, last): (usize, usize),
+    min_counts: f64,
+    results: &mut Results,
+) -> Result<(Vec<Peak>, f64), NotResolved> {
+    let from = |lowest: f64, first: usize| -> Result<(Vec<Peak>, Vec<String>), NotResolved> {
+        let values = &sorted[sorted.partition_point(|x| *x <= lowest)..];
+        let comb = first_peaks(values, start, first as f64, min_counts)?;
+        let zero = (comb.peaks[0].mu / comb.gain()).round().max(0.0) as usize;
+        let mut peaks = track(values, &comb.peaks, zero, last, min_counts);
+        peaks.retain(|p| p.electrons <= last);
+        Ok((peaks, comb.warnings))
+    };
+    let from_the_lowest = from(f64::NEG_INFINITY, 0);
+    let reaches = |peaks: &[Peak]| peaks.iter().filter(|p| p.electrons >= first).count() >= 2;
+    let mut lowest = f64::NEG_INFINITY;
+    let (mut peaks, warnings) = match (from_the_lowest, start) {
+        (Ok(found), _) if reaches(&found.0) => found,
+        (_, Some(k)) if first > 0 => {
+            lowest = valley(sorted, (first as f64 - 0.5) * k, k);
+            from(lowest, first)?
+        }
+        (found, _) => found?,
+    };
+    warnings.into_iter().for_each(|w| results.warn(w));
+    let outside = peaks.iter().filter(|p| p.electrons + NEIGHBOURS < first).count();
+    if let Some(below) = outside.checked_sub(1).filter(|_| outside < peaks.len()) {
+        lowest = 0.5 * (peaks[below].fit.mu + peaks[outside].fit.mu);
+        peaks.drain(..outside);
+    }
+    Ok((peaks, lowest))
+}
+
+/// Where the fewest values lie within half a spacing of `at`: between two peaks.
+fn valley(sorted: &[f64], at: f64, spacing: f64) -> f64 {
+    let inside =
+        |x: f64, reach: f64| sorted.partition_point(|v| *v < x + reach) - sorted.partition_point(|v| *v < x - reach);
+    let places = (-10..=10).map(|i| at + 0.05 * f64::from(i) * spacing);
+    places.min_by_key(|x| inside(*x, 0.1 * spacing)).unwrap_or(at)
 }
 
 /// Comb, further peaks, lines.
@@ -228,20 +298,15 @@ fn measure(
     min_counts: f64,
     results: &mut Results,
 ) -> BenchResult<Linearity> {
-    let lowest = start.filter(|_| first > 0.0).map_or(f64::NEG_INFINITY, |k| (first - 0.5) * k);
-    let pixels = pixels.above(lowest);
     let mut values = pixels.values().to_vec();
     values.sort_unstable_by(f64::total_cmp);
-    let comb = first_peaks(&values, start, first, min_counts).map_err(|e| BenchError::Data(e.to_string()))?;
-    comb.warnings.iter().for_each(|w| results.warn(w.clone()));
-    let zero = (comb.peaks[0].mu / comb.gain()).round().max(0.0) as usize;
-    let beyond = last.min(1e6) as usize;
-    let mut peaks = track(&values, &comb.peaks, zero, beyond, min_counts);
-    peaks.retain(|p| p.electrons <= beyond);
-    if peaks.len() < 2 {
+    let ends = (first.ceil() as usize, last.min(1e6) as usize);
+    let (peaks, lowest) =
+        find_peaks(&values, start, ends, min_counts, results).map_err(|e| BenchError::Data(e.to_string()))?;
+    if peaks.iter().filter(|p| p.electrons >= ends.0).count() < 2 {
         return Err(BenchError::Data(format!("fewer than two peaks lie between {first} and {last} e-")));
     }
-    let (electrons, free) = track::together(&pixels, &peaks, min_counts);
+    let (electrons, free) = track::together(&pixels.above(lowest), &peaks, ends.0, min_counts);
     if electrons.len() < 2 {
         return Err(BenchError::Data(format!("fewer than two peaks hold {min_counts} pixels")));
     }

@@ -121,6 +121,54 @@ fn a_smooth_tail_is_no_comb() {
     assert!(beyond < 40, "{beyond} peaks in a smooth distribution");
 }
 
+/// Wherever the first wanted peak lies, and although the pixels are 2.5 % off: no peak is cut in two, and each has its
+/// number. Below the first wanted one the same as from 0 on, but for the pixels of the neighbours (0.3 of an error).
+#[test]
+fn any_peak_can_be_the_first() {
+    let values = pixels(1.025, 0.0, 0.17, 70, |_| 800);
+    let folder = tempfile::tempdir().unwrap();
+    let mut results = Results::new(&FigureArgs::default(), folder.path()).unwrap();
+    let all = found(values.clone(), Some(1.0));
+    for first in [5usize, 10, 20, 30, 45] {
+        let sample = Sample::independent(values.clone());
+        let some = measure(&sample, Some(1.0), "e-", (first as f64, 60.0), 30.0, &mut results).unwrap();
+        let electrons: Vec<usize> = some.peaks.iter().map(|p| p.electrons).collect();
+        assert_eq!(electrons, (first..=60).collect::<Vec<_>>(), "from {first}");
+        for peak in &some.peaks {
+            let same = all.peaks.iter().find(|p| p.electrons == peak.electrons).unwrap();
+            assert!((peak.fit.mu - same.fit.mu).abs() < 0.3 * same.fit.mu_error, "from {first}: {peak:?} {same:?}");
+        }
+        assert!((some.gain() - 1.025).abs() < 4.0 * some.line.error(1), "from {first}: {}", some.gain());
+    }
+    // Without low peaks the search begins at the start value.
+    let high: Vec<f64> = values.into_iter().filter(|x| *x > 1.025 * 18.5).collect();
+    let some = measure(&Sample::independent(high), Some(1.0), "e-", (20.0, 60.0), 30.0, &mut results).unwrap();
+    assert_eq!((some.peaks[0].electrons, some.peaks.len()), (20, 41));
+}
+
+/// Whole ADU have peaks too, but they say nothing about electrons.
+#[test]
+fn raw_skips_and_steps_of_the_converter_are_refused() {
+    use crate::fits::Card;
+    let folder = tempfile::tempdir().unwrap();
+    let mut stream = Stream::from_seed(4);
+    let noise = image(40, 200, |_, _| 0.0).mapv(|_: f64| (840.0 + 6.0 * stream.normal()).round());
+    extensions(folder.path(), "raw.fits", &[("", &noise, &[Card::new("NDCMS", 20, "")])]);
+    extensions(folder.path(), "steps.fits", &[("", &noise, &[])]);
+    extensions(folder.path(), "halves.fits", &[("", &noise.mapv(|x| 0.5 * x), &[Card::new("NDCMS", 2, "")])]);
+    let message = |words: &[&str]| run(&args(words), folder.path()).unwrap_err().to_string();
+    assert!(message(&["raw.fits"]).contains("20 skips per pixel"), "{}", message(&["raw.fits"]));
+    for file in ["steps.fits", "halves.fits"] {
+        let text = message(&[file, "-k", "1"]);
+        assert!(text.contains("steps of") || text.contains("not resolved"), "{text}");
+    }
+    // 20 columns per skip by chance, but averaged pixels are no whole numbers
+    let averaged = pixels(1.4, 0.0, 0.15, 9, |_| 400);
+    let data = image(40, 100, |r, c| averaged[100 * r + c]);
+    extensions(folder.path(), "averaged.fits", &[("", &data, &[Card::new("NDCMS", 20, "")])]);
+    run(&args(&["averaged.fits"]), folder.path()).unwrap();
+}
+
 #[test]
 fn images_and_options() {
     let folder = tempfile::tempdir().unwrap();

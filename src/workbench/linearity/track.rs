@@ -34,8 +34,8 @@ pub struct Peak {
 }
 
 /// Fits all peaks at once, from where they were found; the same peaks, without those that turn out to hold fewer than
-/// `min_counts` pixels.
-pub fn together(pixels: &Sample, peaks: &[Peak], min_counts: f64) -> (Vec<usize>, FreePeaks) {
+/// `min_counts` pixels, and without those below `first` electrons, which are only neighbours of the others.
+pub fn together(pixels: &Sample, peaks: &[Peak], first: usize, min_counts: f64) -> (Vec<usize>, FreePeaks) {
     let mut start: Vec<(f64, f64)> = Vec::new();
     let mut electrons: Vec<Option<usize>> = Vec::new();
     for (i, peak) in peaks.iter().enumerate() {
@@ -49,7 +49,7 @@ pub fn together(pixels: &Sample, peaks: &[Peak], min_counts: f64) -> (Vec<usize>
             }
         }
         start.push((peak.fit.mu, peak.fit.sigma));
-        electrons.push(Some(peak.electrons));
+        electrons.push(Some(peak.electrons).filter(|n| *n >= first));
     }
     let (first, last) = (&peaks[0], &peaks[peaks.len() - 1]);
     let spacing = (last.fit.mu - first.fit.mu) / (last.electrons - first.electrons).max(1) as f64;

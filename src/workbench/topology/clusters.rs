@@ -5,6 +5,7 @@ use std::path::Path;
 use ndarray::Array2;
 
 use crate::root::read::{ReadError, ReadResult, RootInput, TreeReader, Values};
+use crate::stats::robust::{Ddof, mean_and_std};
 use crate::workbench::error::{BenchError, BenchResult};
 
 /// Energy per electron where the file does not tell it, eV.
@@ -162,6 +163,34 @@ pub fn mean_around_maximum(clusters: &[&Cluster], reach_x: i64, reach_y: i64) ->
         }
     }
     mean
+}
+
+/// Errors of the widths of the mean map along x and y, pixels, from the scatter of the clusters: the jackknife
+///
+/// ```text
+/// error² = (n − 1)/n Σᵢ (σ₋ᵢ − mean of σ₋ᵢ)²,
+/// ```
+///
+/// σ₋ᵢ the width of the mean of all clusters but the i-th. NaN for fewer than two clusters.
+pub fn width_errors(clusters: &[&Cluster], reach_x: i64, reach_y: i64) -> (f64, f64) {
+    // Sums over the map of a cluster: q, q x, q x², q y, q y².
+    let moments = |cluster: &&Cluster| {
+        let map = mean_around_maximum(&[cluster], reach_x, reach_y);
+        map.indexed_iter().fold([0.0; 5], |[q0, x1, x2, y1, y2], ((row, col), q)| {
+            let (x, y) = (col as f64, row as f64);
+            [q0 + q, x1 + q * x, x2 + q * x * x, y1 + q * y, y2 + q * y * y]
+        })
+    };
+    let own: Vec<[f64; 5]> = clusters.iter().map(moments).collect();
+    let total = own.iter().fold([0.0; 5], |sum, one| std::array::from_fn(|k| sum[k] + one[k]));
+    let n = own.len() as f64;
+    let error = |first: usize| {
+        let width = |m: [f64; 5]| (m[first + 1] / m[0] - (m[first] / m[0]).powi(2)).max(0.0).sqrt();
+        let left_out: Vec<f64> = own.iter().map(|one| width(std::array::from_fn(|k| total[k] - one[k]))).collect();
+        let (_, scatter) = mean_and_std(&left_out, Ddof::Population);
+        if own.len() < 2 { f64::NAN } else { (n - 1.0).sqrt() * scatter }
+    };
+    (error(1), error(3))
 }
 
 /// Standard deviations of a map along x and y, pixels.

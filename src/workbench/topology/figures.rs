@@ -3,7 +3,7 @@
 use ndarray::Array2;
 
 use super::{Cluster, TopologyArgs};
-use crate::plot::{ColourRange, DataText, Figure, ImagePlot, Panel};
+use crate::plot::{ColourRange, DataText, Figure, ImagePlot, Panel, value_with_error};
 
 /// Cells with numbers in them at most; more would not be readable.
 const MOST_NUMBERS: usize = 400;
@@ -72,7 +72,8 @@ fn number(q: f64) -> String {
 }
 
 /// Mean of all clusters.
-pub fn combined(name: &str, mean: &Array2<f64>, clusters: usize, (sx, sy): (f64, f64)) -> Figure {
+pub fn combined(name: &str, mean: &Array2<f64>, clusters: usize, widths: [(f64, f64); 2]) -> Figure {
+    let [x, y] = widths.map(|(width, error)| value_with_error(width, error));
     let (rows, cols) = mean.dim();
     let (half_x, half_y) = ((cols / 2) as f64, (rows / 2) as f64);
     let drawn = mean.mapv(|q| if q > 0.0 { q } else { f64::NAN });
@@ -92,7 +93,7 @@ pub fn combined(name: &str, mean: &Array2<f64>, clusters: usize, (sx, sy): (f64,
         .text(DataText::new(numbers).size(6.0).on_image());
     Figure::new(name)
         .title(format!("Mean of {clusters} clusters"))
-        .title(format!("σ_{{x}} = {sx:.2}, σ_{{y}} = {sy:.2} pixels"))
+        .title(format!("σ_{{x}} = {x}, σ_{{y}} = {y} pixels"))
         .size(7.5, 6.6)
         .panel(panel)
 }

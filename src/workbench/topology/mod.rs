@@ -11,7 +11,7 @@ use std::path::Path;
 use clap::{ArgAction, Args};
 
 use super::error::{BenchError, BenchResult};
-use super::files::{expand, stem_of};
+use super::files::{expand, stem_of, whole};
 use super::results::{FigureArgs, Results, plus_minus};
 use crate::image::report::Table;
 use crate::plot::Format;
@@ -64,7 +64,7 @@ pub struct TopologyArgs {
     #[arg(long, num_args = 2, value_names = ["A", "B"], default_values_t = [3, 1])]
     pub srexy: Vec<i64>,
     /// Pictures at most
-    #[arg(long, value_name = "N", default_value_t = MOST)]
+    #[arg(long, value_name = "N", default_value_t = MOST, value_parser = whole)]
     pub max: usize,
     /// Output.
     #[command(flatten)]
@@ -82,12 +82,20 @@ pub fn run(args: &TopologyArgs, base: &Path) -> BenchResult<Results> {
     if args.padx < 0 || args.pady < 0 {
         return Err(BenchError::option("--padx and --pady", "they cannot be negative"));
     }
+    if args.srexy.iter().any(|n| *n < 1) {
+        return Err(BenchError::option("--srexy", "both must be positive"));
+    }
+    if let Some([lo, hi]) = args.erange.as_deref()
+        && !(lo < hi)
+    {
+        return Err(BenchError::option("--erange", format!("LO < HI is expected, not {lo} and {hi}")));
+    }
     let patterns: Vec<String> = args.files.iter().chain(&args.root).cloned().collect();
     let files = expand(&patterns, base)?;
     let mut results = Results::with_formats(&args.output, base, &[Format::Png])?;
     let mut drawn = 0;
-    for path in &files {
-        let all = read_clusters(path)?;
+    let read = results.read_each(&files, |_, path, _| Ok((path.to_owned(), read_clusters(path)?)))?;
+    for (path, all) in &read {
         let chosen: Vec<&Cluster> = all.iter().filter(|c| wanted(args, c)).collect();
         results.line(format!("{}: {} of {} clusters", super::files::name_of(path), chosen.len(), all.len()));
         if chosen.is_empty() {
@@ -169,12 +177,13 @@ fn table(stem: &str, chosen: &[&Cluster], results: &mut Results) -> BenchResult<
 fn combined(args: &TopologyArgs, stem: &str, chosen: &[&Cluster], results: &mut Results) -> BenchResult<()> {
     let mean = clusters::mean_around_maximum(chosen, args.padx.max(5), args.pady.max(5));
     let (width_x, width_y) = clusters::widths(&mean);
+    let (error_x, error_y) = clusters::width_errors(chosen, args.padx.max(5), args.pady.max(5));
     let n = chosen.len() as f64;
     results.line(format!(
         "  mean of {} clusters: σx {} pixels, σy {} pixels",
         chosen.len(),
-        plus_minus(width_x, width_x / (2.0 * n).sqrt()),
-        plus_minus(width_y, width_y / (2.0 * n).sqrt())
+        plus_minus(width_x, error_x),
+        plus_minus(width_y, error_y)
     ));
     let name = format!("combined_cluster_topology_Emax{}keV", args.emax);
     let name = if results.figures.iter().any(|(f, _)| f.name == name) { format!("{stem}_{name}") } else { name };
@@ -183,8 +192,18 @@ fn combined(args: &TopologyArgs, stem: &str, chosen: &[&Cluster], results: &mut 
         vec![c as f64 - (width / 2) as f64, r as f64 - (height / 2) as f64, *q]
     });
     let columns = ["x", "y", "mean_relative_charge"].map(String::from).to_vec();
-    results.csv(&Table { name: name.clone(), columns, rows: rows.collect() }, &[("clusters", n.to_string())])?;
-    results.figure(figures::combined(&name, &mean, chosen.len(), (width_x, width_y)));
+    results.csv(
+        &Table { name: name.clone(), columns, rows: rows.collect() },
+        &[
+            ("clusters", n.to_string()),
+            ("sigma_x", width_x.to_string()),
+            ("sigma_x_err", error_x.to_string()),
+            ("sigma_y", width_y.to_string()),
+            ("sigma_y_err", error_y.to_string()),
+        ],
+    )?;
+    let widths = [(width_x, error_x), (width_y, error_y)];
+    results.figure_in(figures::combined(&name, &mean, chosen.len(), widths), &[Format::Pdf]);
     Ok(())
 }
 

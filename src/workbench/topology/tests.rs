@@ -103,6 +103,42 @@ fn the_mean_has_the_widths_of_its_clusters() {
     assert!((sx - (3.0f64 / 16.0).sqrt()).abs() < 1e-6 && (sx - sy).abs() < 1e-6);
 }
 
+/// The error is that of the width: over many samples of 60 clusters the widths scatter by it. Clusters are lines of three
+/// pixels whose sides hold 0.1 to 0.7 of the middle.
+#[test]
+fn the_error_of_the_width_is_the_scatter_of_samples() {
+    use crate::stats::random::Stream;
+    use crate::stats::robust::{Ddof, mean_and_std};
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.root");
+    file(&path);
+    let template = read_clusters(&path).unwrap().swap_remove(0);
+    let mut stream = Stream::from_seed(21);
+    let (mut widths, mut errors) = (Vec::new(), Vec::new());
+    for _ in 0..400 {
+        let sample: Vec<Cluster> = (0..60)
+            .map(|_| {
+                let side = 0.1 + 0.6 * stream.uniform();
+                Cluster { x: vec![9, 10, 11], y: vec![5; 3], charge: vec![side, 1.0, side], ..template.clone() }
+            })
+            .collect();
+        let sample: Vec<&Cluster> = sample.iter().collect();
+        widths.push(clusters::widths(&clusters::mean_around_maximum(&sample, 2, 2)).0);
+        let (x, y) = clusters::width_errors(&sample, 2, 2);
+        errors.push(x);
+        assert!(y < 1e-12, "all clusters lie in one row: {y}");
+    }
+    let scatter = mean_and_std(&widths, Ddof::Sample).1;
+    let error = mean_and_std(&errors, Ddof::Sample).0;
+    // the scatter of 400 samples is known to 1/√800 = 3.5 %; four of these
+    assert!((error / scatter - 1.0).abs() < 0.14, "{error} {scatter}");
+    assert!(clusters::width_errors(&[&template], 2, 2).0.is_nan());
+    run(&args(&["a.root", "--fmt", "png"]), folder.path()).unwrap();
+    assert!(!folder.path().join("combined_cluster_topology_Emax20keV.pdf").is_file());
+    run(&args(&["a.root"]), folder.path()).unwrap();
+    assert!(folder.path().join("combined_cluster_topology_Emax20keV.pdf").is_file());
+}
+
 #[test]
 fn the_recorded_file_is_read() {
     let Some(path) = test_data::path(test_data::RECORDED_ROOT) else { return };

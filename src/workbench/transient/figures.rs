@@ -53,9 +53,8 @@ pub fn traces(name: &str, traces: &[Trace]) -> Figure {
         let label = format!("{},{}: {:.1}", trace.row, trace.col, mean_of(trace));
         panel = panel.points(points.joined(line).label(label)).guide(Guide::horizontal(mean_of(trace)).colour(colour));
     }
-    if traces.len() > 6 {
-        panel = panel.legend(crate::plot::Legend::outside());
-    }
+    // Points fill all of the panel.
+    panel = panel.legend(crate::plot::Legend::outside());
     Figure::new(format!("{name}_traces")).title("Skips of pixels (row,col: mean)").size(11.0, 5.0).panel(panel)
 }
 

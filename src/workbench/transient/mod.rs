@@ -12,7 +12,7 @@ use std::path::Path;
 use clap::Args;
 
 use super::error::{BenchError, BenchResult};
-use super::files::{Extension, FitsFile, expand, stem_of};
+use super::files::{Extension, FitsFile, expand, stem_of, whole};
 use super::results::{FigureArgs, Results, plus_minus};
 use crate::image::Region;
 use crate::image::cube::{CubeLayout, SkipCube};
@@ -29,16 +29,16 @@ pub struct TransientArgs {
     #[arg(value_name = "INFILE")]
     pub infile: String,
     /// Rows of the pixels
-    #[arg(short = 'r', long, required = true, num_args = 1.., value_delimiter = ',', value_name = "ROW")]
+    #[arg(short = 'r', long, required = true, num_args = 1.., value_delimiter = ',', value_name = "ROW", value_parser = whole)]
     pub rows: Vec<usize>,
     /// Columns of the pixels (all combinations with the rows)
-    #[arg(short = 'c', long, required = true, num_args = 1.., value_delimiter = ',', value_name = "COL")]
+    #[arg(short = 'c', long, required = true, num_args = 1.., value_delimiter = ',', value_name = "COL", value_parser = whole)]
     pub cols: Vec<usize>,
     /// Extensions with data and header: numbers or EXTNAMEs [default: the first image, for both]
     #[arg(long, num_args = 1..=2, value_names = ["DATA", "HEADER"])]
     pub ext: Vec<Extension>,
     /// Skips per pixel [default: card NDCMS, NSAMP or NDCM]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = whole)]
     pub skips: Option<usize>,
     /// Output.
     #[command(flatten)]
@@ -67,6 +67,16 @@ pub struct Trace {
     pub col: usize,
     /// ADU, in the order of time.
     pub values: Vec<f64>,
+}
+
+/// Skips per pixel of an image whose width can hold them, if there are several: raw skips, unless they are averaged
+/// already and the width is a multiple of their number by chance.
+///
+/// # Errors
+/// If the header cannot be read.
+pub fn raw_skips(file: &FitsFile, hdu: usize, width: usize) -> BenchResult<Option<usize>> {
+    let number = file.cards(hdu)?.first_number(&SKIPS).filter(|n| n.fract() == 0.0 && (2.0..1e7).contains(n));
+    Ok(number.map(|n| n as usize).filter(|n| width > 0 && width.is_multiple_of(*n)))
 }
 
 /// Draws the traces and the mean curves.
@@ -265,17 +275,20 @@ fn tables(name: &str, curves: &[MeanCurve], traces: &[Trace], results: &mut Resu
         let a = &curve.amplifier;
         columns.extend([format!("mean_{a}_ADU"), format!("mean_{a}_err")]);
         if let Some(s) = &curve.settling {
+            // Of a curve that does not settle the exponential means nothing.
+            let settles = s.behaviour() == Behaviour::Settles;
             let numbers = [
-                ("tau_skips", s.tau),
-                ("tau_err", s.tau_error),
-                ("amplitude_ADU", s.amplitude),
-                ("amplitude_err", s.amplitude_error),
-                ("level_ADU", s.level),
-                ("level_err", s.level_error),
-                ("mean_ADU", s.mean),
-                ("mean_err", s.mean_error),
+                ("tau_skips", s.tau, settles),
+                ("tau_err", s.tau_error, settles),
+                ("amplitude_ADU", s.amplitude, settles),
+                ("amplitude_err", s.amplitude_error, settles),
+                ("level_ADU", s.level, settles),
+                ("level_err", s.level_error, settles),
+                ("mean_ADU", s.mean, true),
+                ("mean_err", s.mean_error, true),
             ];
-            scalars.extend(numbers.map(|(key, value)| (format!("{key}_{a}"), value.to_string())));
+            let text = |value: f64, is_there: bool| if is_there { value.to_string() } else { String::new() };
+            scalars.extend(numbers.map(|(key, value, is_there)| (format!("{key}_{a}"), text(value, is_there))));
         }
     }
     columns.extend(traces.iter().map(|t| format!("q_{}_{}_ADU", t.row, t.col)));

@@ -102,6 +102,22 @@ fn both_halves_are_read_in_the_order_of_time() {
     assert_eq!(results.figures.len(), 3);
 }
 
+/// Numbers of an exponential stand in the table of a curve that settles only.
+#[test]
+fn a_flat_image_has_no_settling_constant_in_its_table() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut stream = Stream::from_seed(12);
+    let data = image(30, 4 * 25, |_, _| 0.0).mapv(|_: f64| 700.0 + stream.normal());
+    with_cards(folder.path(), "raw.fits", &data, &[Card::new("NDCMS", 25, "")]);
+    let results = run(&args(&["raw.fits", "-r", "1", "-c", "1"]), folder.path()).unwrap();
+    assert!(results.text[0].contains("no settling"), "{:?}", results.text);
+    let csv = std::fs::read_to_string(folder.path().join("raw_transient.csv")).unwrap();
+    for key in ["tau_skips_1", "tau_err_1", "amplitude_ADU_1", "amplitude_err_1", "level_ADU_1", "level_err_1"] {
+        assert!(csv.lines().any(|l| l == format!("# {key}=")), "{key}: {csv}");
+    }
+    assert!(csv.lines().any(|l| l.starts_with("# mean_ADU_1=7")), "{csv}");
+}
+
 #[test]
 fn mistakes_are_explained() {
     let folder = tempfile::tempdir().unwrap();

@@ -1,10 +1,11 @@
 //! Figures of `trend`.
 
-use super::{DAY, Fitted, Horizontal, Parameters, Quantity, Series, TrendArgs};
+use super::points::microseconds;
+use super::{DAY, Fitted, Horizontal, Parameters, Quantity, Series, TrendArgs, mean_and_scatter, unit_over};
 use crate::plot::{Axis, Colour, Figure, Guide, Histogram, Line, Note, Panel, Points};
 use crate::stats::distributions::gaussian;
 use crate::stats::histogram::{self, BinRule};
-use crate::stats::robust::{Ddof, mean_and_std, min_max};
+use crate::stats::robust::min_max;
 
 /// Unit of the horizontal axis in a fit.
 pub fn per_unit(horizontal: &Horizontal) -> &str {
@@ -23,7 +24,7 @@ fn vertical_label(args: &TrendArgs, quantity: &Quantity) -> String {
         Quantity::Rate => "single-electron rate".into(),
         Quantity::Noise => "trimmed standard deviation / (sf·SSAMP)".into(),
     };
-    if unit.is_empty() { what } else { format!("{what} [{}]", unit.trim_start_matches('/')) }
+    if unit.is_empty() { what } else { format!("{what} [{unit}]") }
 }
 
 /// Values against time, with the fits.
@@ -39,6 +40,7 @@ pub fn trend(
         Horizontal::Time => Axis::new("time (UTC)").time(),
         Horizontal::Image => Axis::new("image").integer(),
         Horizontal::Exposure => Axis::new("exposure and half of the readout, summed [days]"),
+        Horizontal::Key(key) if microseconds(quantity, key) => Axis::new(format!("{key} [µs]")),
         Horizontal::Key(key) => Axis::new(key.clone()),
     };
     let at: Vec<f64> = series.iter().flat_map(|s| &s.points).map(|p| p.x).collect();
@@ -71,10 +73,11 @@ pub fn trend(
             let mut note =
                 Note::fit_results().line(format!("{}, pol{}", one.label(quantity), found.fit.coefficients.len() - 1));
             for (i, c) in found.fit.coefficients.iter().enumerate() {
-                let unit = match i {
-                    0 => String::new(),
-                    1 => format!(" [/{}]", per_unit(&parameters.horizontal)),
-                    _ => format!(" [/{}^{{{i}}}]", per_unit(&parameters.horizontal)),
+                let unit = unit_over(quantity.unit(args), per_unit(&parameters.horizontal), i).replace("e-", "e⁻");
+                let unit = match unit.strip_prefix('/') {
+                    Some(per) => format!(" [1/{per}]"),
+                    None if unit.is_empty() => unit,
+                    None => format!(" [{unit}]"),
                 };
                 note = note.value(format!("p_{{{i}}}{unit}"), *c, found.fit.error(i));
             }
@@ -86,7 +89,8 @@ pub fn trend(
     }
     let images = series.iter().map(|s| s.points.len()).max().unwrap_or(0);
     let plural = if images == 1 { "" } else { "s" };
-    Figure::new(format!("{name}_TIMESTAMP"))
+    let against_key = *quantity == Quantity::Noise && matches!(parameters.horizontal, Horizontal::Key(_));
+    Figure::new(if against_key { name.to_owned() } else { format!("{name}_TIMESTAMP") })
         .title(format!("{} of {images} image{plural}", quantity.name()))
         .size(10.0, 5.0)
         .panel(panel)
@@ -107,7 +111,7 @@ pub fn distribution(args: &TrendArgs, quantity: &Quantity, series: &[Series], na
         let colour = Colour::series(k);
         let drawn = Histogram::uniform(lo, hi, counts.contents()).poisson_errors().colour(colour);
         panel = panel.histogram(drawn.label(one.label(quantity)));
-        let (mean, std) = mean_and_std(&values, Ddof::Sample);
+        let (mean, std) = mean_and_scatter(&values);
         if std > 0.0 {
             let area = values.len() as f64 * counts.width();
             panel = panel

@@ -12,12 +12,12 @@ use std::path::Path;
 use clap::{ArgAction, Args};
 
 use super::error::{BenchError, BenchResult};
-use super::files::{Extension, expand};
+use super::files::{Extension, expand, whole};
 use super::results::{FigureArgs, Results, plus_minus};
 use crate::image::report::Table;
 use crate::plot::Format;
 use crate::stats::polynomial::{PolynomialFit, fit_polynomial};
-use crate::stats::robust::{Ddof, mean_and_std};
+use crate::stats::robust::{Ddof, mean_and_std, min_max};
 pub use points::{Point, Quantity, Series};
 
 /// Seconds of a day.
@@ -81,7 +81,7 @@ pub struct TrendArgs {
     #[arg(long, requires = "amp", value_name = "NAME,...", value_delimiter = ',')]
     pub modules: Vec<String>,
     /// Only the first N images in the order of time
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = whole)]
     pub nfile: Option<usize>,
     /// Horizontal axis: time, image, exposure, or a keyword
     #[arg(long, alias = "xpar", value_name = "time|image|exposure|KEY", default_value = "time")]
@@ -97,15 +97,15 @@ pub struct TrendArgs {
     #[arg(short = 'f', long, value_name = "polN")]
     pub fit: Option<String>,
     /// Straight line through the first N points
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = whole)]
     pub pol1: Option<usize>,
     /// Keywords of the dates of begin and end, and of the exposure (s)
     #[arg(long, num_args = 3, value_names = ["BEGIN", "END", "EXPOSURE"])]
     pub dates: Option<Vec<String>>,
-    /// Keywords of the binning
-    #[arg(long, num_args = 2, value_names = ["COLS", "ROWS"], default_values = ["NSBIN", "NPBIN"])]
-    pub binning: Vec<String>,
-    /// Noise of a region of the image, divided by sf·SSAMP, instead of a keyword
+    /// Keywords of the binning [default: NSBIN NPBIN, 1 where they are missing]
+    #[arg(long, num_args = 2, value_names = ["COLS", "ROWS"])]
+    pub binning: Option<Vec<String>>,
+    /// Noise of a region of the image, divided by sf·SSAMP; with --par KEY against that keyword (PSAMP and SSAMP in µs)
     #[arg(long, action = ArgAction::Set, num_args = 0..=1, default_missing_value = "true", default_value_t = false,
           hide_default_value = true, hide_possible_values = true, value_name = "BOOL")]
     pub std: bool,
@@ -142,9 +142,9 @@ pub(super) struct Parameters {
 /// Files that are missing or unreadable, options that make no sense, no file with the keywords.
 pub fn run(args: &TrendArgs, base: &Path) -> BenchResult<Results> {
     let mut results = Results::with_formats(&args.output, base, &[Format::Pdf, Format::Png])?;
-    let (parameters, patterns) = args.parameters()?;
+    let (parameters, patterns) = args.parameters(base)?;
     let files = expand(&patterns, base)?;
-    let images = points::read(args, &files, &mut results)?;
+    let images = points::read(args, &parameters, &files, &mut results)?;
     let mut drawn = 0;
     for quantity in &parameters.quantities {
         let series = points::series(args, quantity, &parameters.horizontal, &images, &mut results);
@@ -167,16 +167,41 @@ pub fn run(args: &TrendArgs, base: &Path) -> BenchResult<Results> {
 
 impl TrendArgs {
     /// What is drawn, and the patterns of the files.
-    fn parameters(&self) -> BenchResult<(Parameters, Vec<String>)> {
+    fn parameters(&self, base: &Path) -> BenchResult<(Parameters, Vec<String>)> {
         let mut words = self.words.clone();
         let mut keys = self.par.clone();
-        let derived = self.dc || self.rate || self.std;
+        let mut dc = self.dc;
+        if !dc && words.first().is_some_and(|w| w.eq_ignore_ascii_case("dc")) {
+            // The subcommand of plot_parinheader.
+            words.remove(0);
+            dc = true;
+        }
+        let derived = dc || self.rate || self.std;
         if keys.is_empty() && !derived {
             if words.is_empty() {
                 return Err(BenchError::option("trend", "a keyword is expected, or --dc, --rate, --std"));
             }
-            keys = words.remove(0).split(',').map(str::to_owned).collect();
+            let first = words.remove(0);
+            if first.contains(['.', '/', '*', '?', '[']) || base.join(&first).exists() {
+                return Err(BenchError::option(
+                    "trend",
+                    format!("`{first}` is taken as a keyword; name KEY, --dc, --rate or --std before the files"),
+                ));
+            }
+            keys = first.split(',').map(str::to_owned).collect();
         }
+        let x = if self.std && !keys.is_empty() {
+            // The noise against a keyword, as in plot_fitsval.
+            let (1, "time") = (keys.len(), self.x.to_ascii_lowercase().as_str()) else {
+                return Err(BenchError::option(
+                    "--std",
+                    "one keyword is expected for the horizontal axis, --par or --x",
+                ));
+            };
+            keys.remove(0)
+        } else {
+            self.x.clone()
+        };
         words.extend(self.infiles.iter().cloned());
         if !self.err.is_empty() && self.err.len() != keys.len() {
             return Err(BenchError::option(
@@ -196,17 +221,19 @@ impl TrendArgs {
         let mut quantities = Vec::new();
         for (k, key) in keys.iter().enumerate() {
             let key = key.trim().to_ascii_uppercase();
-            quantities.push(Quantity::Card { key, error: self.err.get(k).map(|e| e.trim().to_ascii_uppercase()) });
+            let error = self.err.get(k).map(|e| e.trim().to_ascii_uppercase());
+            quantities.push(Quantity::Card { key, error, with_error: true });
         }
-        if self.dc {
+        if dc {
             quantities.push(Quantity::DarkCurrent);
         }
         if self.rate {
             quantities.push(Quantity::Rate);
         }
-        if self.all && (self.dc || self.rate) {
+        if self.all && (dc || self.rate) {
             for key in ["MEGAIN", "MESIG"] {
-                quantities.push(Quantity::Card { key: key.into(), error: Some(format!("E{key}")) });
+                let error = Some(format!("E{key}"));
+                quantities.push(Quantity::Card { key: key.into(), error, with_error: false });
             }
         }
         if self.std {
@@ -222,12 +249,15 @@ impl TrendArgs {
                 return Err(BenchError::option(option, format!("LO < HI is expected, not {lo} and {hi}")));
             }
         }
-        let horizontal = match self.x.to_ascii_lowercase().as_str() {
+        if self.pol1.is_some_and(|n| n < 2) {
+            return Err(BenchError::option("--pol1", "at least two points are needed"));
+        }
+        let horizontal = match x.trim().to_ascii_lowercase().as_str() {
             _ if self.idimg => Horizontal::Image,
             "time" => Horizontal::Time,
             "image" => Horizontal::Image,
             "exposure" => Horizontal::Exposure,
-            _ => Horizontal::Key(self.x.to_ascii_uppercase()),
+            _ => Horizontal::Key(x.trim().to_ascii_uppercase()),
         };
         let degree = match (&self.fit, self.pol1) {
             (Some(text), _) => Some(
@@ -270,8 +300,38 @@ fn fit(args: &TrendArgs, horizontal: &Horizontal, series: &Series, degree: usize
     if scattered {
         let variance = if fit.ndf > 0 { fit.chi2 / fit.ndf as f64 } else { f64::NAN };
         fit.covariance.iter_mut().flatten().for_each(|c| *c *= variance);
+        if let (constant, 0.0) = mean_and_scatter(&y) {
+            // What is left of slopes and errors is arithmetic.
+            fit.coefficients.fill(0.0);
+            fit.coefficients[0] = constant;
+            fit.covariance.iter_mut().flatten().for_each(|c| *c = 0.0);
+        }
     }
     Some(Fitted { fit, zero, scale, points: points.len(), scattered })
+}
+
+/// Mean and standard deviation; those of values that are the same but for the last digits of the arithmetic are 0.
+pub(super) fn mean_and_scatter(values: &[f64]) -> (f64, f64) {
+    match min_max(values) {
+        Some((lo, hi)) if hi - lo <= 1e-12 * hi.abs().max(lo.abs()) => (lo, 0.0),
+        _ => mean_and_std(values, Ddof::Sample),
+    }
+}
+
+/// Unit of the coefficient of degree `power` of a polynomial in `per`: e-/pix/day², not e-/pix/day/day.
+pub(super) fn unit_over(unit: &str, per: &str, power: usize) -> String {
+    if power == 0 {
+        return unit.to_owned();
+    }
+    let (unit, power) = match unit.strip_suffix(per).and_then(|u| u.strip_suffix('/')) {
+        Some(rest) => (rest, power + 1),
+        None => (unit, power),
+    };
+    let raised: String = match power {
+        1 => String::new(),
+        n => n.to_string().chars().filter_map(|c| "⁰¹²³⁴⁵⁶⁷⁸⁹".chars().nth(c.to_digit(10)? as usize)).collect(),
+    };
+    format!("{unit}/{per}{raised}")
 }
 
 fn report(
@@ -282,27 +342,31 @@ fn report(
     results: &mut Results,
 ) -> BenchResult<()> {
     let unit = quantity.unit(args);
+    // The value, and its unit if it has one.
+    let with_unit = |value: String| format!("{value} {unit}").trim_end().to_owned();
     let mut fits = Vec::new();
     for one in series {
         let y: Vec<f64> = one.points.iter().map(|p| p.y).collect();
-        let (mean, std) = mean_and_std(&y, Ddof::Sample);
+        let (mean, std) = mean_and_scatter(&y);
         let weights: Vec<f64> = one.points.iter().map(|p| p.error.powi(-2)).collect();
         let label = one.label(quantity);
         let n = y.len();
-        results.line(if n > 1 {
-            let error = std / (n as f64).sqrt();
-            let spread = plus_minus(std, std / (2.0 * (n - 1) as f64).sqrt());
-            format!("{label}: {n} images, mean {} {unit}, standard deviation {spread} {unit}", plus_minus(mean, error))
+        results.line(if n == 1 {
+            format!("{label}: 1 image, {}", with_unit(plus_minus(y[0], one.points[0].error)))
+        } else if std == 0.0 {
+            format!("{label}: {n} images, all {}", with_unit(plus_minus(mean, f64::NAN)))
         } else {
-            format!("{label}: 1 image, {} {unit}", plus_minus(y[0], one.points[0].error))
+            let mean = with_unit(plus_minus(mean, std / (n as f64).sqrt()));
+            let spread = with_unit(plus_minus(std, std / (2.0 * (n - 1) as f64).sqrt()));
+            format!("{label}: {n} images, mean {mean}, standard deviation {spread}")
         });
         if n > 1 && weights.iter().all(|w| w.is_finite() && *w > 0.0) {
             let total: f64 = weights.iter().sum();
             let average = weights.iter().zip(&y).map(|(w, y)| w * y).sum::<f64>() / total;
             let chi2: f64 = weights.iter().zip(&y).map(|(w, y)| w * (y - average).powi(2)).sum();
             results.line(format!(
-                "  weighted mean {} {unit}, χ²/ndf of a constant {chi2:.1}/{}",
-                plus_minus(average, total.sqrt().recip()),
+                "  weighted mean {}, χ²/ndf of a constant {chi2:.1}/{}",
+                with_unit(plus_minus(average, total.sqrt().recip())),
                 n - 1
             ));
         }
@@ -313,12 +377,8 @@ fn report(
         if let Some(found) = &fitted {
             let per = figures::per_unit(&parameters.horizontal);
             for (k, c) in found.fit.coefficients.iter().enumerate() {
-                let power = match k {
-                    0 => String::new(),
-                    1 => format!("/{per}"),
-                    _ => format!("/{per}^{k}"),
-                };
-                results.line(format!("  p{k} = {} {unit}{power}", plus_minus(*c, found.fit.error(k))));
+                let value = format!("  p{k} = {} {}", plus_minus(*c, found.fit.error(k)), unit_over(unit, per, k));
+                results.line(value.trim_end());
             }
             let quality = if found.scattered {
                 "errors from the scatter".to_owned()
@@ -329,7 +389,10 @@ fn report(
         }
         fits.push(fitted);
     }
-    let name = format!("plot_fitsval_{}", quantity.name());
+    let name = match (quantity, &parameters.horizontal) {
+        (Quantity::Noise, Horizontal::Key(key)) => format!("plot_fitsval_{key}_STD"),
+        _ => format!("plot_fitsval_{}", quantity.name()),
+    };
     table(&name, series, results)?;
     results.figure(figures::trend(args, parameters, quantity, series, &fits, &name));
     results.figure(figures::distribution(args, quantity, series, &name));

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::{DAY, Horizontal, TrendArgs};
+use super::{DAY, Horizontal, Parameters, TrendArgs};
 use crate::stats::robust::trimmed_mean_and_std;
 use crate::workbench::error::BenchResult;
 use crate::workbench::files::{Cards, FitsFile, name_of, range_of};
@@ -10,6 +10,11 @@ use crate::workbench::results::Results;
 
 /// Keywords that may hold the time of an image.
 const DATES: [&str; 7] = ["EXPSTART", "DATESTART", "DATEINI", "RDSTART", "RDSTRT", "DATE", "DATE-OBS"];
+
+/// Keywords of the binning: columns, rows.
+const BINNING: [&str; 2] = ["NSBIN", "NPBIN"];
+/// Units of `PSAMP` and `SSAMP` in a microsecond.
+const SAMPLES_PER_MICROSECOND: f64 = 15.0;
 
 /// What is drawn.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,6 +25,8 @@ pub enum Quantity {
         key: String,
         /// Keyword of the error.
         error: Option<String>,
+        /// Whether an image without the error is left out.
+        with_error: bool,
     },
     /// Dark current, e⁻/pix/day.
     DarkCurrent,
@@ -43,9 +50,10 @@ impl Quantity {
     /// Unit, as far as it is known.
     pub fn unit(&self, args: &TrendArgs) -> &'static str {
         match self {
-            Self::Card { .. } if args.per_day => "/pix/day",
+            Self::Card { key, .. } if args.per_day && key.starts_with("MEDC") => "ADU/pix/day",
+            Self::Card { .. } if args.per_day => "1/pix/day",
             Self::Card { key, .. } if ["MEGAIN", "MECAL"].iter().any(|k| key.starts_with(k)) => "ADU/e-",
-            Self::Card { key, .. } if ["MESIG", "MEMU0", "MECOFF"].iter().any(|k| key.starts_with(k)) => "ADU",
+            Self::Card { key, .. } if ["MESIG", "MEMU0", "MECOFF", "MEDC"].iter().any(|k| key.starts_with(k)) => "ADU",
             Self::Card { .. } | Self::Noise => "",
             Self::DarkCurrent => "e-/pix/day",
             Self::Rate => "e-/pix/image",
@@ -67,8 +75,8 @@ pub struct Image {
     cards: Cards,
     /// Unix seconds; NaN if unknown.
     time: f64,
-    /// Exposure and readout, s.
-    times: (f64, f64),
+    /// Exposure and readout, s, or which of the cards of --dates is missing.
+    times: Result<(f64, f64), String>,
     /// Standard deviation of the region and its error, with --std.
     noise: (f64, f64),
 }
@@ -113,34 +121,44 @@ impl Series {
     }
 }
 
-/// Reads the headers; the images are sorted by time.
-pub fn read(args: &TrendArgs, files: &[PathBuf], results: &mut Results) -> BenchResult<Vec<Image>> {
-    let mut images = Vec::new();
-    let begin = args.dates.as_ref().map(|d| d[0].clone());
-    for path in files {
+/// Reads the headers; the images are sorted by time. A file that cannot be read is left out.
+///
+/// # Errors
+/// If no file can be read, or the region of --std makes no sense.
+pub fn read(
+    args: &TrendArgs,
+    parameters: &Parameters,
+    files: &[PathBuf],
+    results: &mut Results,
+) -> BenchResult<Vec<Image>> {
+    let read = results.read_each(files, |_, path, results| {
         let file = FitsFile::open(path)?;
-        let hdu = file.find(&args.ext)?;
-        let cards = file.cards(hdu)?;
-        let keys: Vec<&str> = begin.as_deref().map_or(DATES.to_vec(), |key| vec![key]);
+        let cards = file.cards(file.find(&args.ext)?)?;
+        let keys: Vec<&str> = args.dates.as_ref().map_or(DATES.to_vec(), |keys| vec![keys[0].as_str()]);
         let time = cards.date(&keys).unwrap_or(f64::NAN);
-        if time.is_nan() && args.x.eq_ignore_ascii_case("time") && !args.idimg {
+        if time.is_nan() && parameters.horizontal == Horizontal::Time {
             results.warn(format!("{}: no date in {}; the image was left out", name_of(path), keys.join(", ")));
-            continue;
+            return Ok(None);
         }
         let times = match args.dates.as_deref() {
-            Some([begin, end, exposure]) => {
-                let exposure = cards.number(exposure).unwrap_or(0.0);
-                let span = cards.date(&[end]).zip(cards.date(&[begin])).map_or(0.0, |(end, begin)| end - begin);
-                (exposure, (span - exposure).max(0.0))
-            }
-            _ => cards.times(),
+            Some([begin, end, exposure]) => times_of(&cards, begin, end, exposure),
+            _ => Ok(cards.times()),
         };
         let noise = if args.std { region_noise(args, &file)? } else { (f64::NAN, f64::NAN) };
-        images.push(Image { name: name_of(path), cards, time, times, noise });
-    }
+        Ok(Some(Image { name: name_of(path), cards, time, times, noise }))
+    })?;
+    let mut images: Vec<Image> = read.into_iter().flatten().collect();
     images.sort_by(|a, b| a.time.total_cmp(&b.time).then_with(|| a.name.cmp(&b.name)));
     images.truncate(args.nfile.unwrap_or(usize::MAX));
     Ok(images)
+}
+
+/// Exposure and readout, s, from the cards of --dates.
+fn times_of(cards: &Cards, begin: &str, end: &str, exposure: &str) -> Result<(f64, f64), String> {
+    let date = |key: &str| cards.date(&[key]).ok_or_else(|| format!("date {key}"));
+    let span = date(end)? - date(begin)?;
+    let exposure = cards.number(exposure).ok_or_else(|| format!("number {exposure}"))?;
+    Ok((exposure, (span - exposure).max(0.0)))
 }
 
 /// Trimmed standard deviation of the region, with its error.
@@ -171,39 +189,59 @@ pub fn series(
         let mut points = Vec::new();
         let mut collected = 0.0;
         for (number, image) in images.iter().enumerate() {
-            collected += (image.times.0 + 0.5 * image.times.1) / DAY;
             let x = match horizontal {
-                Horizontal::Time => Some(image.time),
-                Horizontal::Image => Some(number as f64),
-                Horizontal::Exposure => Some(collected),
+                Horizontal::Time => Ok(image.time),
+                Horizontal::Image => Ok(number as f64),
+                Horizontal::Exposure => collecting(image).map(|days| {
+                    collected += days;
+                    collected
+                }),
                 Horizontal::Key(key) => {
-                    image.cards.number(&format!("{key}{suffix}")).or_else(|| image.cards.number(key))
+                    let number = image.cards.number(&format!("{key}{suffix}")).or_else(|| image.cards.number(key));
+                    let factor = if microseconds(quantity, key) { 1.0 / SAMPLES_PER_MICROSECOND } else { 1.0 };
+                    number.map(|x| x * factor).ok_or_else(|| format!("number {key}"))
                 }
             };
-            match (x, value(args, quantity, suffix, image)) {
-                (Some(x), Ok((y, error))) => points.push(Point { time: image.time, image: number, x, y, error }),
-                // files of one amplifier each need not tell of the others
-                (_, Err(_)) if args.amp.is_empty() && has_another(&suffixes, suffix, quantity, image) => {}
-                (_, Err(missing)) => {
+            match value(args, quantity, suffix, image).and_then(|value| Ok((x?, value))) {
+                Ok((x, (y, error))) => points.push(Point { time: image.time, image: number, x, y, error }),
+                // Files of one amplifier each need not tell of the others; a file without any of them is named once.
+                Err(_) if is_of_others(&suffixes, suffix, quantity, image) => {}
+                Err(missing) => {
                     results.warn(format!("{}: there is no {missing}; the image was left out", image.name));
-                }
-                (None, Ok(_)) => {
-                    results.warn(format!("{}: there is no number {}; the image was left out", image.name, args.x));
                 }
             }
         }
         if !points.is_empty() {
             found.push(Series { suffix: suffix.clone(), module: args.modules.get(k).cloned(), points });
+        } else if !args.amp.is_empty() && suffixes.len() > 1 {
+            results.warn(format!("no image holds {}{suffix}", quantity.leading_key()));
         }
     }
     found
 }
 
-/// Whether the image holds the quantity of another amplifier instead of that of `suffix`.
-fn has_another(suffixes: &[String], suffix: &str, quantity: &Quantity, image: &Image) -> bool {
+/// Days in which a pixel collected charge, exposure and half of the readout, on average. A joined image tells it itself
+/// (`CTBINEXP`, `CTBINPIX`, seconds, of each of its `CNUMIMG` images).
+fn collecting(image: &Image) -> Result<f64, String> {
+    let (exposure, readout) = image.times.clone()?;
+    let waiting = image.cards.number("CTBINPIX");
+    let images = waiting.and_then(|_| image.cards.number("CNUMIMG")).unwrap_or(1.0);
+    let exposure = waiting.and_then(|_| image.cards.number("CTBINEXP")).unwrap_or(exposure);
+    Ok(images * (exposure + waiting.unwrap_or(0.5 * readout)) / DAY)
+}
+
+/// Whether the image holds the quantity of other amplifiers instead of that of `suffix`, or of none, which the first
+/// amplifier reports.
+fn is_of_others(suffixes: &[String], suffix: &str, quantity: &Quantity, image: &Image) -> bool {
     let key = quantity.leading_key();
-    let holds = |s: &str| image.cards.number(&format!("{key}{s}")).is_some();
-    !holds(suffix) && suffixes.iter().any(|s| s != suffix && holds(s))
+    let holds = |s: &String| image.cards.number(&format!("{key}{s}")).is_some();
+    let own = suffixes.iter().position(|s| s == suffix).unwrap_or(0);
+    !holds(&suffixes[own]) && (own > 0 || suffixes.iter().any(holds))
+}
+
+/// Whether a keyword counts samples of 15 per µs: the sampling times of the noise.
+pub fn microseconds(quantity: &Quantity, key: &str) -> bool {
+    *quantity == Quantity::Noise && ["PSAMP", "SSAMP"].contains(&key)
 }
 
 /// Endings of the keywords: those asked for, none if the plain keyword exists, else those of the amplifiers.
@@ -236,23 +274,32 @@ fn value(args: &TrendArgs, quantity: &Quantity, suffix: &str, image: &Image) -> 
         cards.number(&key).ok_or_else(|| format!("number {key}"))
     };
     let optional = |key: &str| number(key).unwrap_or(f64::NAN);
-    let bins = args.binning.iter().map(|key| cards.number(key).unwrap_or(1.0)).product::<f64>();
+    let bins = || match &args.binning {
+        Some(keys) => keys.iter().map(|key| cards.number(key).ok_or_else(|| format!("number {key}"))).product(),
+        None => Ok(BINNING.iter().map(|key| cards.number(key).unwrap_or(1.0)).product::<f64>()),
+    };
     match quantity {
-        Quantity::Card { key, error } => {
-            let (y, e) = (number(key)?, error.as_deref().map_or(f64::NAN, optional));
+        Quantity::Card { key, error, with_error } => {
+            let y = number(key)?;
+            let e = match error {
+                Some(error) if *with_error => number(error)?,
+                Some(error) => optional(error),
+                None => f64::NAN,
+            };
             if !args.per_day {
                 return Ok((y, e));
             }
-            let factor = 1.0 / (bins * days(args, image)?);
+            let factor = 1.0 / (bins()? * days(args, image)?);
             Ok((y * factor, e * factor))
         }
         Quantity::DarkCurrent => {
             let (y, e) = rate(number("MEDC")?, number("MEGAIN")?, optional("EMEDC"), optional("EMEGAIN"));
-            let factor = 1.0 / (bins * days(args, image)?);
+            let factor = 1.0 / (bins()? * days(args, image)?);
             Ok((y * factor, e * factor))
         }
         Quantity::Rate => {
             let (y, e) = rate(number("MEDC")?, number("MEGAIN")?, optional("EMEDC"), optional("EMEGAIN"));
+            let bins = bins()?;
             Ok((y / bins, e / bins))
         }
         Quantity::Noise => {
@@ -270,10 +317,10 @@ fn rate(adu: f64, gain: f64, adu_error: f64, gain_error: f64) -> (f64, f64) {
 /// Days in which a pixel collected charge. Joined images tell it themselves (`CTBINEXP`, `CTBINPIX`, seconds).
 fn days(args: &TrendArgs, image: &Image) -> Result<f64, String> {
     let joined = image.cards.number("CTBINPIX").map(|waiting| {
-        let exposure = image.cards.number("CTBINEXP").unwrap_or(image.times.0);
+        let exposure = image.cards.number("CTBINEXP").unwrap_or(image.times.as_ref().map_or(0.0, |t| t.0));
         exposure + if args.continuous { 2.0 * waiting } else { waiting }
     });
-    let (exposure, readout) = image.times;
+    let (exposure, readout) = image.times.clone()?;
     let seconds = joined.unwrap_or(exposure + if args.continuous { readout } else { 0.5 * readout });
     if seconds > 0.0 { Ok(seconds / DAY) } else { Err("time of exposure or readout".into()) }
 }

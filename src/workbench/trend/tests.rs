@@ -70,7 +70,7 @@ fn values_stand_in_the_order_of_time_with_their_errors_and_the_slope_is_found() 
     assert_eq!(table.iter().map(|r| r[2]).collect::<Vec<_>>(), [0.0, 1.0, 2.0, 3.0]);
     // Slope error of a line through 0, 1, 2, 3 days: 0.1/√5
     assert!(results.text.iter().any(|l| l == "  p1 = 2.000 ± 0.045 /day"), "{:?}", results.text);
-    assert!(results.text.iter().any(|l| l == "  p0 = 102.000 ± 0.084 "), "{:?}", results.text);
+    assert!(results.text.iter().any(|l| l == "  p0 = 102.000 ± 0.084"), "{:?}", results.text);
 }
 
 /// Two CCDs, A in one set of files and B in the other.
@@ -138,9 +138,130 @@ fn noise_is_that_of_the_trimmed_region() {
     let cards = [card("DATE", "2024-01-01T00:00:00"), card("SSAMP", 30)];
     with_cards(folder.path(), "a.fits", &pixels, &cards);
     run(&args(&["a.fits", "--std", "--sf", "0.1", "--x", "SSAMP"]), folder.path()).unwrap();
-    let row = &rows(folder.path(), "STD")[0];
-    assert_eq!(row[4], 30.0);
+    let row = &rows(folder.path(), "SSAMP_STD")[0];
+    assert!((row[4] - 2.0).abs() < 1e-12, "30 samples of 1/15 µs: {row:?}");
     assert!((row[5] - 0.5 / 3.0).abs() < 1e-9, "{row:?}");
+    // The command line of plot_fitsval.
+    std::fs::remove_file(folder.path().join("plot_fitsval_SSAMP_STD.csv")).unwrap();
+    let results = run(&args(&["-i", "a.fits", "--std", "--sf", "0.1", "-p", "SSAMP"]), folder.path()).unwrap();
+    assert!(results.warnings.is_empty(), "{:?}", results.warnings);
+    assert_eq!(rows(folder.path(), "SSAMP_STD"), [row.clone()]);
+    assert!(folder.path().join("plot_fitsval_SSAMP_STD.pdf").is_file());
+    let two = run(&args(&["a.fits", "--std", "-p", "SSAMP,PSAMP"]), folder.path()).unwrap_err().to_string();
+    assert!(two.contains("one keyword"), "{two}");
+}
+
+/// Dark current of the specification with two amplifiers; b.fits has only the first one, c.fits none.
+fn two_amplifiers(folder: &Path) {
+    for (name, day, amplifiers) in [("a", 1, 2), ("b", 2, 1), ("c", 3, 0)] {
+        let mut cards = vec![
+            card("DATEINI", format!("2024-01-0{day}T00:00:00")),
+            card("DATEEND", format!("2024-01-0{day}T01:12:00")),
+            card("EXPOSURE", 0),
+            card("NSBIN", 100),
+        ];
+        for amplifier in 1..=amplifiers {
+            cards.extend([card(&format!("MEDC{amplifier}"), 0.5), card(&format!("MEGAIN{amplifier}"), 1.25)]);
+        }
+        with_cards(folder, &format!("{name}.fits"), &image(2, 2, |_, _| 0.0), &cards);
+    }
+}
+
+#[test]
+fn keywords_that_the_user_names_are_never_replaced() {
+    let folder = tempfile::tempdir().unwrap();
+    two_amplifiers(folder.path());
+    let missing = |words: &[&str]| {
+        let words: Vec<&str> = ["a.fits", "--dc", "--amp", "1"].iter().chain(words).copied().collect();
+        run(&args(&words), folder.path()).unwrap_err().to_string()
+    };
+    assert!(missing(&["--binning", "FOO", "BAR"]).contains("a.fits: there is no number FOO"));
+    assert!(missing(&["--dates", "DATEINI", "DATEEND", "FOO"]).contains("there is no number FOO"));
+    assert!(missing(&["--dates", "DATEINI", "FOO", "EXPOSURE"]).contains("there is no date FOO"));
+    let error = run(&args(&["MEDC1", "a.fits", "--err", "EFOO"]), folder.path()).unwrap_err().to_string();
+    assert!(error.contains("a.fits: there is no number EFOO"), "{error}");
+    run(&args(&["a.fits", "--dc", "--amp", "1", "--binning", "NSBIN", "NSBIN"]), folder.path()).unwrap();
+    // half of 4320 s, 100 × 100 pixels
+    assert!((rows(folder.path(), "DC")[0][5] - 0.0016).abs() < 1e-12);
+}
+
+#[test]
+fn a_file_is_missed_only_if_it_has_none_of_the_amplifiers() {
+    let folder = tempfile::tempdir().unwrap();
+    two_amplifiers(folder.path());
+    let results = run(&args(&["?.fits", "--dc", "--amp", "1,2"]), folder.path()).unwrap();
+    assert_eq!(results.warnings, ["c.fits: there is no number MEDC1; the image was left out"]);
+    assert_eq!(rows(folder.path(), "DC").len(), 3);
+    let results = run(&args(&["[ab].fits", "--dc", "--amp", "1,3"]), folder.path()).unwrap();
+    assert_eq!(results.warnings, ["no image holds MEDC3"]);
+}
+
+#[test]
+fn units_of_what_is_drawn_and_of_its_slope() {
+    assert_eq!(unit_over("e-/pix/day", "day", 1), "e-/pix/day²");
+    assert_eq!(unit_over("1/pix/day", "day", 2), "1/pix/day³");
+    assert_eq!(unit_over("ADU", "day", 1), "ADU/day");
+    assert_eq!(unit_over("", "image", 2), "/image²");
+    let folder = tempfile::tempdir().unwrap();
+    two_amplifiers(folder.path());
+    let results = run(&args(&["MEDC,EXPOSURE", "a.fits", "--amp", "1", "--per-day"]), folder.path());
+    assert!(results.unwrap().text[0].ends_with(" ADU/pix/day"));
+}
+
+#[test]
+fn values_without_scatter_are_said_to_be_the_same() {
+    let folder = tempfile::tempdir().unwrap();
+    for day in 1..=7 {
+        let cards = [card("DATE", format!("2024-01-0{day}T00:00:00")), card("GAIN", 1.3)];
+        with_cards(folder.path(), &format!("{day}.fits"), &image(2, 2, |_, _| 0.0), &cards);
+    }
+    let results = run(&args(&["GAIN", "?.fits"]), folder.path()).unwrap();
+    assert_eq!(results.text, ["GAIN: 7 images, all 1.3"]);
+    let results = run(&args(&["GAIN", "?.fits", "--fit", "pol1"]), folder.path()).unwrap();
+    assert_eq!(results.text[1..3], ["  p0 = 1.3", "  p1 = 0 /day"]);
+}
+
+/// Two images of 0.5 day of exposure and a day of readout each, joined: 2 × (0.5 + 0.5) days, whatever MEXP says.
+#[test]
+fn joined_images_count_with_all_their_exposures() {
+    let folder = tempfile::tempdir().unwrap();
+    temperatures(folder.path());
+    let cards = [
+        card("EXPSTART", "2024-03-09T06:00:00"),
+        card("TEMP", 1.0),
+        card("MEXP", 1000),
+        card("CNUMIMG", 2),
+        card("CTBINEXP", 43_200.0),
+        card("CTBINPIX", 43_200.0),
+    ];
+    with_cards(folder.path(), "j.fits", &image(2, 2, |_, _| 0.0), &cards);
+    run(&args(&["TEMP", "[cj].fits", "--x", "exposure"]), folder.path()).unwrap();
+    assert_eq!(rows(folder.path(), "TEMP").iter().map(|r| r[4]).collect::<Vec<_>>(), [1.0, 3.0]);
+}
+
+#[test]
+fn an_unreadable_file_is_left_out() {
+    let folder = tempfile::tempdir().unwrap();
+    temperatures(folder.path());
+    std::fs::write(folder.path().join("x.fits"), "no image").unwrap();
+    let results = run(&args(&["TEMP", "?.fits"]), folder.path()).unwrap();
+    assert_eq!((results.code, rows(folder.path(), "TEMP").len()), (1, 4));
+    assert!(results.warnings.len() == 1 && results.warnings[0].contains("x.fits"), "{:?}", results.warnings);
+    let error = run(&args(&["TEMP", "x.fits"]), folder.path()).unwrap_err();
+    assert!(!error.is_usage() && !error.is_no_input(), "{error}");
+}
+
+#[test]
+fn the_command_lines_of_the_old_programs() {
+    let folder = tempfile::tempdir().unwrap();
+    two_amplifiers(folder.path());
+    run(&args(&["dc", "a.fits", "--ccdnames", "1"]), folder.path()).unwrap();
+    assert!((rows(folder.path(), "DC")[0][5] - 0.16).abs() < 1e-12);
+    let message = |words: &[&str]| run(&args(words), folder.path()).unwrap_err().to_string();
+    for file in ["s_*.fits", "a.fits", "b", "./b"] {
+        std::fs::write(folder.path().join("b"), "").unwrap();
+        assert!(message(&[file]).contains("is taken as a keyword; name KEY, --dc, --rate or --std"), "{file}");
+    }
 }
 
 #[test]

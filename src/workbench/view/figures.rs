@@ -4,6 +4,7 @@ use ndarray::{Array2, Axis as ArrayAxis, concatenate};
 
 use super::listing::Listed;
 use super::{Parameters, Stretch, Tile, ViewArgs};
+use crate::image::report::Table;
 use crate::plot::{Axis, Colour, Figure, Guide, Histogram, ImagePlot, Line, Panel, Strip, Stroke};
 use crate::stats::histogram;
 use crate::stats::robust::percentiles;
@@ -27,12 +28,20 @@ pub fn colour_range(args: &ViewArgs, tiles: &[Tile]) -> (f64, f64) {
         return (-0.5, 7.5);
     }
     let values: Vec<f64> = tiles.iter().flat_map(Tile::kept).collect();
+    if values.is_empty() {
+        return (0.0, 1.0);
+    }
     let [lo, hi] = percentiles(&values, [0.5, 99.5]);
     if lo < hi { (lo, hi) } else { (lo - 0.5, lo + 0.5) }
 }
 
 fn unit(tile: &Tile) -> String {
     tile.unit.replace("e-", "e⁻")
+}
+
+/// Quantity and unit of the pixels.
+fn label(tile: &Tile) -> String {
+    format!("{} [{}]", tile.quantity, unit(tile))
 }
 
 fn picture(args: &ViewArgs, parameters: &Parameters, tile: &Tile, values: Array2<f64>, range: (f64, f64)) -> ImagePlot {
@@ -42,7 +51,7 @@ fn picture(args: &ViewArgs, parameters: &Parameters, tile: &Tile, values: Array2
         .origin_bottom()
         .palette(parameters.palette.clone())
         .range(range.0, range.1)
-        .colour_label(format!("pixel charge [{}]", unit(tile)));
+        .colour_label(label(tile));
     let plot = match args.stretch {
         Stretch::Linear => plot,
         Stretch::Log => plot.range(range.0.max(1e-3 * range.1.abs()), range.1).log(),
@@ -109,8 +118,11 @@ pub fn stack(
         panel = panel.guide(Guide::vertical(*column as f64 - 0.5).stroke(line));
     }
     let title = match tiles {
-        [one] => one.name.clone(),
-        many => format!("{} … {} ({} images)", short(&many[0].name), short(&many[many.len() - 1].name), many.len()),
+        [one] => format!("{}{}{}", one.name, one.which(), one.half()),
+        many => {
+            let (first, last) = (short(&many[0].name), short(&many[many.len() - 1].name));
+            format!("{first} … {last} ({} images){}", many.len(), many[0].half())
+        }
     };
     let (width, height) = size(rows as f64, cols as f64, 10.0);
     Figure::new(parameters.name.clone()).title(title).size(width, height).panel(panel)
@@ -139,7 +151,7 @@ pub fn grid(
         let plot = picture(args, parameters, tile, shown(args, tile), range);
         let plot = plot.extent(x0, x0 + cols as f64, y0, y0 + rows as f64);
         let (x, y) = axis_names(tile);
-        let mut panel = Panel::image_of(plot).x(x).y(y).title(short(&tile.name));
+        let mut panel = Panel::image_of(plot).x(x).y(y).title(short(&tile.name) + tile.half());
         for column in args.ovs_col.iter().filter(|_| !tile.is_turned()) {
             let line = Stroke::new(Colour::YELLOW).width(1.2);
             panel = panel.guide(Guide::vertical(*column as f64 - 0.5).stroke(line));
@@ -240,10 +252,12 @@ pub fn zooms(args: &ViewArgs, parameters: &Parameters, tiles: &[Tile], listed: &
             picture(args, parameters, tile, part, range).extent(x0, x0 + cols.len() as f64, y0, y0 + rows.len() as f64);
         let (row, col) = tile.original(pixel.row, pixel.col);
         let (x, y) = axis_names(tile);
+        let charge = format!("col {col}, row {row}: {} {}", tile.values[[pixel.row, pixel.col]], unit(tile));
+        let title = if tiles.len() > 1 { format!("{}, {charge}", short(&tile.name)) } else { charge };
         let mut panel = Panel::image_of(plot)
             .x(x)
             .y(y)
-            .title(format!("col {col}, row {row}: {} {}", tile.values[[pixel.row, pixel.col]], unit(tile)))
+            .title(title)
             .line(circles([((c0 + pixel.col) as f64, (r0 + pixel.row) as f64)].into_iter(), (2.5, 2.5)));
         if let Some(mask) = &tile.mask {
             let part = Array2::from_shape_fn((rows.len(), cols.len()), |(r, c)| mask[[rows.start + r, cols.start + c]]);
@@ -255,21 +269,26 @@ pub fn zooms(args: &ViewArgs, parameters: &Parameters, tiles: &[Tile], listed: &
     figure
 }
 
-/// Distribution of the charge of all pixels that count.
-pub fn distribution(parameters: &Parameters, tiles: &[Tile], range: (f64, f64)) -> Figure {
+/// Distribution of the charge of all pixels that count, and its table.
+pub fn distribution(parameters: &Parameters, tiles: &[Tile], range: (f64, f64)) -> (Figure, Table) {
+    let name = format!("{}_pcd", parameters.name);
     let values: Vec<f64> = tiles.iter().flat_map(Tile::kept).collect();
     let margin = 0.05 * (range.1 - range.0);
     let (lo, hi) = if tiles[0].unit == "e-" { range } else { (range.0 - margin, range.1 + margin) };
-    let mut panel = Panel::new()
-        .x(format!("pixel charge [{}]", unit(&tiles[0])))
-        .y_axis(Axis::new("counts").log().from(0.5))
-        .x_range(lo, hi);
+    let mut panel = Panel::new().x(label(&tiles[0])).y_axis(Axis::new("counts").log().from(0.5)).x_range(lo, hi);
+    let mut rows = Vec::new();
     if let Ok(bins) = histogram::Histogram::window(&values, lo, hi, BINS) {
+        let edge = |i: usize| lo + (hi - lo) * i as f64 / BINS as f64;
+        rows.extend(bins.contents().iter().enumerate().map(|(i, n)| vec![edge(i), edge(i + 1), *n]));
         let drawn = Histogram::uniform(lo, hi, bins.contents()).label(format!("{} pixels", values.len()));
         panel = panel.histogram(drawn.colour(Colour::BLUE));
     }
-    let title = if tiles.len() == 1 { tiles[0].name.clone() } else { format!("{} images", tiles.len()) };
-    Figure::new(format!("{}_pcd", parameters.name)).title(title).size(8.0, 5.0).panel(panel)
+    let title = match tiles {
+        [one] => format!("{}{}", one.name, one.half()),
+        many => format!("{} images{}", many.len(), many[0].half()),
+    };
+    let columns = ["low", "high", "counts"].map(String::from).to_vec();
+    (Figure::new(name.clone()).title(title).size(8.0, 5.0).panel(panel), Table { name, columns, rows })
 }
 
 /// The stack as PNG, one pixel per pixel, row 0 at the bottom; pixels without value are white.

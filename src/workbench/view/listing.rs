@@ -67,18 +67,22 @@ pub fn crosstalk(
     listed: Option<&[Listed]>,
     results: &mut Results,
 ) -> BenchResult<()> {
+    let own_of = |tile: &Tile| args.xtalk.iter().position(|ccd| substitute(&tile.name, ccd, ccd).is_some());
+    let owns: Vec<Option<usize>> = tiles.iter().map(own_of).collect();
+    // A CCD whose seeds are looked at in all images is nowhere another one.
+    let others: Vec<usize> = (0..args.xtalk.len()).filter(|k| owns.iter().flatten().any(|own| own != k)).collect();
     let mut columns = ["image", "col", "row", "q"].map(String::from).to_vec();
-    for ccd in &args.xtalk {
-        columns.extend(["q", "row_mean", "row_std"].map(|what| format!("{what} {ccd}")));
+    for k in &others {
+        columns.extend(["q", "row_mean", "row_std"].map(|what| format!("{what} {}", args.xtalk[*k])));
     }
     let mut table = Vec::new();
-    for (number, tile) in tiles.iter().enumerate() {
+    for (number, (tile, own)) in tiles.iter().zip(&owns).enumerate() {
         let is_seed = |row: usize, col: usize| tile.values[[row, col]] >= args.qseed;
         let seeds: Vec<(usize, usize)> = match listed {
             Some(listed) => listed.iter().filter(|p| p.tile == number).map(|p| (p.row, p.col)).collect(),
             None => tile.values.indexed_iter().filter(|((r, c), _)| is_seed(*r, *c)).map(|(at, _)| at).collect(),
         };
-        let Some(own) = args.xtalk.iter().position(|ccd| substitute(&tile.name, ccd, ccd).is_some()) else {
+        let Some(own) = *own else {
             results.warn(format!("{}: the name holds none of {}", tile.name, args.xtalk.join(", ")));
             continue;
         };
@@ -89,7 +93,8 @@ pub fn crosstalk(
             line.resize(columns.len(), f64::NAN);
             table.push(line);
         }
-        for (k, ccd) in args.xtalk.iter().enumerate().filter(|(k, _)| *k != own) {
+        for (place, &k) in others.iter().enumerate().filter(|(_, k)| **k != own) {
+            let ccd = &args.xtalk[k];
             let other_name = substitute(&tile.name, &args.xtalk[own], ccd).unwrap_or_default();
             let path = tile.path.with_file_name(&other_name);
             if !path.is_file() {
@@ -98,27 +103,35 @@ pub fn crosstalk(
             }
             let file = FitsFile::open(&path)?;
             let other = file.image(file.find_data(args.ext.as_ref(), &["CALIBRATED"])?)?;
-            let mut same = Vec::new();
+            let mut excess = Vec::new();
             for line in &mut table[first..] {
                 let (r, c) = (line[2] as usize, line[1] as usize);
                 let Some(q) = other.get([r, c]) else { continue };
                 let in_row: Vec<f64> = other.row(r).iter().copied().filter(|q| q.is_finite()).collect();
                 let (mean, std) = mean_and_std(&in_row, Ddof::Sample);
-                line[4 + 3 * k..7 + 3 * k].copy_from_slice(&[*q, mean, std]);
+                line[4 + 3 * place..7 + 3 * place].copy_from_slice(&[*q, mean, std]);
                 if q.is_finite() {
-                    same.push(*q);
+                    excess.push((*q, q - mean));
                 }
             }
-            let (mean, std) = mean_and_std(&same, Ddof::Sample);
-            let error = std / (same.len() as f64).sqrt();
-            results.line(format!(
-                "{}: {} seeds; CCD {ccd} ({}) shows {} {} at the same pixels",
-                tile.name,
-                seeds.len(),
-                name_of(&path),
-                plus_minus(mean, error),
-                tile.unit
-            ));
+            let (charge, excess): (Vec<f64>, Vec<f64>) = excess.into_iter().unzip();
+            let mean = |values: &[f64]| {
+                let (mean, std) = mean_and_std(values, Ddof::Sample);
+                plus_minus(mean, std / (values.len() as f64).sqrt())
+            };
+            let (unit, seeds) = (&tile.unit, seeds.len());
+            let shown = name_of(&path);
+            results.line(if charge.is_empty() {
+                format!("{}: {seeds} seeds; CCD {ccd} ({shown}) has no pixel there", tile.name)
+            } else {
+                format!(
+                    "{}: {seeds} seeds; CCD {ccd} ({shown}) shows {} {unit} more than the mean of the row at the same \
+                     pixels ({} {unit})",
+                    tile.name,
+                    mean(&excess),
+                    mean(&charge)
+                )
+            });
         }
     }
     let names: Vec<&str> = tiles.iter().map(|t| t.name.as_str()).collect();

@@ -13,7 +13,7 @@ use std::path::Path;
 use clap::{ArgAction, Args, ValueEnum, builder::BoolishValueParser};
 
 use super::error::{BenchError, BenchResult};
-use super::files::{Extension, expand, stem_of};
+use super::files::{Extension, expand, stem_of, whole};
 use super::results::{FigureArgs, Results};
 use crate::plot::Palette;
 pub use tile::{Half, Tile};
@@ -75,16 +75,16 @@ pub struct ViewArgs {
     #[arg(long, value_enum, default_value_t = Half::L, ignore_case = true)]
     pub amp: Half,
     /// Columns of the prescan of a half, left out
-    #[arg(long, value_name = "N", default_value_t = 0)]
+    #[arg(long, value_name = "N", default_value_t = 0, value_parser = whole)]
     pub prescan: usize,
     /// Columns of the overscan of a half, left out
-    #[arg(long, value_name = "N", default_value_t = 0)]
+    #[arg(long, value_name = "N", default_value_t = 0, value_parser = whole)]
     pub overscan: usize,
     /// Yellow line before these columns, where the overscan begins
-    #[arg(long, value_name = "COL", value_delimiter = ',')]
+    #[arg(long, value_name = "COL", value_delimiter = ',', value_parser = whole)]
     pub ovs_col: Vec<usize>,
     /// Hot columns: shaded, and left out of the distribution and of --ne
-    #[arg(long, value_name = "A,B,...", value_delimiter = ',')]
+    #[arg(long, value_name = "A,B,...", value_delimiter = ',', value_parser = whole)]
     pub hotcol: Vec<usize>,
     /// Look at the same pixels in the files of the other CCDs, which differ in this part of the name
     #[arg(long, value_name = "A,B,...", value_delimiter = ',')]
@@ -93,7 +93,7 @@ pub struct ViewArgs {
     #[arg(long, value_name = "Q", default_value_t = 7.0)]
     pub qseed: f64,
     /// Images in a grid of this number of columns instead of a stack
-    #[arg(long, value_name = "COLUMNS")]
+    #[arg(long, value_name = "COLUMNS", value_parser = whole)]
     pub grid: Option<usize>,
     /// Also write the stack as PNG with one pixel per pixel
     #[arg(long, action = ArgAction::Set, num_args = 0..=1, default_missing_value = "true", default_value_t = false,
@@ -135,16 +135,18 @@ pub fn run(args: &ViewArgs, base: &Path) -> BenchResult<Results> {
     {
         return Err(BenchError::option("--color-range", format!("LO < HI is expected, not {lo} and {hi}")));
     }
-    let tiles = files.iter().map(|path| Tile::read(args, path)).collect::<BenchResult<Vec<_>>>()?;
+    let tiles = results.read_each(&files, |_, path, _| Tile::read(args, path))?;
     for tile in &tiles {
         let (rows, cols) = tile.values.dim();
         let values = tile.kept();
         let (n, median) = (values.len(), crate::stats::robust::median(&values));
         let (lo, hi) = crate::stats::robust::min_max(&values).unwrap_or((f64::NAN, f64::NAN));
-        results.line(format!(
-            "{}: {rows} rows × {cols} columns, {n} pixels, median {median:.4}, {lo:.4} to {hi:.4} {}",
-            tile.name, tile.unit
-        ));
+        let what = format!("{}{}: {rows} rows × {cols} columns", tile.name, tile.which());
+        results.line(if n == 0 {
+            format!("{what}, no pixel is defined")
+        } else {
+            format!("{what}, {n} pixels, median {median:.4}, {lo:.4} to {hi:.4} {}", tile.unit)
+        });
     }
     let listed = parameters.electrons.map(|range| listing::pixels(&tiles, range));
     if let Some(listed) = &listed {
@@ -177,7 +179,9 @@ pub fn run(args: &ViewArgs, base: &Path) -> BenchResult<Results> {
     {
         results.figure(figures::zooms(args, &parameters, &tiles, listed, range));
     }
-    results.figure(figures::distribution(&parameters, &tiles, range));
+    let (distribution, counts) = figures::distribution(&parameters, &tiles, range);
+    results.figure(distribution);
+    results.csv(&counts, &[("images", tiles.iter().map(|t| t.name.as_str()).collect::<Vec<_>>().join(";"))])?;
     if !args.xtalk.is_empty() {
         listing::crosstalk(args, &parameters.name, &tiles, listed.as_deref(), &mut results)?;
     }
@@ -207,6 +211,7 @@ fn electrons(text: &str) -> BenchResult<(f64, f64)> {
     match numbers[..] {
         [n] if n.is_finite() => Ok((n, n)),
         [n, m] if n <= m => Ok((n, m)),
+        [n, m] if n > m => Err(BenchError::option("--ne", format!("n,m with n ≤ m is expected, not {n},{m}"))),
         _ => Err(wrong()),
     }
 }

@@ -89,8 +89,55 @@ fn other_ccds_are_found_by_name() {
     let results = run(&args(&["i_A.fits", "--xtalk", "A,B,C", "--qseed", "5", "--float"]), folder.path()).unwrap();
     let csv = std::fs::read_to_string(folder.path().join("i_A_view_xtalk.csv")).unwrap();
     let line = csv.lines().nth(2).unwrap();
-    assert!(line.starts_with("0,3,2,5,,,,0.5,0.05,"), "{line}");
+    assert!(line.starts_with("0,3,2,5,0.5,0.05,"), "{line}");
+    // 0.5 e⁻ in a row whose mean is 0.05 e⁻: the excess is 0.45
+    let text = results.text.last().unwrap();
+    assert!(text.contains("CCD B (i_B.fits) shows 0.45"), "{text}");
     assert_eq!(results.warnings.len(), 1, "there is no file of CCD C: {:?}", results.warnings);
+}
+
+/// Seeds lie in hot rows of the other CCD: what counts is the charge above that of the row. Excess 0.2 ± 0.5/√40 e⁻.
+#[test]
+fn cross_talk_is_the_excess_over_the_row() {
+    use crate::stats::random::Stream;
+    let folder = tempfile::tempdir().unwrap();
+    let seeds = image(40, 60, |r, c| if c == (7 * r) % 60 { 100.0 } else { 0.0 });
+    extensions(folder.path(), "i_A.fits", &[("CALIBRATED", &seeds, &[])]);
+    let mut stream = Stream::from_seed(5);
+    let noise = image(40, 60, |_, _| 0.0).mapv(|_: f64| 0.5 * stream.normal());
+    let other = image(40, 60, |r, c| noise[[r, c]] + r as f64 + if c == (7 * r) % 60 { 0.2 } else { 0.0 });
+    extensions(folder.path(), "i_B.fits", &[("CALIBRATED", &other, &[])]);
+    let results = run(&args(&["i_A.fits", "--xtalk", "A,B"]), folder.path()).unwrap();
+    let text = results.text.last().unwrap();
+    let mut numbers = text.split(" shows ").nth(1).unwrap().split(' ');
+    let excess: f64 = numbers.next().unwrap().parse().unwrap();
+    let error: f64 = numbers.nth(1).unwrap().parse().unwrap();
+    // the error of 40 values is itself known to 1/√78; four of these
+    assert!((error / (0.5 / 40f64.sqrt()) - 1.0).abs() < 0.45, "{text}");
+    assert!((excess - 0.2).abs() < 4.0 * error, "{text}");
+}
+
+#[test]
+fn what_is_drawn_is_said() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = image(6, 10, |_, _| -0.3);
+    extensions(folder.path(), "a.fits", &[("CALIBRATED", &data, &[]), ("STD", &data, &[])]);
+    extensions(folder.path(), "b.fits", &[("CALIBRATED", &data.mapv(|_| f64::NAN), &[])]);
+    let results = run(&args(&["a.fits", "--ne", "0"]), folder.path()).unwrap();
+    assert!(results.text[0].starts_with("a.fits (HDU 0 CALIBRATED): 6 rows"), "{:?}", results.text);
+    assert!(results.text[2].ends_with(" q = 0"), "{:?}", results.text);
+    let csv = std::fs::read_to_string(folder.path().join("a_view_pcd.csv")).unwrap();
+    let counts: f64 = csv.lines().skip(2).map(|l| l.rsplit(',').next().unwrap().parse::<f64>().unwrap()).sum();
+    assert_eq!(counts, 60.0);
+    let std = run(&args(&["a.fits", "--ext", "std"]), folder.path()).unwrap();
+    assert!(std.text[0].starts_with("a.fits: 6 rows"), "{:?}", std.text);
+    assert_eq!(std.figures[1].0.panels[0].x.label, "standard deviation of the skips [ADU]");
+    let empty = run(&args(&["b.fits"]), folder.path()).unwrap();
+    assert_eq!(empty.text, ["b.fits: 6 rows × 10 columns, no pixel is defined"]);
+    let half = run(&args(&["a.fits", "-T", "1", "--amp", "U"]), folder.path()).unwrap();
+    assert_eq!(half.figures[0].0.title, ["a.fits (HDU 0 CALIBRATED), amplifier U"]);
+    let wrong = run(&args(&["a.fits", "--ne", "2,1"]), folder.path()).unwrap_err().to_string();
+    assert!(wrong.contains("n ≤ m"), "{wrong}");
 }
 
 #[test]

@@ -7,8 +7,7 @@ use ndarray::{Array2, Axis, Slice};
 
 use super::ViewArgs;
 use crate::workbench::error::{BenchError, BenchResult};
-use crate::workbench::files::{FitsFile, name_of, range_of};
-use crate::workbench::pcd::unit_of;
+use crate::workbench::files::{FitsFile, name_of, range_of, unit_of};
 
 /// A half of an image with two amplifiers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
@@ -31,6 +30,10 @@ pub struct Tile {
     pub name: String,
     /// `e-` or `ADU`.
     pub unit: String,
+    /// What the pixels are, for axes.
+    pub quantity: &'static str,
+    /// The HDU, if the user did not name it and the file has other images.
+    chosen: Option<String>,
     /// Values as drawn, `[row, col]`.
     pub values: Array2<f64>,
     /// The same before they were rounded to whole electrons.
@@ -51,6 +54,11 @@ impl Tile {
         let file = FitsFile::open(path)?;
         let hdu = file.find_data(args.ext.as_ref(), &["CALIBRATED"])?;
         let unit = unit_of(&file, hdu)?;
+        let own = &file.input.hdus()[hdu];
+        let is_std = own.extname.as_deref().is_some_and(|name| name.trim().eq_ignore_ascii_case("STD"));
+        let quantity = if is_std { "standard deviation of the skips" } else { "pixel charge" };
+        let images = file.input.hdus().iter().filter(|h| h.is_plane()).count();
+        let chosen = (args.ext.is_none() && images > 1).then(|| own.title());
         let mut values = file.image(hdu)?;
         let shape = values.dim();
         let mut mask = match &args.mext {
@@ -59,7 +67,8 @@ impl Tile {
         };
         let measured = values.clone();
         if unit == "e-" && !args.float {
-            values.mapv_inplace(f64::round);
+            // −0.3 is no electron, not −0.
+            values.mapv_inplace(|q| q.round() + 0.0);
         }
         let (mut rows, mut cols) = (0..shape.0, 0..shape.1);
         let turned = args.transpose.then_some(args.amp);
@@ -88,8 +97,9 @@ impl Tile {
         let origin = (rows.start, cols.start);
         let width = cols.len();
         let name = name_of(path);
+        let path = path.to_owned();
         let mut tile =
-            Self { path: path.to_owned(), name, unit, values, measured, mask: None, hot, origin, turned, width };
+            Self { path, name, unit, quantity, chosen, values, measured, mask: None, hot, origin, turned, width };
         tile.values = tile.cut(&tile.values, &rows, &cols);
         tile.measured = tile.cut(&tile.measured, &rows, &cols);
         mask = mask.map(|m| tile.cut(&m, &rows, &cols));
@@ -109,6 +119,20 @@ impl Tile {
             part.invert_axis(Axis(1));
         }
         if self.turned.is_some() { part.t().as_standard_layout().into_owned() } else { part.to_owned() }
+    }
+
+    /// Which image of the file it is, if that was not asked for: ` (HDU 0 CALIBRATED)`.
+    pub fn which(&self) -> String {
+        self.chosen.as_ref().map_or_else(String::new, |hdu| format!(" (HDU {hdu})"))
+    }
+
+    /// Which half it is: `, amplifier U`.
+    pub fn half(&self) -> &'static str {
+        match self.turned {
+            None => "",
+            Some(Half::L) => ", amplifier L",
+            Some(Half::U) => ", amplifier U",
+        }
     }
 
     /// Row and column of the image of a drawn pixel.

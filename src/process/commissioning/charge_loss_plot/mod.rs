@@ -163,25 +163,41 @@ impl SkipCurves {
         (slope.is_finite() && error.is_finite()).then_some((slope, error))
     }
 
-    /// Error of the slope of the skips from `from` on, from the slopes βᵢ of groups of nᵢ of n pixels:
-    /// √(Σ (nᵢ/n)² (βᵢ − β)² · G/(G − 1)) for G groups. `None` with few of them.
+    /// The skip whose mean differs most from that of the baseline skip, and by how much, ADU.
+    pub fn largest_difference(&self) -> (usize, f64) {
+        let far = |best: (usize, f64), (k, d): (usize, &f64)| if d.abs() > best.1.abs() { (k, *d) } else { best };
+        self.difference.iter().enumerate().fold((0, 0.0), far)
+    }
+
+    /// Error of the slope of the skips from `from` on.
     fn error_of_groups(&self, from: usize) -> Option<f64> {
         let skips = self.mean.len() - from;
         let centre = from as f64 + 0.5 * (skips as f64 - 1.0);
         let squares: f64 = (from..self.mean.len()).map(|k| (k as f64 - centre).powi(2)).sum();
-        let slope = |group: &RowGroup| {
+        self.scatter_of_groups(|group| {
             let terms = group.sum.iter().enumerate().skip(from).map(|(k, sum)| (k as f64 - centre) * sum);
-            (group.n, terms.sum::<f64>() / group.n / squares)
-        };
-        let slopes: Vec<(f64, f64)> =
-            self.groups.iter().filter(|g| g.n > 0.0).map(slope).filter(|(_, slope)| slope.is_finite()).collect();
-        if slopes.len() < FEWEST_GROUPS {
+            terms.sum::<f64>() / group.n / squares
+        })
+    }
+
+    /// Error of the mean difference of a skip to the baseline skip, ADU; NaN with few rows.
+    pub fn difference_error(&self, skip: usize, baseline: usize) -> f64 {
+        let difference = |group: &RowGroup| (group.sum[skip] - group.sum[baseline]) / group.n;
+        self.scatter_of_groups(difference).unwrap_or(f64::NAN)
+    }
+
+    /// Error of a mean over all pixels, from the means xᵢ of G groups of nᵢ of n pixels: √(Σ (nᵢ/n)² (xᵢ − x)² · G/(G − 1)).
+    /// `None` with few groups.
+    fn scatter_of_groups(&self, mean: impl Fn(&RowGroup) -> f64) -> Option<f64> {
+        let groups = self.groups.iter().filter(|g| g.n > 0.0).map(|g| (g.n, mean(g)));
+        let means: Vec<(f64, f64)> = groups.filter(|(_, x)| x.is_finite()).collect();
+        if means.len() < FEWEST_GROUPS {
             return None;
         }
-        let n: f64 = slopes.iter().map(|(n, _)| n).sum();
-        let mean: f64 = slopes.iter().map(|(m, slope)| m / n * slope).sum();
-        let variance: f64 = slopes.iter().map(|(m, slope)| (m / n * (slope - mean)).powi(2)).sum();
-        let count = slopes.len() as f64;
+        let n: f64 = means.iter().map(|(n, _)| n).sum();
+        let all: f64 = means.iter().map(|(m, x)| m / n * x).sum();
+        let variance: f64 = means.iter().map(|(m, x)| (m / n * (x - all)).powi(2)).sum();
+        let count = means.len() as f64;
         Some((variance * count / (count - 1.0)).sqrt())
     }
 }
@@ -208,6 +224,7 @@ impl SKImageProcess for ChargeLossPlot {
         let mut total = SkipMoments { all: vec![Moments::default(); raw.nskips], groups: Vec::new() };
         for amplifier in &moments {
             total.all.iter_mut().zip(&amplifier.all).for_each(|(t, m)| t.merge(m));
+            total.groups.extend(amplifier.groups.iter().cloned());
         }
         let whole = SkipCurves::new(None, &total, shown.baseline);
         let single: Vec<SkipCurves> = raw
@@ -311,14 +328,15 @@ impl ChargeLossPlot {
         for curves in single {
             let name = curves.amplifier.clone().unwrap_or_default();
             let settled = curves.settled_from();
-            let largest =
-                curves.difference.iter().copied().fold(0.0, |a: f64, b| if b.abs() > a.abs() { b } else { a });
+            let (at, largest) = curves.largest_difference();
+            let largest_error = curves.difference_error(at, shown.baseline);
             raw.report.result(format!(
-                "amplifier {name}: mean of skip 0 {:.2} ADU, of baseline skip {} {:.2} ADU, largest mean difference {largest:.2} \
-                 ADU; {}",
+                "amplifier {name}: mean of skip 0 {:.2} ADU, of baseline skip {} {:.2} ADU, largest mean difference {} \
+                 ADU (skip {at}); {}",
                 curves.mean[0],
                 shown.baseline,
                 curves.mean[shown.baseline],
+                value_with_error(largest, largest_error),
                 match settled {
                     Some(skip) => format!("settled from skip {skip} on"),
                     None => format!("{} skips are too few to see them settle", raw.nskips),
@@ -327,7 +345,9 @@ impl ChargeLossPlot {
             if let Some(skip) = settled {
                 raw.report.measure(Measurement::integer("settled_from_skip", skip as i64).amplifier(&name));
             }
-            raw.report.measure(Measurement::new("largest_mean_difference", largest, "ADU").amplifier(&name));
+            raw.report.measure(
+                Measurement::new("largest_mean_difference", largest, "ADU").error(largest_error).amplifier(&name),
+            );
             if let Some((slope, error)) = curves.slope() {
                 raw.report.result(format!(
                     "amplifier {name}: the mean changes by {} ADU per skip{}",
@@ -346,10 +366,11 @@ impl ChargeLossPlot {
         for curves in std::iter::once(whole).chain(single) {
             for k in 0..curves.mean.len() {
                 labels.push(curves.amplifier.clone().unwrap_or_else(|| "all".into()));
-                rows.push(vec![k as f64, curves.mean[k], curves.std[k], curves.difference[k]]);
+                let error = curves.difference_error(k, shown.baseline);
+                rows.push(vec![k as f64, curves.mean[k], curves.std[k], curves.difference[k], error]);
             }
         }
-        let columns = ["skip", "mean", "std", "mean_minus_baseline"].map(str::to_owned).to_vec();
+        let columns = ["skip", "mean", "std", "mean_minus_baseline", "error"].map(str::to_owned).to_vec();
         let head = TableHead { row_labels: Some(("amp".to_owned(), labels)), ..TableHead::default() };
         let shown_skips = shown.skips.iter().map(usize::to_string).collect::<Vec<_>>().join(" ");
         let mut head = head.scalar("baseline_skip", shown.baseline).scalar("shown_skips", shown_skips);

@@ -341,15 +341,16 @@ fn report(raw: &mut RawData, context: &Context<'_>, spectra: &NoiseSpectra) {
         let spectrum = &found.spectrum;
         let unit = spectrum.frequency_unit();
         let per = if spectrum.timed { "Hz" } else { "(cycle/sample)" };
+        let (sigma, error) = spectrum.sigma();
         let mut text = format!(
-            "amplifier {}, noise along the {what} ({} series of {}): σ = {:.5} ADU",
+            "amplifier {}, noise along the {what} ({} series of {}): σ = {} ADU",
             amplifier.name,
             spectrum.series,
             spectrum.length,
-            spectrum.variance().sqrt()
+            value_with_error(sigma, error)
         );
         let name = |quantity: &str| format!("fft_{what}_{quantity}");
-        raw.report.measure(Measurement::new(name("sigma"), spectrum.variance().sqrt(), "ADU"));
+        raw.report.measure(Measurement::new(name("sigma"), sigma, "ADU").error(error));
         if let Some(floor) = &found.floor {
             let (sigma, error) = floor.white_sigma(spectrum.step);
             let of_what = if what == "skips" { "sample" } else { "pixel of the mean image" };
