@@ -120,7 +120,16 @@ fn seed_panel(result: &CalibrationConstant, unit: &str, prominence: &str) -> Pan
             labelled.push(peak);
         }
     }
-    let numbers = labelled.into_iter().map(|p| (p.at, p.height.max(0.7), format!("{:.0}", p.prominence)));
+    // beside the peak, on the side where its neighbour is lower
+    let rises = |peak: &SeedPeak| {
+        let right = seed.peaks.iter().filter(|other| other.at > peak.at);
+        right.min_by(|a, b| a.at.total_cmp(&b.at)).is_some_and(|next| next.height > peak.height)
+    };
+    let (left_of, right_of): (Vec<&SeedPeak>, Vec<&SeedPeak>) = labelled.into_iter().partition(|p| rises(p));
+    let numbers = |peaks: Vec<&SeedPeak>, shift: f64| {
+        let items = peaks.into_iter().map(|p| (p.at, p.height.max(0.7), format!("{:.0}", p.prominence)));
+        DataText::new(items).size(8.5).shift(shift, 7.0).halo()
+    };
     Panel::new()
         .x(format!("pixel charge [{unit}]"))
         .y_axis(Axis::new("counts").log().range(0.5, 4.0 * most))
@@ -141,7 +150,8 @@ fn seed_panel(result: &CalibrationConstant, unit: &str, prominence: &str) -> Pan
             .marker(Marker::open(Shape::Circle, Colour::BLACK).size(7.0))
             .label(format!("found peaks (prominence in {prominence})")),
         )
-        .text(DataText::new(numbers).size(8.5).shift(13.0, 7.0).halo())
+        .text(numbers(left_of, -12.0))
+        .text(numbers(right_of, 12.0))
         .legend(
             Legend::outside()
                 .entry(LegendKey::Nothing, format!("distance of the peaks: {:.4} {unit}/e⁻", seed.spacing))
