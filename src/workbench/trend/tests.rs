@@ -145,7 +145,7 @@ fn noise_is_that_of_the_trimmed_region() {
     std::fs::remove_file(folder.path().join("plot_fitsval_SSAMP_STD.csv")).unwrap();
     let results = run(&args(&["-i", "a.fits", "--std", "--sf", "0.1", "-p", "SSAMP"]), folder.path()).unwrap();
     assert!(results.warnings.is_empty(), "{:?}", results.warnings);
-    assert_eq!(rows(folder.path(), "SSAMP_STD"), [row.clone()]);
+    assert_eq!(rows(folder.path(), "SSAMP_STD"), std::slice::from_ref(row));
     assert!(folder.path().join("plot_fitsval_SSAMP_STD.pdf").is_file());
     let two = run(&args(&["a.fits", "--std", "-p", "SSAMP,PSAMP"]), folder.path()).unwrap_err().to_string();
     assert!(two.contains("one keyword"), "{two}");
