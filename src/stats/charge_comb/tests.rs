@@ -313,7 +313,7 @@ fn bright_images_with_an_overscan_have_their_gain() {
                 let charge = if i % 10 < 3 { 0 } else { electrons.draw(&mut stream) };
                 1000.0 + 10.0 * charge as f64 + 1.3 * stream.normal()
             };
-            let values: Vec<f64> = (0..45_000).map(|i| pixel(i)).collect();
+            let values: Vec<f64> = (0..45_000).map(pixel).collect();
             match fit(&values, 100, None) {
                 Ok(fit) => {
                     found += 1;
