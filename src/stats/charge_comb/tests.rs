@@ -309,7 +309,7 @@ fn bright_images_with_an_overscan_have_their_gain() {
         let electrons = Poisson::new(lambda);
         let (mut found, mut pulls) = (0, Vec::new());
         for _ in 0..8 {
-            let mut pixel = |i: usize| {
+            let pixel = |i: usize| {
                 let charge = if i % 10 < 3 { 0 } else { electrons.draw(&mut stream) };
                 1000.0 + 10.0 * charge as f64 + 1.3 * stream.normal()
             };
