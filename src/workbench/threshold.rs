@@ -194,10 +194,13 @@ pub fn run(args: &ThresholdArgs, base: &Path) -> BenchResult<Results> {
     }
     for (name, fit, errors) in fits(args, base)? {
         let Some(found) = fit.thresholds() else {
-            return Err(BenchError::Data(format!(
+            let problem = format!(
                 "no threshold for mu0 {}, sigma {}, gain {}, lambda {}: sigma, gain and lambda must be positive",
                 fit.mu0, fit.sigma, fit.gain, fit.lambda
-            )));
+            );
+            // numbers of the command line are its fault, those of a file the file's
+            let given = args.from.is_none();
+            return Err(if given { BenchError::option("--dcfit", problem) } else { BenchError::Data(problem) });
         };
         let amplifier = if name.is_empty() { String::new() } else { format!("amplifier {name}: ") };
         let (equal_error, best_error) = errors.map_or((0.0, 0.0), |e| fit.threshold_errors(e));

@@ -39,6 +39,9 @@ const SMALLEST_PERIODICITY: f64 = 0.6;
 /// a search looks at some thousand places and spacings.
 const PERIODIC: f64 = 25.0;
 
+/// Seeds that are tried.
+const SEEDS: usize = 4;
+
 /// What is looked for.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct CombOptions {
@@ -331,9 +334,32 @@ pub fn fit_comb(sample: &Sample, options: &CombOptions) -> Result<CombFit, NotRe
     }
 }
 
+/// The comb of the first seed that leads to one: broad bins may see an overscan and the bulk of an exposed image, finer ones
+/// the peaks. Else the reason why the first one does not.
 fn fit_from_seed(sample: &Sample, options: &CombOptions) -> Result<CombFit, NotResolved> {
+    let (mut width, mut reason) = (0, None);
+    for _ in 0..SEEDS {
+        let (seed, warnings, next) = match find_seed(sample.values(), options, width) {
+            Ok(found) => found,
+            Err(problem) => return Err(reason.unwrap_or(problem)),
+        };
+        match fit_seed(sample, seed, warnings, options) {
+            Ok(fit) => return Ok(fit),
+            Err(problem) => reason = reason.or(Some(problem)),
+        }
+        let Some(next) = next else { break };
+        width = next;
+    }
+    Err(reason.unwrap_or_else(|| NotResolved::because("no peak stands out")))
+}
+
+fn fit_seed(
+    sample: &Sample,
+    mut seed: Seed,
+    mut warnings: Vec<String>,
+    options: &CombOptions,
+) -> Result<CombFit, NotResolved> {
     let values = sample.values();
-    let (mut seed, mut warnings) = find_seed(values, options)?;
     let comb = comb_of_seed(values, &mut seed, options, &mut warnings)?;
     let mut free = fit_free_peaks(sample, &comb.places, comb.spacing);
     let kept = free.peaks.iter().take_while(|p| p.counts >= options.min_counts).count();

@@ -10,6 +10,8 @@ use crate::stats::robust;
 
 /// Smallest prominence of 2 √(h + 3/8): about five standard deviations.
 const PROMINENCE: f64 = 5.0;
+/// Halvings of a quarter of the MAD to the finest bins.
+const FINEST: u32 = 6;
 /// Histograms are not made finer than this.
 const MAX_BINS: usize = 1 << 20;
 
@@ -43,11 +45,15 @@ pub struct Seed {
     pub counts: Vec<f64>,
 }
 
-/// Looks for the comb; the warnings say where data and start value disagree.
+/// A seed, warnings that say where data and start value disagree, and the bin width at which the search may go on if it
+/// turns out to be none.
+pub type Found = (Seed, Vec<String>, Option<u32>);
+
+/// Looks for the comb, beginning with bins of MAD/4·2^−`from`.
 ///
 /// # Errors
 /// If there are fewer than two peaks and no start value, or no peak at all.
-pub fn find_seed(values: &[f64], options: &CombOptions) -> Result<(Seed, Vec<String>), NotResolved> {
+pub fn find_seed(values: &[f64], options: &CombOptions, from: u32) -> Result<Found, NotResolved> {
     let Some((smallest, _)) = robust::min_max(values) else {
         return Err(NotResolved::because("there is no pixel"));
     };
@@ -58,8 +64,8 @@ pub fn find_seed(values: &[f64], options: &CombOptions) -> Result<(Seed, Vec<Str
     let search = Search { values, median, mad, low: smallest.max(median - 20.0 * mad) };
     let start = options.start.filter(|c| c.is_finite() && *c > 0.0);
     let mut warnings = Vec::new();
-    let unguided = if options.force_start && start.is_some() { None } else { search.unguided() };
-    if let Some(seed) = unguided {
+    let unguided = if options.force_start && start.is_some() { None } else { search.unguided(from) };
+    if let Some((seed, width)) = unguided {
         if let Some(c) = start
             && (seed.spacing / c - 1.0).abs() > 0.3
         {
@@ -69,9 +75,9 @@ pub fn find_seed(values: &[f64], options: &CombOptions) -> Result<(Seed, Vec<Str
                 seed.spacing
             ));
         }
-        return Ok((seed, warnings));
+        return Ok((seed, warnings, Some(width + 1)));
     }
-    let Some(c) = start else {
+    let Some(c) = start.filter(|_| from == 0) else {
         return Err(NotResolved::because(
             "fewer than two peaks stand out and `calibration` (--cal) gives no start value",
         ));
@@ -80,7 +86,7 @@ pub fn find_seed(values: &[f64], options: &CombOptions) -> Result<(Seed, Vec<Str
     if seed.peaks.len() == 1 {
         warnings.push(format!("only one peak stands out; the search for the others starts from `calibration` = {c}"));
     }
-    Ok((seed, warnings))
+    Ok((seed, warnings, None))
 }
 
 /// The first peak of the longest run of neighbours. In a bright image the overscan makes a peak of its own at 0 e⁻, far
@@ -107,12 +113,12 @@ struct Search<'a> {
 }
 
 impl Search<'_> {
-    /// Bin widths from MAD/4 to MAD/256.
-    fn unguided(&self) -> Option<Seed> {
-        (0..=6).find_map(|j| {
+    /// Bin widths from MAD/4·2^−`from` to MAD/256: the first that shows peaks, and its number.
+    fn unguided(&self, from: u32) -> Option<(Seed, u32)> {
+        (from..=FINEST).find_map(|j| {
             let width = self.mad / 4.0 / f64::from(1 << j);
             let seed = self.with_width(width, None)?;
-            (seed.peaks.len() >= 2 && seed.spacing >= 8.0 * width).then_some(seed)
+            (seed.peaks.len() >= 2 && seed.spacing >= 8.0 * width).then_some((seed, j))
         })
     }
 

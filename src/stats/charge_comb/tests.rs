@@ -327,6 +327,35 @@ fn bright_images_with_an_overscan_have_their_gain() {
     }
 }
 
+/// A small bright image: broad bins show the overscan and the bulk, the peaks stand out of finer ones only.
+#[test]
+fn small_bright_images_have_their_gain_without_a_start_value() {
+    use crate::stats::random::{Poisson, Stream};
+    let mut stream = Stream::from_seed(44);
+    let electrons = Poisson::new(20.0);
+    let mut resolved = 0;
+    for _ in 0..20 {
+        let mut pixel = |i: usize| {
+            let charge = if i % 3 == 0 { 0 } else { electrons.draw(&mut stream) };
+            1000.0 + 10.0 * charge as f64 + 2.0 * stream.normal()
+        };
+        let values: Vec<f64> = (0..9000).map(&mut pixel).collect();
+        match fit(&values, 100, None) {
+            Ok(fit) => {
+                resolved += 1;
+                assert!(
+                    (fit.gain() - 10.0).abs() < 4.0 * fit.scaled_gain_error(),
+                    "{} ± {}",
+                    fit.gain(),
+                    fit.gain_error()
+                );
+            }
+            Err(problem) => println!("{problem}"),
+        }
+    }
+    assert!(resolved >= 18, "{resolved} of 20");
+}
+
 /// Rows that share an offset, of which half hold more charge than the others: the peaks move against each other by more
 /// than independent pixels let them. Pulls of the gain with and without the rows.
 #[test]

@@ -218,7 +218,7 @@ impl HotcolsArgs {
             if *b >= width {
                 results.warn(format!("{option} {a} {b}: the image has columns 0 to {} only", width.saturating_sub(1)));
             }
-            all.extend(*a..width.min(b + 1));
+            all.extend(*a..width.min(b.saturating_add(1)));
         }
         all
     }

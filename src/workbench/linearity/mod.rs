@@ -170,15 +170,23 @@ pub fn run(args: &LinearityArgs, base: &Path) -> BenchResult<Results> {
         return Err(BenchError::option("--gain", "it must be positive"));
     }
     let mut results = Results::new(&args.output, base)?;
-    let (pixels, unit, stem) = read(args, base, &mut results)?;
+    let Pixels { pixels, unit, stem, subtracted } = read(args, base, &mut results)?;
     if args.erange.is_some() {
         results.warn("--erange is not needed any more: neighbouring peaks are fitted together");
     }
     let start = if unit == "ADU" { args.gain } else { Some(1.0) };
     let found = measure(&pixels, start, &unit, (a, b), args.min_counts, &mut results)?;
+    let lowest = found.peaks[0].electrons;
+    if unit == "ADU" && !subtracted && lowest > 0 {
+        results.warn(format!(
+            "the image is not known to be pedestal-subtracted (EXTNAME PEDSUBTRACTED): the first peak counts as {lowest} e- \
+             only if empty pixels have 0 ADU; gain at 0 e- and non-linearity rest on that, too"
+        ));
+    }
     if let Some(step) = smallest_step(pixels.values()).filter(|step| found.gain() < 1.5 * step) {
         return Err(BenchError::Data(format!(
-            "{stem}: the pixels have steps of {step} {unit}, and the peaks, {} {unit} apart, are these steps; averaged              skips in ADU or electrons are needed",
+            "{stem}: the pixels have steps of {step} {unit}, and the peaks, {} {unit} apart, are these steps; averaged \
+             skips in ADU or electrons are needed",
             plus_minus(found.gain(), found.line.error(1))
         )));
     }
@@ -190,9 +198,19 @@ pub fn run(args: &LinearityArgs, base: &Path) -> BenchResult<Results> {
     Ok(results)
 }
 
-/// The values of all pixels, their unit, and the name of the first file.
-fn read(args: &LinearityArgs, base: &Path, results: &mut Results) -> BenchResult<(Sample, String, String)> {
-    let mut pixels = Sample::default();
+/// What the peaks are looked for in.
+struct Pixels {
+    pixels: Sample,
+    unit: String,
+    /// Name of the first file.
+    stem: String,
+    /// Whether all images say that their pedestal is subtracted.
+    subtracted: bool,
+}
+
+/// The values of all pixels.
+fn read(args: &LinearityArgs, base: &Path, results: &mut Results) -> BenchResult<Pixels> {
+    let (mut pixels, mut subtracted) = (Sample::default(), true);
     if !args.root.is_empty() {
         let files = expand(&args.root, base)?;
         for path in &files {
@@ -202,7 +220,7 @@ fn read(args: &LinearityArgs, base: &Path, results: &mut Results) -> BenchResult
         }
         let stem = stem_of(&files[0]);
         let stem = stem.strip_suffix(".root").unwrap_or(&stem).to_owned();
-        return Ok((pixels, "e-".into(), stem));
+        return Ok(Pixels { pixels, unit: "e-".into(), stem, subtracted });
     }
     let patterns: Vec<String> = args.files.iter().chain(&args.fits).cloned().collect();
     let files = expand(&patterns, base)?;
@@ -217,6 +235,9 @@ fn read(args: &LinearityArgs, base: &Path, results: &mut Results) -> BenchResult
                 path.display()
             )));
         }
+        let names = ["PEDSUBTRACTED", "CALIBRATED"];
+        let extname = file.header(hdu)?.text("EXTNAME").unwrap_or_default().trim().to_ascii_uppercase();
+        subtracted &= names.contains(&extname.as_str());
         let image = file.image(hdu)?;
         if let Some(skips) = transient::raw_skips(&file, hdu, image.ncols())?
             && image.iter().all(|x| !x.is_finite() || x.fract() == 0.0)
@@ -233,7 +254,7 @@ fn read(args: &LinearityArgs, base: &Path, results: &mut Results) -> BenchResult
         }
         Ok(())
     })?;
-    Ok((pixels, unit.unwrap_or_else(|| "ADU".into()), stem_of(&files[0])))
+    Ok(Pixels { pixels, unit: unit.unwrap_or_else(|| "ADU".into()), stem: stem_of(&files[0]), subtracted })
 }
 
 /// Smallest distance between two different values.

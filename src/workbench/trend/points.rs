@@ -268,6 +268,12 @@ fn suffixes(args: &TrendArgs, quantity: &Quantity, images: &[Image]) -> Vec<Stri
 
 /// Value and error, or what is missing.
 fn value(args: &TrendArgs, quantity: &Quantity, suffix: &str, image: &Image) -> Result<(f64, f64), String> {
+    let (y, e) = any_value(args, quantity, suffix, image)?;
+    // a gain of 0, no bin or no time
+    if y.is_finite() { Ok((y, e)) } else { Err("finite number: a gain, a time or a number of bins is 0".into()) }
+}
+
+fn any_value(args: &TrendArgs, quantity: &Quantity, suffix: &str, image: &Image) -> Result<(f64, f64), String> {
     let cards = &image.cards;
     let number = |key: &str| {
         let key = format!("{key}{suffix}");

@@ -13,7 +13,7 @@ use ndarray::Array2;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use self::survey::{RowGroup, SkipImagesSurvey, SkipMoments};
+use self::survey::{PixelGroup, SkipImagesSurvey, SkipMoments};
 use super::moments::Moments;
 use super::selection::Ranges;
 use super::survey::{BookedSurvey, finished};
@@ -28,9 +28,11 @@ use crate::stats::robust::{self, MAD_TO_SIGMA};
 /// A skip has settled when its mean differs from the line through the late skips by less than this many times their
 /// scatter.
 const SETTLED: f64 = 5.0;
+/// The same in errors that groups of pixels tell, which are themselves known to a tenth.
+const SETTLED_WALK: f64 = 5.0;
 /// Relative differences of means that are rounding.
 const ROUNDING: f64 = 1e-9;
-/// Groups of rows that tell an error.
+/// Groups of pixels that tell an error.
 const FEWEST_GROUPS: usize = 10;
 /// Skips that a slope needs.
 const SLOPE_SKIPS: usize = 4;
@@ -91,8 +93,8 @@ pub struct SkipCurves {
     pub std: Vec<f64>,
     /// Mean difference to the baseline skip, ADU.
     pub difference: Vec<f64>,
-    /// The same pixels in groups of rows.
-    groups: Vec<RowGroup>,
+    /// The same pixels in groups of neighbours.
+    groups: Vec<PixelGroup>,
 }
 
 impl SkipCurves {
@@ -133,8 +135,26 @@ impl SkipCurves {
             }
             _ => limit,
         };
-        let unsettled = (0..rest.len()).rev().find(|&k| rest[k].abs() > limit_at(k));
+        // what leaks away makes the means walk off the line together: the groups of pixels tell by how much
+        let walks = self.deviations(from, &rest);
+        let allowed = |k: usize| limit_at(k).max(walks.get(k).map_or(0.0, |error| SETTLED_WALK * error));
+        let unsettled = (0..rest.len()).rev().find(|&k| rest[k].abs() > allowed(k));
         Some(unsettled.map_or(0, |last| last + 1))
+    }
+
+    /// Errors of the deviations of all skips from the line through those from `from` on; empty without groups.
+    fn deviations(&self, from: usize, rest: &[f64]) -> Vec<f64> {
+        let x: Vec<f64> = (from..self.mean.len()).map(|k| k as f64).collect();
+        let of_group = |group: &PixelGroup| {
+            let mean: Vec<f64> = group.sum.iter().map(|sum| sum / group.n).collect();
+            let line = fit_polynomial(&x, mean.get(from..)?, &vec![1.0; x.len()], 1).ok()?;
+            Some((group.n, mean.iter().enumerate().map(|(k, m)| m - line.at(k as f64)).collect::<Vec<f64>>()))
+        };
+        let groups: Vec<(f64, Vec<f64>)> = self.groups.iter().filter(|g| g.n > 0.0).filter_map(of_group).collect();
+        if groups.len() < FEWEST_GROUPS {
+            return Vec::new();
+        }
+        (0..rest.len()).map(|k| scatter_of_means(groups.iter().map(|(n, d)| (*n, d[k]))).unwrap_or(0.0)).collect()
     }
 
     /// Straight line through the means of the skips from `from` on, with the scatter about it as their error. `None` for
@@ -151,7 +171,7 @@ impl SkipCurves {
     /// pedestal that falls.
     ///
     /// What a pixel loses in one skip is missing in all later ones: a random walk, which the scatter about the line hardly
-    /// shows. The error is therefore that of the slopes of groups of rows, where it is larger.
+    /// shows. The error is therefore that of the slopes of groups of pixels, where it is larger.
     ///
     /// `None` where too few skips tell whether they have settled.
     pub fn slope(&self) -> Option<(f64, f64)> {
@@ -180,26 +200,30 @@ impl SkipCurves {
         })
     }
 
-    /// Error of the mean difference of a skip to the baseline skip, ADU; NaN with few rows.
+    /// Error of the mean difference of a skip to the baseline skip, ADU; NaN with few pixels.
     pub fn difference_error(&self, skip: usize, baseline: usize) -> f64 {
-        let difference = |group: &RowGroup| (group.sum[skip] - group.sum[baseline]) / group.n;
+        let difference = |group: &PixelGroup| (group.sum[skip] - group.sum[baseline]) / group.n;
         self.scatter_of_groups(difference).unwrap_or(f64::NAN)
     }
 
     /// Error of a mean over all pixels, from the means xᵢ of G groups of nᵢ of n pixels: √(Σ (nᵢ/n)² (xᵢ − x)² · G/(G − 1)).
     /// `None` with few groups.
-    fn scatter_of_groups(&self, mean: impl Fn(&RowGroup) -> f64) -> Option<f64> {
-        let groups = self.groups.iter().filter(|g| g.n > 0.0).map(|g| (g.n, mean(g)));
-        let means: Vec<(f64, f64)> = groups.filter(|(_, x)| x.is_finite()).collect();
-        if means.len() < FEWEST_GROUPS {
-            return None;
-        }
-        let n: f64 = means.iter().map(|(n, _)| n).sum();
-        let all: f64 = means.iter().map(|(m, x)| m / n * x).sum();
-        let variance: f64 = means.iter().map(|(m, x)| (m / n * (x - all)).powi(2)).sum();
-        let count = means.len() as f64;
-        Some((variance * count / (count - 1.0)).sqrt())
+    fn scatter_of_groups(&self, mean: impl Fn(&PixelGroup) -> f64) -> Option<f64> {
+        scatter_of_means(self.groups.iter().filter(|g| g.n > 0.0).map(|g| (g.n, mean(g))))
     }
+}
+
+/// Error of a mean over all pixels from those of groups, `(pixels, mean)`; see [`SkipCurves::scatter_of_groups`].
+fn scatter_of_means(groups: impl Iterator<Item = (f64, f64)>) -> Option<f64> {
+    let means: Vec<(f64, f64)> = groups.filter(|(_, x)| x.is_finite()).collect();
+    if means.len() < FEWEST_GROUPS {
+        return None;
+    }
+    let n: f64 = means.iter().map(|(n, _)| n).sum();
+    let all: f64 = means.iter().map(|(m, x)| m / n * x).sum();
+    let variance: f64 = means.iter().map(|(m, x)| (m / n * (x - all)).powi(2)).sum();
+    let count = means.len() as f64;
+    Some((variance * count / (count - 1.0)).sqrt())
 }
 
 /// An image of the figure.

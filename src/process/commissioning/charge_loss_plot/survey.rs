@@ -26,13 +26,14 @@ pub struct SkipImagesSurvey {
 pub struct SkipMoments {
     /// Their moments, `[skip]`.
     pub all: Vec<Moments>,
-    /// Number and sums `[skip]` of those of [`GROUPS`] groups of neighbouring rows: how far they differ tells the errors.
-    pub groups: Vec<RowGroup>,
+    /// Number and sums `[skip]` of those of groups of neighbouring pixels: how far they differ tells the errors. Up to
+    /// [`MOST_GROUPS`] groups of whole rows, or parts of rows if there are few.
+    pub groups: Vec<PixelGroup>,
 }
 
-/// The pixels of a group of neighbouring rows.
+/// A group of neighbouring pixels.
 #[derive(Debug, Clone, PartialEq, Default)]
-pub struct RowGroup {
+pub struct PixelGroup {
     /// Pixels.
     pub n: f64,
     /// Sum of each skip, ADU; empty without a pixel, not finite with an undefined sample.
@@ -40,7 +41,38 @@ pub struct RowGroup {
 }
 
 /// Groups of rows at most.
-const GROUPS: usize = 64;
+const MOST_GROUPS: usize = 64;
+/// Groups below which rows are divided.
+const FEWEST_GROUPS: usize = 16;
+
+/// How the pixels of a region are grouped.
+#[derive(Debug, Clone)]
+struct Grouping {
+    region: Region,
+    /// Rows of a group, and columns of the groups within a row.
+    rows: usize,
+    cols: usize,
+}
+
+impl Grouping {
+    fn of(region: &Region) -> Self {
+        let (rows, cols) = (region.rows.len(), region.cols.len());
+        let parts = if rows > 0 && rows < FEWEST_GROUPS { FEWEST_GROUPS.div_ceil(rows) } else { 1 };
+        Self { region: region.clone(), rows: rows.div_ceil(MOST_GROUPS).max(1), cols: cols.div_ceil(parts).max(1) }
+    }
+
+    fn parts(&self) -> usize {
+        self.region.cols.len().div_ceil(self.cols)
+    }
+
+    fn count(&self) -> usize {
+        self.region.rows.len().div_ceil(self.rows) * self.parts()
+    }
+
+    fn number(&self, row: usize, col: usize) -> usize {
+        (row - self.region.rows.start) / self.rows * self.parts() + (col - self.region.cols.start) / self.cols
+    }
+}
 
 /// What is found in a block.
 #[derive(Debug)]
@@ -53,12 +85,7 @@ pub struct Found {
 #[derive(Debug)]
 struct FoundMoments {
     all: Vec<Moments>,
-    groups: Vec<(usize, RowGroup)>,
-}
-
-/// Rows per group of a region.
-fn rows_per_group(region: &Region) -> usize {
-    region.rows.len().div_ceil(GROUPS).max(1)
+    groups: Vec<(usize, PixelGroup)>,
 }
 
 impl SkipImagesSurvey {
@@ -70,7 +97,7 @@ impl SkipImagesSurvey {
             .iter()
             .map(|region| SkipMoments {
                 all: vec![Moments::default(); shape.2],
-                groups: vec![RowGroup::default(); region.rows.len().div_ceil(rows_per_group(region))],
+                groups: vec![PixelGroup::default(); Grouping::of(region).count()],
             })
             .collect();
         Self { shape, shown, regions, images, skips }
@@ -125,10 +152,10 @@ fn moments_of_skips(block: &Block<'_>, region: &Region) -> Option<FoundMoments> 
     let centre: Vec<f64> = first.iter().map(|x| if x.is_finite() { x } else { 0.0 }).collect();
     let (mut sum, mut squares) = (vec![0.0; skips], vec![0.0; skips]);
     let mut missing = vec![0u32; if block_may_miss(block) { skips } else { 0 }];
-    let number = |row: usize| (row - region.rows.start) / rows_per_group(region);
-    let mut groups: Vec<(usize, RowGroup)> = Vec::new();
-    // the sums at the end of the group before
-    let (mut before, mut group_start) = (vec![0.0; skips], rows.start);
+    let grouping = Grouping::of(region);
+    let mut groups: Vec<(usize, PixelGroup)> = Vec::new();
+    // the sums at the end of the group before, and the number of the pixels since then
+    let (mut before, mut since) = (vec![0.0; skips], 0usize);
     for row in rows.clone() {
         for col in region.cols.clone() {
             match block.pixel(row, col) {
@@ -152,16 +179,19 @@ fn moments_of_skips(block: &Block<'_>, region: &Region) -> Option<FoundMoments> 
                     }
                 }
             }
-        }
-        if row + 1 == rows.end || number(row + 1) != number(row) {
-            let n = ((row + 1 - group_start) * region.cols.len()) as f64;
-            let of_skip = |(k, (sum, before)): (usize, (&f64, &f64))| {
-                if missing.get(k).is_some_and(|n| *n > 0) { f64::NAN } else { sum - before + n * centre[k] }
-            };
-            let of_group = sum.iter().zip(&before).enumerate().map(of_skip).collect();
-            groups.push((number(row), RowGroup { n, sum: of_group }));
-            before.copy_from_slice(&sum);
-            group_start = row + 1;
+            since += 1;
+            let next = if col + 1 < region.cols.end { (row, col + 1) } else { (row + 1, region.cols.start) };
+            let number = grouping.number(row, col);
+            if next.0 == rows.end || grouping.number(next.0, next.1) != number {
+                let n = since as f64;
+                let of_skip = |(k, (sum, before)): (usize, (&f64, &f64))| {
+                    if missing.get(k).is_some_and(|n| *n > 0) { f64::NAN } else { sum - before + n * centre[k] }
+                };
+                let sums = sum.iter().zip(&before).enumerate().map(of_skip).collect();
+                groups.push((number, PixelGroup { n, sum: sums }));
+                before.copy_from_slice(&sum);
+                since = 0;
+            }
         }
     }
     let pixels = (rows.len() * region.cols.len()) as f64;

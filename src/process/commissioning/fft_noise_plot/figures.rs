@@ -97,11 +97,14 @@ fn panel(process: &FFTNoisePlot, found: &NoiseSpectrum, what: &str, gain: Option
         if floor.flicker > 3.0 * floor.flicker_error {
             let scale = |p: f64| if psd { p } else { white * (p / floor.white).sqrt() };
             let curve = spectrum.frequency.iter().map(|f| scale(floor.at(*f))).collect::<Vec<_>>();
-            panel =
-                panel.line(Line::new(&spectrum.frequency, curve).width(1.4).label(format!(
-                    "white + 1/f: corner {} {unit}",
-                    value_with_error(floor.corner, floor.corner_error)
-                )));
+            let lowest = spectrum.frequency.first().copied().unwrap_or(0.0);
+            let corner = if floor.corner < lowest {
+                format!("below {}", value_with_error(lowest, f64::NAN))
+            } else {
+                value_with_error(floor.corner, floor.corner_error)
+            };
+            let label = format!("white + 1/f{}: corner {corner} {unit}", super::exponent_text(floor.exponent));
+            panel = panel.line(Line::new(&spectrum.frequency, curve).width(1.4).label(label));
         }
     }
     if !found.lines.is_empty() {

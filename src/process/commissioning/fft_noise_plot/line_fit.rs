@@ -39,6 +39,8 @@ use crate::stats::small_matrix::{self, Matrix};
 
 /// Rounds in which each line is fitted with what the others leak subtracted.
 const ROUNDS: usize = 8;
+/// Bins within which a new line has a part in those found before.
+const NEAR: usize = 20;
 /// Steps of a fit.
 const STEPS: usize = 5;
 /// How far a line may lie from its highest bin, in bins.
@@ -152,6 +154,32 @@ impl Response {
     }
 }
 
+/// What is left of P, C and Q when lines are taken away.
+struct Rest {
+    power: Vec<f64>,
+    shared: Vec<f64>,
+    square: Vec<Complex<f64>>,
+}
+
+impl Rest {
+    /// Everything.
+    fn of(spectrum: &Spectrum) -> Self {
+        Self { power: spectrum.psd.clone(), shared: spectrum.shared.clone(), square: spectrum.square.clone() }
+    }
+
+    /// Takes a line away (`sign` −1), or puts it back (1).
+    fn add(&mut self, spectrum: &Spectrum, line: &FittedLine, sign: f64) {
+        let response = line.response(spectrum.length);
+        let strength = sign * line.strength;
+        for (bin, power) in self.power.iter_mut().enumerate() {
+            let half = if is_nyquist(spectrum, bin) { 0.5 } else { 1.0 };
+            *power += half * strength * response.power(bin);
+        }
+        self.shared.iter_mut().enumerate().for_each(|(bin, shared)| *shared += strength * response.shared(bin));
+        self.square.iter_mut().enumerate().for_each(|(bin, square)| *square += response.square(bin) * strength);
+    }
+}
+
 /// Measures the lines with these highest bins, strongest first. A bin that shows no more than other lines leak there is
 /// no line.
 pub(super) fn measure_lines(spectrum: &Spectrum, peaks: &[usize]) -> Vec<FittedLine> {
@@ -161,26 +189,39 @@ pub(super) fn measure_lines(spectrum: &Spectrum, peaks: &[usize]) -> Vec<FittedL
     let mut candidates = peaks.to_vec();
     candidates.sort_by(|a, b| spectrum.psd[*b].total_cmp(&spectrum.psd[*a]));
     let (mut lines, mut occupied): (Vec<FittedLine>, Vec<usize>) = (Vec::new(), Vec::new());
+    let mut rest = Rest::of(spectrum);
     for bin in candidates {
         occupied.push(bin);
-        let fit = Fit { spectrum, peaks: &occupied, others: &lines };
+        let fit = Fit { spectrum, peaks: &occupied, rest: &rest, others: &lines };
         if !fit.stands_out(bin) {
             occupied.pop();
             continue;
         }
-        let line = fit.start(bin);
+        let line = fit.refine(fit.start(bin));
+        rest.add(spectrum, &line, -1.0);
         lines.push(line);
-        for _ in 0..ROUNDS {
-            for i in 0..lines.len() {
-                let line = lines.swap_remove(i);
-                let line = Fit { spectrum, peaks: &occupied, others: &lines }.refine(line);
-                lines.push(line);
-                let last = lines.len() - 1;
-                lines.swap(i, last);
-            }
-        }
+        // neighbours found before have taken a part of it
+        refine_all(spectrum, &occupied, &mut rest, &mut lines, |other| other.bin.abs_diff(bin) < NEAR);
+    }
+    for _ in 0..ROUNDS {
+        refine_all(spectrum, &occupied, &mut rest, &mut lines, |_| true);
     }
     lines
+}
+
+/// Fits those lines again that are `wanted`, each with what the others leak taken away.
+fn refine_all(
+    spectrum: &Spectrum,
+    occupied: &[usize],
+    rest: &mut Rest,
+    lines: &mut [FittedLine],
+    wanted: impl Fn(&FittedLine) -> bool,
+) {
+    for line in lines.iter_mut().filter(|line| wanted(line)) {
+        rest.add(spectrum, line, 1.0);
+        *line = Fit { spectrum, peaks: occupied, rest, others: &[] }.refine(*line);
+        rest.add(spectrum, line, -1.0);
+    }
 }
 
 /// Power density of a sine of this frequency and amplitude at a bin, averaged over its phase.
@@ -324,6 +365,8 @@ impl LineData {
 struct Fit<'a> {
     spectrum: &'a Spectrum,
     peaks: &'a [usize],
+    /// The spectrum without the others.
+    rest: &'a Rest,
     others: &'a [FittedLine],
 }
 
@@ -440,8 +483,7 @@ impl Fit<'_> {
 
     /// Q of the highest bin, without the other lines.
     fn square(&self, bin: usize) -> Complex<f64> {
-        let leaked = |o: &FittedLine| o.response(self.spectrum.length).square(bin) * o.strength;
-        self.spectrum.square[bin] - self.others.iter().map(leaked).sum::<Complex<f64>>()
+        self.rest.square[bin]
     }
 
     /// A line in the last bin of an even number of samples: nothing tells where in the bin it lies, and its power depends
@@ -465,14 +507,11 @@ impl Fit<'_> {
 
     /// P without the other lines.
     fn power(&self, bin: usize) -> f64 {
-        let half = if is_nyquist(self.spectrum, bin) { 0.5 } else { 1.0 };
-        let leaked = |o: &FittedLine| half * o.strength * o.response(self.spectrum.length).power(bin);
-        self.spectrum.psd[bin] - self.others.iter().map(leaked).sum::<f64>()
+        self.rest.power[bin]
     }
 
     /// What a bin shares with the next one, without the other lines.
     fn shared(&self, bin: usize) -> f64 {
-        let leaked = |o: &FittedLine| o.strength * o.response(self.spectrum.length).shared(bin);
-        self.spectrum.shared[bin] - self.others.iter().map(leaked).sum::<f64>()
+        self.rest.shared[bin]
     }
 }

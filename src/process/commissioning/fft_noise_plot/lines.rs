@@ -19,8 +19,6 @@ pub(super) const WINDOW: usize = 51;
 pub(super) const THRESHOLD: f64 = 5.0;
 /// Relative scatter of |X| of noise, √(4/π − 1).
 const RAYLEIGH_SCATTER: f64 = 0.522_723;
-/// Lines that are reported at most.
-const MAX_LINES: usize = 20;
 
 /// A pick-up line.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -95,7 +93,6 @@ pub fn find_lines(spectrum: &Spectrum) -> Vec<SpectralLine> {
         })
         .collect();
     lines.sort_by(|a, b| b.significance.total_cmp(&a.significance));
-    lines.truncate(MAX_LINES);
     lines
 }
 
@@ -455,6 +452,29 @@ mod tests {
             // with few records the powers are not quite Gaussian
             assert!(lines.sum::<usize>() <= 2, "{records} records");
         }
+    }
+
+    /// More lines than anyone reads: none of them is left in the white noise.
+    #[test]
+    fn many_lines_leave_the_white_noise_as_it_is() {
+        const LENGTH: usize = 1024;
+        let mut stream = Stream::from_seed(26);
+        // no common period, or they would add up coherently in all records
+        let truth: Vec<f64> = (0..30).map(|i| 9.3 + 16.137 * f64::from(i)).collect();
+        let transform = Transform::new(LENGTH);
+        let (mut workspace, mut sums) = (transform.workspace(), transform.sums());
+        for record in 0..500 {
+            for (j, x) in workspace.input.iter_mut().enumerate() {
+                let time = f64::from(record) + j as f64 / LENGTH as f64;
+                *x = 30.0 * stream.normal() + truth.iter().map(|f| 8.0 * (2.0 * PI * f * time).sin()).sum::<f64>();
+            }
+            transform.add(&mut workspace, &mut sums);
+        }
+        let spectrum = Spectrum::new(&sums, LENGTH, Some(4e-5)).unwrap();
+        let lines = find_lines(&spectrum);
+        assert_eq!(lines.len(), truth.len());
+        let (sigma, error) = noise_floor(&spectrum, &lines).unwrap().white_sigma(4e-5);
+        assert!((sigma - 30.0).abs() < 4.0 * error && error < 0.1, "{sigma} ± {error}");
     }
 
     #[test]

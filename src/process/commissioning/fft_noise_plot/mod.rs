@@ -343,8 +343,10 @@ fn report(raw: &mut RawData, context: &Context<'_>, spectra: &NoiseSpectra) {
         let per = if spectrum.timed { "Hz" } else { "(cycle/sample)" };
         let (sigma, error) = spectrum.sigma();
         let mut text = format!(
-            "amplifier {}, noise along the {what} ({} series of {}): σ = {} ADU",
+            "amplifier {}, {} along the {what} ({} series of {}): σ = {} ADU",
             amplifier.name,
+            // the charge of the pixels is in the spectrum of the rows
+            if what == "rows" { "noise and charge" } else { "noise" },
             spectrum.series,
             spectrum.length,
             value_with_error(sigma, error)
@@ -357,13 +359,17 @@ fn report(raw: &mut RawData, context: &Context<'_>, spectra: &NoiseSpectra) {
             text.push_str(&format!(", white noise {} ADU per {of_what}", value_with_error(sigma, error)));
             raw.report.measure(Measurement::new(name("white_sigma"), sigma, "ADU").error(error));
             if floor.flicker > 3.0 * floor.flicker_error {
-                text.push_str(&format!(
-                    ", 1/f{} noise with corner at {} {unit}",
-                    exponent_text(floor.exponent),
-                    value_with_error(floor.corner, floor.corner_error)
-                ));
-                raw.report
-                    .measure(Measurement::new(name("corner_frequency"), floor.corner, unit).error(floor.corner_error));
+                let (slope, corner) = (exponent_text(floor.exponent), floor.corner);
+                if let Some(lowest) = spectrum.frequency.first().filter(|lowest| corner < **lowest) {
+                    // where it lies depends on how the noise goes on below what is measured
+                    let lowest = value_with_error(*lowest, f64::NAN);
+                    text.push_str(&format!(", 1/f{slope} noise with corner below {lowest} {unit}"));
+                } else {
+                    let place = value_with_error(corner, floor.corner_error);
+                    text.push_str(&format!(", 1/f{slope} noise with corner at {place} {unit}"));
+                    raw.report
+                        .measure(Measurement::new(name("corner_frequency"), corner, unit).error(floor.corner_error));
+                }
             }
         } else {
             text.push_str(", no level of white noise could be fitted");

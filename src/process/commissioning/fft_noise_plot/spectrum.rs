@@ -30,6 +30,8 @@ pub struct SpectrumSums {
     pub magnitude: Vec<f64>,
     /// Σ |X_f|².
     pub power: Vec<f64>,
+    /// Σ v² and Σ (v²)² of the variances v² of the series.
+    pub variances: (f64, f64),
     /// Σ X_f.
     pub sum: Vec<Complex<f64>>,
     /// Σ X_f².
@@ -46,6 +48,8 @@ impl SpectrumSums {
             return;
         }
         self.series += other.series;
+        self.variances.0 += other.variances.0;
+        self.variances.1 += other.variances.1;
         let add = |mine: &mut [f64], theirs: &[f64]| mine.iter_mut().zip(theirs).for_each(|(a, b)| *a += b);
         add(&mut self.magnitude, &other.magnitude);
         add(&mut self.power, &other.power);
@@ -103,6 +107,7 @@ impl Transform {
             series: 0,
             magnitude: vec![0.0; bins],
             power: vec![0.0; bins],
+            variances: (0.0, 0.0),
             sum: vec![Complex::default(); bins],
             square: vec![Complex::default(); bins],
             cross: vec![Complex::default(); bins.saturating_sub(1)],
@@ -119,13 +124,20 @@ impl Transform {
         sums.series += 1;
         let output = &output[1..];
         let lanes = sums.magnitude.iter_mut().zip(&mut sums.power).zip(&mut sums.sum).zip(&mut sums.square).zip(output);
+        let mut total = 0.0;
         for ((((magnitude, power), sum), square), x) in lanes {
             *sum += x;
             *square += x * x;
             let norm = x.norm_sqr();
+            total += norm;
             *power += norm;
             *magnitude += norm.sqrt();
         }
+        // all frequencies have a negative counterpart but Nyquist's
+        let single = if self.length.is_multiple_of(2) { output.last().map_or(0.0, |x| x.norm_sqr()) } else { 0.0 };
+        let variance = (2.0 * total - single) / (self.length as f64).powi(2);
+        sums.variances.0 += variance;
+        sums.variances.1 += variance * variance;
         sums.cross.iter_mut().zip(output.windows(2)).for_each(|(cross, x)| *cross += x[0] * x[1].conj());
     }
 }
@@ -154,6 +166,8 @@ pub struct Spectrum {
     /// 2 Re ⟨X_f X*_{f+1} exp(−iπ (N−1)/N)⟩ Δt/N, unit of `psd`: what a bin shares with the next one. White noise shares
     /// nothing; a sine between both bins shares √(P_f P_{f+1}), with the opposite sign if both lie on one side of it.
     pub shared: Vec<f64>,
+    /// Error of the mean variance of the series, ADU².
+    pub variance_error: f64,
     /// Median over f of the share of the power that is the same in all series: offsets of single samples, not noise.
     pub common_share: f64,
 }
@@ -180,6 +194,10 @@ impl Spectrum {
             series: sums.series,
             step: dt,
             timed: step.is_some(),
+            variance_error: {
+                let mean = sums.variances.0 / count;
+                ((sums.variances.1 / count - mean * mean).max(0.0) / (count - 1.0).max(1.0)).sqrt()
+            },
             frequency: (1..=bins).map(|f| f as f64 / (n * dt)).collect(),
             magnitude: sums.magnitude.iter().map(|m| m / count).collect(),
             common_share: {
@@ -217,11 +235,11 @@ impl Spectrum {
         self.psd.iter().sum::<f64>() * self.resolution()
     }
 
-    /// Standard deviation within a series and its statistical error, ADU.
+    /// Standard deviation within a series, ADU, with the error that the scatter of the variances of the series tells,
+    /// whatever their distribution is.
     pub fn sigma(&self) -> (f64, f64) {
-        let squares: f64 = self.psd.iter().enumerate().map(|(i, p)| (p * self.relative_error(i)).powi(2)).sum();
         let sigma = self.variance().sqrt();
-        (sigma, 0.5 * squares.sqrt() * self.resolution() / sigma)
+        (sigma, 0.5 * self.variance_error / sigma)
     }
 
     /// Statistical error of P at bin `i`, relative: |X|² of noise is exponentially distributed, at Nyquist χ² with one
@@ -313,8 +331,8 @@ mod tests {
         let all: Vec<Vec<f64>> = (0..400).map(|k| gaussian_sample(k, 100, 0.0, 3.0)).collect();
         let found = spectrum(&all, None);
         let (sigma, error) = found.sigma();
-        // 400 series with 99 degrees of freedom each
-        assert!((error / (3.0 / (2.0 * 400.0 * 99.0f64).sqrt()) - 1.0).abs() < 0.02, "{error}");
+        // 400 series with 99 degrees of freedom each; an error from 400 values is known to 1/√800
+        assert!((error / (3.0 / (2.0 * 400.0 * 99.0f64).sqrt()) - 1.0).abs() < 4.0 / 800.0f64.sqrt(), "{error}");
         assert!((sigma - 3.0 * (99.0f64 / 100.0).sqrt()).abs() < 4.0 * error, "{sigma} ± {error}");
         for n in [1, 2, 7, 30, 100] {
             let (sigma, error) = found.noise_of_mean(n);
