@@ -336,7 +336,7 @@ fn small_bright_images_have_their_gain_without_a_start_value() {
     let mut resolved = 0;
     for _ in 0..20 {
         let mut pixel = |i: usize| {
-            let charge = if i % 3 == 0 { 0 } else { electrons.draw(&mut stream) };
+            let charge = if i.is_multiple_of(3) { 0 } else { electrons.draw(&mut stream) };
             1000.0 + 10.0 * charge as f64 + 2.0 * stream.normal()
         };
         let values: Vec<f64> = (0..9000).map(&mut pixel).collect();
