@@ -26,10 +26,8 @@ use crate::stats::polynomial::{PolynomialFit, fit_polynomial};
 use crate::stats::robust::{self, MAD_TO_SIGMA};
 
 /// A skip has settled when its mean differs from the line through the late skips by less than this many times their
-/// scatter.
+/// scatter, or the error that groups of pixels tell.
 const SETTLED: f64 = 5.0;
-/// The same in errors that groups of pixels tell, which are themselves known to a tenth.
-const SETTLED_WALK: f64 = 5.0;
 /// Relative differences of means that are rounding.
 const ROUNDING: f64 = 1e-9;
 /// Groups of pixels that tell an error.
@@ -137,7 +135,7 @@ impl SkipCurves {
         };
         // what leaks away makes the means walk off the line together: the groups of pixels tell by how much
         let walks = self.deviations(from, &rest);
-        let allowed = |k: usize| limit_at(k).max(walks.get(k).map_or(0.0, |error| SETTLED_WALK * error));
+        let allowed = |k: usize| limit_at(k).max(walks.get(k).map_or(0.0, |error| SETTLED * error));
         let unsettled = (0..rest.len()).rev().find(|&k| rest[k].abs() > allowed(k));
         Some(unsettled.map_or(0, |last| last + 1))
     }

@@ -346,19 +346,26 @@ mod tests {
     use crate::stats::test_data::SplitMix64;
     use std::f64::consts::PI;
 
+    /// The average over records of samples of 40 µs, which `fill(record, samples)` makes.
+    fn averaged(length: usize, records: usize, mut fill: impl FnMut(usize, &mut [f64])) -> Spectrum {
+        let transform = Transform::new(length);
+        let (mut workspace, mut sums) = (transform.workspace(), transform.sums());
+        for record in 0..records {
+            fill(record, &mut workspace.input);
+            transform.add(&mut workspace, &mut sums);
+        }
+        Spectrum::new(&sums, length, Some(4e-5)).unwrap()
+    }
+
     /// White noise of 5 ADU and a sine of random phase, 256 samples of 40 µs.
     fn spectrum(cycles: f64, amplitude: f64, series: usize) -> Spectrum {
         let mut random = SplitMix64(9);
-        let transform = Transform::new(256);
-        let (mut workspace, mut sums) = (transform.workspace(), transform.sums());
-        for _ in 0..series {
+        averaged(256, series, |_, samples| {
             let phase = 2.0 * PI * random.uniform();
-            for (j, x) in workspace.input.iter_mut().enumerate() {
+            for (j, x) in samples.iter_mut().enumerate() {
                 *x = 5.0 * random.gaussian() + amplitude * (2.0 * PI * cycles * j as f64 / 256.0 + phase).cos();
             }
-            transform.add(&mut workspace, &mut sums);
-        }
-        Spectrum::new(&sums, 256, Some(4e-5)).unwrap()
+        })
     }
 
     #[test]
@@ -379,18 +386,14 @@ mod tests {
     /// number or half of one of cycles the phase repeats.
     fn continuous(cycles: &[(f64, f64)], noise: f64, records: usize, stream: &mut Stream) -> Spectrum {
         const LENGTH: usize = 64;
-        let transform = Transform::new(LENGTH);
-        let (mut workspace, mut sums) = (transform.workspace(), transform.sums());
         let start: Vec<f64> = cycles.iter().map(|_| 2.0 * PI * stream.uniform()).collect();
-        for record in 0..records {
-            for (j, x) in workspace.input.iter_mut().enumerate() {
+        averaged(LENGTH, records, |record, samples| {
+            for (j, x) in samples.iter_mut().enumerate() {
                 let time = record as f64 + j as f64 / LENGTH as f64;
                 let sines = cycles.iter().zip(&start).map(|((f, a), phase)| a * (2.0 * PI * f * time + phase).sin());
                 *x = noise * stream.normal() + sines.sum::<f64>();
             }
-            transform.add(&mut workspace, &mut sums);
-        }
-        Spectrum::new(&sums, LENGTH, Some(4e-5)).unwrap()
+        })
     }
 
     /// Closure: pulls of frequency and amplitude over 300 lines at each place between the bins, weak lines and strong ones.
@@ -461,16 +464,12 @@ mod tests {
         let mut stream = Stream::from_seed(26);
         // no common period, or they would add up coherently in all records
         let truth: Vec<f64> = (0..30).map(|i| 9.3 + 16.137 * f64::from(i)).collect();
-        let transform = Transform::new(LENGTH);
-        let (mut workspace, mut sums) = (transform.workspace(), transform.sums());
-        for record in 0..500 {
-            for (j, x) in workspace.input.iter_mut().enumerate() {
-                let time = f64::from(record) + j as f64 / LENGTH as f64;
+        let spectrum = averaged(LENGTH, 500, |record, samples| {
+            for (j, x) in samples.iter_mut().enumerate() {
+                let time = record as f64 + j as f64 / LENGTH as f64;
                 *x = 30.0 * stream.normal() + truth.iter().map(|f| 8.0 * (2.0 * PI * f * time).sin()).sum::<f64>();
             }
-            transform.add(&mut workspace, &mut sums);
-        }
-        let spectrum = Spectrum::new(&sums, LENGTH, Some(4e-5)).unwrap();
+        });
         let lines = find_lines(&spectrum);
         assert_eq!(lines.len(), truth.len());
         let (sigma, error) = noise_floor(&spectrum, &lines).unwrap().white_sigma(4e-5);
@@ -506,15 +505,11 @@ mod tests {
     #[test]
     fn unsettled_samples_leave_the_white_noise_as_it_is() {
         let mut stream = Stream::from_seed(25);
-        let transform = Transform::new(64);
-        let (mut workspace, mut sums) = (transform.workspace(), transform.sums());
-        for _ in 0..2000 {
-            for (j, x) in workspace.input.iter_mut().enumerate() {
+        let spectrum = averaged(64, 2000, |_, samples| {
+            for (j, x) in samples.iter_mut().enumerate() {
                 *x = 5.0 * stream.normal() - 300.0 * (-(j as f64) / 1.5).exp();
             }
-            transform.add(&mut workspace, &mut sums);
-        }
-        let spectrum = Spectrum::new(&sums, 64, Some(4e-5)).unwrap();
+        });
         assert!(spectrum.common_share > 0.9);
         let floor = noise_floor(&spectrum, &find_lines(&spectrum)).unwrap();
         let (sigma, error) = floor.white_sigma(4e-5);
@@ -526,18 +521,15 @@ mod tests {
     #[test]
     fn steps_between_the_samples_leave_the_white_noise_as_it_is() {
         let mut stream = Stream::from_seed(19);
-        let transform = Transform::new(64);
-        let (mut workspace, mut sums) = (transform.workspace(), transform.sums());
-        for _ in 0..20_000 {
+        let spectrum = averaged(64, 20_000, |_, samples| {
             let mut level = 0.0;
-            for x in &mut workspace.input {
+            for x in samples {
                 *x = level + 5.0 * stream.normal();
                 // 30 electrons of 2.5 ADU, of which each is lost with a probability of 1e-3
                 level -= if stream.uniform() < 0.03 { 2.5 } else { 0.0 };
             }
-            transform.add(&mut workspace, &mut sums);
-        }
-        let floor = noise_floor(&Spectrum::new(&sums, 64, Some(4e-5)).unwrap(), &[]).unwrap();
+        });
+        let floor = noise_floor(&spectrum, &[]).unwrap();
         let (sigma, error) = floor.white_sigma(4e-5);
         assert!((sigma - 5.0).abs() < 4.0 * error && error < 0.01, "{sigma} ± {error}");
         assert_eq!(floor.exponent, 2.0);

@@ -85,10 +85,8 @@ fn row_medians_are_removed_where_asked_for() {
     assert!(plain.report.warnings().any(|w| w.text.contains("charge, or noise that averaging does not reduce")));
 }
 
-#[test]
-fn the_best_number_of_skips_needs_gain_times_and_exposure() {
-    let process =
-        RNvsNskipsPlot { gain: Some(4.0).into(), exposure_time: Some(100.0), dark_current: 10.0, ..Default::default() };
+/// The cube of spec 04 §7.3 as one whole region, read in 0.786432 s.
+fn run_without_overscan(process: &RNvsNskipsPlot) -> RawData {
     let mut raw = RawData::from_image("raw", ndarray::Array2::zeros((16, 48)));
     raw.nskips = 64;
     raw.times.readout = 0.786432;
@@ -96,6 +94,14 @@ fn the_best_number_of_skips_needs_gain_times_and_exposure() {
     let entry = registry::find("RNvsNskipsPlot").unwrap();
     let common = CommonParameters::default();
     process.execute(&mut raw, &Context { entry, common: &common, amplifier: 0, seed: 1 }).unwrap();
+    raw
+}
+
+#[test]
+fn the_best_number_of_skips_needs_gain_times_and_exposure() {
+    let process =
+        RNvsNskipsPlot { gain: Some(4.0).into(), exposure_time: Some(100.0), dark_current: 10.0, ..Default::default() };
+    let raw = run_without_overscan(&process);
     let found = raw.products.get_for::<NoiseVsSkips>("EXT0").unwrap();
     let best = found.optimum.unwrap();
     assert!(best.skips > 100.0 && best.skips <= 640.0, "3 e- per sample need many skips: {best:?}");
@@ -129,13 +135,7 @@ fn a_single_skip_has_noise_and_no_slope() {
 fn the_best_number_at_the_end_of_the_search_is_a_lower_limit() {
     // 30 e- per sample in a long exposure: thousands of skips would be best, 640 are looked at
     let process = RNvsNskipsPlot { gain: Some(0.4).into(), exposure_time: Some(1e4), ..Default::default() };
-    let mut raw = RawData::from_image("raw", ndarray::Array2::zeros((16, 48)));
-    raw.nskips = 64;
-    raw.times.readout = 0.786432;
-    raw.cube = Some(SkipCube::from_reals(skip_cube()));
-    let entry = registry::find("RNvsNskipsPlot").unwrap();
-    let common = CommonParameters::default();
-    process.execute(&mut raw, &Context { entry, common: &common, amplifier: 0, seed: 1 }).unwrap();
+    let raw = run_without_overscan(&process);
     assert!(raw.products.get_for::<NoiseVsSkips>("EXT0").unwrap().optimum.unwrap().is_lower_limit);
     let found = raw.report.measurements.iter().find(|m| m.name == "best_number_of_skips_at_least").unwrap();
     assert!(found.error.is_none() && found.value > 620.0 && found.value <= 640.0);
